@@ -1,0 +1,1 @@
+"""The tool on arrays: planes, prompts, masks, sessions and propagation, without model, files or screen."""

@@ -1,0 +1,164 @@
+"""Masks cut to their tight box, and the few measures of a mask that prompts and propagation need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_sam.core.planes import PlaneRef
+from napari_sam.errors import InvalidPrompt
+from volumes import Box
+
+__all__ = ["BoxedMask", "innermost_point", "iou", "tight_box"]
+
+
+@dataclass(frozen=True, eq=False)
+class BoxedMask:
+    """A boolean mask cut to a voxel box.
+
+    Parameters
+    ----------
+    box : Box
+        Where the bits lie in the volume; for a plane's mask it is one voxel thick along the plane's axis.
+    bits : NDArray[bool], shape `box.shape`
+        True inside the mask. Kept as given, not copied; treat it as read-only.
+
+    Raises
+    ------
+    InvalidPrompt
+        Bits that are not boolean, or of another shape than the box.
+    """
+
+    box: Box
+    bits: NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        if self.bits.dtype != np.bool_ or self.bits.shape != self.box.shape:
+            raise InvalidPrompt(
+                f"a mask of {self.bits.dtype} with shape {self.bits.shape} does not fit its box of shape "
+                f"{self.box.shape}; give booleans of the box's shape"
+            )
+
+    @classmethod
+    def of_plane(cls, mask: NDArray[np.bool_], plane: PlaneRef, volume_shape: Sequence[int]) -> BoxedMask:
+        """Cut a whole plane's mask to its tight box.
+
+        Parameters
+        ----------
+        mask : NDArray[bool], shape (H, W)
+            The mask in the plane's rows and columns.
+        plane : PlaneRef
+            Where it lies.
+        volume_shape : sequence of int
+            (P, R, C).
+
+        Returns
+        -------
+        BoxedMask
+            With an empty box where the mask is empty.
+
+        Raises
+        ------
+        InvalidPrompt
+            A plane outside the volume, or a mask of another shape than the plane.
+        """
+        plane.check(volume_shape)
+        shape_hw = plane.shape_hw(volume_shape)
+        if mask.shape != shape_hw:
+            raise InvalidPrompt(
+                f"a mask of shape {mask.shape} does not fit {plane} of shape {shape_hw}; give the whole plane"
+            )
+        row0, col0, row1, col1 = box_hw = tight_box(mask) or (0, 0, 0, 0)
+        bits = np.expand_dims(np.asarray(mask[row0:row1, col0:col1], dtype=np.bool_), plane.axis)
+        return cls(plane.box_of(box_hw), bits.copy())
+
+    @property
+    def area(self) -> int:
+        """Number of voxels in the mask."""
+        return int(np.count_nonzero(self.bits))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the mask has no voxel."""
+        return not self.bits.any()
+
+    def to_plane(self, plane: PlaneRef, volume_shape: Sequence[int]) -> NDArray[np.bool_]:
+        """Return the mask of the whole plane.
+
+        Parameters
+        ----------
+        plane : PlaneRef
+            Any plane on the mask's axis: a mask may be laid onto a neighbouring plane.
+        volume_shape : sequence of int
+            (P, R, C).
+
+        Returns
+        -------
+        NDArray[bool], shape (H, W)
+        """
+        whole = np.zeros(plane.shape_hw(volume_shape), dtype=np.bool_)
+        if not self.box.is_empty:
+            row0, col0, row1, col1 = plane.box_hw(self.box)
+            whole[row0:row1, col0:col1] = self.bits.any(axis=plane.axis)
+        return whole
+
+    def moved_to(self, plane: PlaneRef) -> BoxedMask:
+        """Return the same bits on another plane of the same axis."""
+        return BoxedMask(plane.box_of(plane.box_hw(self.box)), self.bits)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, BoxedMask):
+            return NotImplemented
+        return self.box == other.box and bool(np.array_equal(self.bits, other.bits))
+
+    def __hash__(self) -> int:
+        return hash((self.box, self.bits.tobytes()))
+
+
+def iou(a: BoxedMask, b: BoxedMask) -> float:
+    """Return intersection over union of two masks; 0 where both are empty."""
+    common = a.box.intersection(b.box)
+    n_common = 0
+    if common is not None and not common.is_empty:
+        n_common = int(np.count_nonzero(_cut(a, common) & _cut(b, common)))
+    n_either = a.area + b.area - n_common
+    return n_common / n_either if n_either else 0.0
+
+
+def _cut(mask: BoxedMask, box: Box) -> NDArray[np.bool_]:
+    start = mask.box.start
+    return mask.bits[box.shift((-start[0], -start[1], -start[2])).slices()]
+
+
+def innermost_point(mask: NDArray[np.bool_]) -> tuple[int, int]:
+    """Return the (row, col) of the pixel farthest from the mask's edge; the image's border counts as edge.
+
+    Parameters
+    ----------
+    mask : NDArray[bool], shape (H, W)
+
+    Raises
+    ------
+    InvalidPrompt
+        An empty mask.
+    """
+    box_hw = tight_box(mask)
+    if box_hw is None:
+        raise InvalidPrompt("an empty mask has no innermost point; give a mask with at least one pixel")
+    row0, col0, row1, col1 = box_hw
+    depth_px = ndimage.distance_transform_edt(np.pad(mask[row0:row1, col0:col1], 1))
+    row, col = np.unravel_index(int(np.argmax(depth_px)), depth_px.shape)
+    return int(row) - 1 + row0, int(col) - 1 + col0
+
+
+def tight_box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
+    """Return the half-open (row0, col0, row1, col1) around a mask of shape (H, W), None where it is empty."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    if rows.size == 0:
+        return None
+    cols = np.flatnonzero(mask[rows[0] : rows[-1] + 1].any(axis=0))
+    return int(rows[0]), int(cols[0]), int(rows[-1]) + 1, int(cols[-1]) + 1

@@ -1,0 +1,119 @@
+"""What core asks of a model: the request, the answer, and the protocols that models implement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_sam.core.jobs import Cancel
+from napari_sam.core.masks import BoxedMask
+from napari_sam.core.planes import PlaneRef
+from napari_sam.core.prompts import Prompt
+from napari_sam.core.window import Window
+from volumes import Volume
+
+__all__ = ["MaskPrediction", "Propagator", "SegmentRequest", "Segmenter"]
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentRequest:
+    """One question to a model: which object these prompts mean in this plane.
+
+    Parameters
+    ----------
+    volume : Volume
+        The volume that the plane is taken from.
+    plane : PlaneRef
+        The plane to segment; every prompt lies in it.
+    window : Window
+        The volume's one intensity window.
+    prompts : tuple[Prompt, ...]
+        At most one box and one mask, any number of points.
+    object_id : int
+        The object's label value.
+    hint : NDArray or None, shape (h, w)
+        Low-resolution logits of an earlier answer, as in `MaskPrediction.hints`, used as mask prompt.
+    generation : int
+        Which answer is newest; see `Session.apply`.
+    """
+
+    volume: Volume
+    plane: PlaneRef
+    window: Window
+    prompts: tuple[Prompt, ...]
+    object_id: int = 1
+    hint: NDArray[np.floating] | None = None
+    generation: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class MaskPrediction:
+    """A model's answer for one plane.
+
+    Parameters
+    ----------
+    plane : PlaneRef
+        The plane that was segmented.
+    masks : tuple[BoxedMask, ...]
+        The candidates (three for SAM models) cut to their tight boxes; a candidate may be empty.
+    scores : NDArray[float32], shape (n_candidates,)
+        Predicted IoU of each candidate.
+    hints : NDArray[float16], shape (n_candidates, h, w)
+        Low-resolution logits of each candidate, in the model's own frame.
+    """
+
+    plane: PlaneRef
+    masks: tuple[BoxedMask, ...]
+    scores: NDArray[np.float32]
+    hints: NDArray[np.float16]
+
+    @property
+    def best(self) -> int:
+        """Index of the candidate with the highest score."""
+        return int(np.argmax(self.scores))
+
+
+@runtime_checkable
+class Segmenter(Protocol):
+    """A model that segments one plane from prompts; it keeps no state that the caller could see."""
+
+    @property
+    def name(self) -> str:
+        """The model's name, architecture.tag."""
+        ...
+
+    @property
+    def prompts(self) -> frozenset[str]:
+        """Kinds of prompts that the model can use, of ``"point"``, ``"box"`` and ``"mask"``."""
+        ...
+
+    def segment(self, request: SegmentRequest) -> MaskPrediction:
+        """Answer one request.
+
+        Raises
+        ------
+        UnsupportedPrompt
+            A kind of prompt that is not in `prompts`.
+        """
+        ...
+
+    def prefetch(
+        self, volume: Volume, planes: Sequence[PlaneRef], window: Window, cancel: Cancel | None = None
+    ) -> None:
+        """Prepare planes that will be asked for soon; stops quietly when cancelled."""
+        ...
+
+
+@runtime_checkable
+class Propagator(Protocol):
+    """A model with a memory of its own, which follows an object through planes."""
+
+    def propagate(
+        self, request: SegmentRequest, planes: Sequence[PlaneRef], cancel: Cancel | None = None
+    ) -> Iterator[MaskPrediction]:
+        """Yield one prediction for each plane, in order, starting from the request's plane."""
+        ...

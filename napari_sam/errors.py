@@ -1,0 +1,89 @@
+"""Every error that `napari_sam` raises on purpose.
+
+::
+
+    SamError
+    ├── InvalidPrompt       (ValueError)         a point, box, mask or object id that cannot be used
+    ├── InvalidEdit         (ValueError)         a change of labels that does not fit the labels
+    ├── InvalidWindow       (ValueError)         an intensity window that cannot be used
+    ├── UnknownModel        (KeyError)           no model of that name is registered
+    ├── WeightsError        (ValueError)         weights that do not belong to the model, or are damaged
+    ├── MissingWeights      (FileNotFoundError)  weights that are not on this machine
+    ├── DeviceUnavailable   (ValueError)         a device that this machine or this torch does not have
+    ├── UnsupportedPrompt   (ValueError)         a kind of prompt that the model cannot use
+    ├── SettingsError       (ValueError)         a setting with an unusable value
+    ├── StoreError          (OSError)            a cache or session folder that cannot be read or written
+    └── Cancelled                                the caller asked to stop
+
+A message says what was wrong, the value, and what to do. Reading and writing of images raises
+`volumes.VolumeError`, the other root.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "Cancelled",
+    "DeviceUnavailable",
+    "InvalidEdit",
+    "InvalidPrompt",
+    "InvalidWindow",
+    "MissingWeights",
+    "SamError",
+    "SettingsError",
+    "StoreError",
+    "UnknownModel",
+    "UnsupportedPrompt",
+    "WeightsError",
+]
+
+
+class SamError(Exception):
+    """Root of the errors that `napari_sam` raises on purpose."""
+
+
+class InvalidPrompt(SamError, ValueError):
+    """A point, box, mask or object id that cannot be used."""
+
+
+class InvalidEdit(SamError, ValueError):
+    """A change of labels that does not fit the labels."""
+
+
+class InvalidWindow(SamError, ValueError):
+    """An intensity window that cannot be used."""
+
+
+class UnknownModel(SamError, KeyError):
+    """No model of that name is registered."""
+
+    def __str__(self) -> str:
+        """Give the message plainly; `KeyError` alone would put it in quotes."""
+        return str(self.args[0]) if self.args else ""
+
+
+class WeightsError(SamError, ValueError):
+    """Weights that do not belong to the model, or are damaged."""
+
+
+class MissingWeights(SamError, FileNotFoundError):
+    """Weights that are not on this machine."""
+
+
+class DeviceUnavailable(SamError, ValueError):
+    """A device that this machine or this torch does not have."""
+
+
+class UnsupportedPrompt(SamError, ValueError):
+    """A kind of prompt that the model cannot use."""
+
+
+class SettingsError(SamError, ValueError):
+    """A setting with an unusable value."""
+
+
+class StoreError(SamError, OSError):
+    """A cache or session folder that cannot be read or written."""
+
+
+class Cancelled(SamError):
+    """The caller asked to stop."""
