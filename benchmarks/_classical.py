@@ -1,0 +1,146 @@
+"""Classical segmentation from one box or one point, by scikit-image and SimpleITK, as the peers in the table.
+
+Every method takes a plane ``(H, W)`` or ``(H, W, 3)`` uint8 and a prompt in pixels, and gives a mask
+``(H, W)`` bool. With a box they see the box and a margin around it, at most `MAX_SIDE_PX` wide; the box
+bounds the answer. Constants were chosen once on the training folder, never on the evaluation folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage import filters, segmentation, transform
+
+BoolPlane = NDArray[np.bool_]
+FloatPlane = NDArray[np.float64]
+BoxMethod = Callable[[NDArray[np.uint8], tuple[int, int, int, int]], BoolPlane]
+
+MAX_SIDE_PX = 160
+MARGIN_SHARE = 0.2
+MIN_MARGIN_PX = 4
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class _Crop:
+    """A box and its surroundings, resampled: `grey` and `colour` in 0..1, `box` in the crop's pixels."""
+
+    grey: FloatPlane
+    colour: FloatPlane
+    inside: BoolPlane
+    window: tuple[int, int, int, int]
+
+    def centre_distance(self) -> FloatPlane:
+        """Elliptic distance from the box's centre: 0 there, 1 at the middle of each side, ``(h, w)``."""
+        rows, columns = np.flatnonzero(self.inside.any(1)), np.flatnonzero(self.inside.any(0))
+        y, x = np.mgrid[: self.grey.shape[0], : self.grey.shape[1]]
+        dy = (y - (rows[0] + rows[-1]) / 2) / (len(rows) / 2)
+        dx = (x - (columns[0] + columns[-1]) / 2) / (len(columns) / 2)
+        return np.asarray(np.hypot(dy, dx), dtype=np.float64)
+
+
+def whole_box(image: NDArray[np.uint8], box: tuple[int, int, int, int]) -> BoolPlane:
+    """Answer with all of the box."""
+    mask = np.zeros(image.shape[:2], dtype=bool)
+    mask[box[0] : box[2], box[1] : box[3]] = True
+    return mask
+
+
+def otsu_in_box(image: NDArray[np.uint8], box: tuple[int, int, int, int]) -> BoolPlane:
+    """Split the box's greys by Otsu; the object is the side found more in the centre than on the rim."""
+    crop = _crop(image, box)
+    grey = ndimage.gaussian_filter(crop.grey, 1.0)
+    values = grey[crop.inside]
+    if float(np.ptp(values)) < 1e-6:
+        return whole_box(image, box)
+    bright = grey > filters.threshold_otsu(values)
+    distance = crop.centre_distance()
+    centre, rim = crop.inside & (distance < 0.6), distance > 1.0
+    is_bright = bool(bright[centre].mean() >= bright[rim].mean())
+    return _paste(_tidy(bright if is_bright else ~bright, crop), image, crop, box)
+
+
+def random_walker(image: NDArray[np.uint8], box: tuple[int, int, int, int], beta: float = 250.0) -> BoolPlane:
+    """Walk from the box's centre and from all outside the box."""
+    crop = _crop(image, box)
+    seeds = np.zeros(crop.grey.shape, dtype=np.int32)
+    seeds[crop.centre_distance() < 0.3] = 1
+    seeds[~crop.inside] = 2
+    if not (seeds == 0).any():
+        return whole_box(image, box)
+    labels = segmentation.random_walker(crop.colour, seeds, beta=beta, mode="cg_j", tol=1e-3, channel_axis=-1)
+    return _paste(_tidy(np.asarray(labels) == 1, crop), image, crop, box)
+
+
+def chan_vese(image: NDArray[np.uint8], box: tuple[int, int, int, int]) -> BoolPlane:
+    """Morphological Chan–Vese from the ellipse in the box."""
+    crop = _crop(image, box)
+    start = (crop.centre_distance() < 1.0).astype(np.int8)
+    found = segmentation.morphological_chan_vese(crop.grey, 40, init_level_set=start, smoothing=1) > 0
+    distance = crop.centre_distance()
+    if found[distance < 0.6].mean() < found[distance > 1.0].mean():
+        found = ~found
+    return _paste(_tidy(found, crop), image, crop, box)
+
+
+BOX_METHODS: dict[str, BoxMethod] = {
+    "whole box": whole_box,
+    "Otsu in box": otsu_in_box,
+    "random walker": random_walker,
+    "Chan–Vese": chan_vese,
+}
+
+
+def _crop(image: NDArray[np.uint8], box: tuple[int, int, int, int]) -> _Crop:
+    margins = [max(MIN_MARGIN_PX, round(MARGIN_SHARE * (box[axis + 2] - box[axis]))) for axis in (0, 1)]
+    r0, c0 = max(0, box[0] - margins[0]), max(0, box[1] - margins[1])
+    r1, c1 = min(image.shape[0], box[2] + margins[0]), min(image.shape[1], box[3] + margins[1])
+    colour = image[r0:r1, c0:c1].reshape(r1 - r0, c1 - c0, -1).astype(np.float64)
+    inside = whole_box(image, box)[r0:r1, c0:c1]
+    factor = min(1.0, MAX_SIDE_PX / max(colour.shape[:2]))
+    if factor < 1.0:
+        shape = tuple(max(8, round(side * factor)) for side in colour.shape[:2])
+        colour = transform.resize(colour, shape, order=1, anti_aliasing=True, preserve_range=True)
+        inside = transform.resize(inside.astype(float), shape, order=1) > 0.5
+    return _Crop(_stretch(_grey(colour)), _stretch(colour), inside, (r0, c0, r1, c1))
+
+
+def _grey(colour: FloatPlane) -> FloatPlane:
+    """One channel of many: the direction in which the crop's colours differ most."""
+    pixels = colour.reshape(-1, colour.shape[2])
+    if pixels.shape[1] == 1:
+        return np.asarray(colour[..., 0], dtype=np.float64)
+    centred = pixels - pixels.mean(axis=0)
+    axis = np.linalg.eigh(centred.T @ centred)[1][:, -1]
+    return np.asarray((centred @ axis).reshape(colour.shape[:2]), dtype=np.float64)
+
+
+def _stretch(values: FloatPlane) -> FloatPlane:
+    low, high = np.percentile(values, (1, 99))
+    return np.asarray(np.clip((values - low) / max(high - low, 1e-6), 0, 1), dtype=np.float64)
+
+
+def _tidy(mask: BoolPlane, crop: _Crop) -> BoolPlane:
+    """Inside the box, without specks and holes, the component that fills most of the middle."""
+    mask = ndimage.binary_opening(mask & crop.inside) if int(crop.inside.sum()) > 400 else mask & crop.inside
+    numbered, count = ndimage.label(mask)
+    if count == 0:
+        return crop.inside
+    weights = np.clip(1.5 - crop.centre_distance(), 0.05, None)
+    best = 1 + int(np.argmax(ndimage.sum_labels(weights, numbered, np.arange(1, count + 1))))
+    return np.asarray(ndimage.binary_fill_holes(numbered == best), dtype=bool)
+
+
+def _paste(
+    mask: BoolPlane, image: NDArray[np.uint8], crop: _Crop, box: tuple[int, int, int, int]
+) -> BoolPlane:
+    r0, c0, r1, c1 = crop.window
+    if mask.shape != (r1 - r0, c1 - c0):
+        mask = transform.resize(mask.astype(float), (r1 - r0, c1 - c0), order=1) > 0.5
+    result = np.zeros(image.shape[:2], dtype=bool)
+    result[r0:r1, c0:c1] = mask
+    return result & whole_box(image, box)
