@@ -106,6 +106,10 @@ class PlaneRef:
         """Return whether a voxel box is one voxel thick and lies in this plane."""
         return box.start[self.axis] == self.index and box.stop[self.axis] == self.index + 1
 
+    def meets(self, box: Box) -> bool:
+        """Return whether a voxel box reaches into this plane."""
+        return box.start[self.axis] <= self.index < box.stop[self.axis]
+
     def neighbour(self, step: int) -> PlaneRef:
         """Return the plane `step` further along the axis.
 

@@ -1,0 +1,103 @@
+"""Label arrays: their dtype, their ids, and what one object has in one box."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_sam.core.masks import BoxedMask
+from napari_sam.core.planes import PlaneRef
+from napari_sam.errors import InvalidEdit
+from volumes import Box
+
+__all__ = ["fit_labels", "object_extents", "own_mask", "with_mask"]
+
+_KEPT_DTYPES = (np.dtype(np.uint16), np.dtype(np.uint32))
+_DENSE_ID_LIMIT = 2**20
+
+
+def fit_labels(labels: NDArray[Any] | None, shape: tuple[int, int, int]) -> NDArray[Any]:
+    """Return the label array that a session works on.
+
+    Parameters
+    ----------
+    labels : NDArray or None
+        A writable uint16 or uint32 array is used itself; other integers are copied to uint16, or to uint32
+        where an id needs it. None gives zeros of uint16.
+    shape : tuple[int, int, int]
+        The volume's (P, R, C).
+
+    Raises
+    ------
+    InvalidEdit
+        Another shape; no integers; an id below 0 or above 4294967295.
+    """
+    if labels is None:
+        return np.zeros(shape, dtype=np.uint16)
+    if labels.shape != shape:
+        raise InvalidEdit(
+            f"the labels have shape {labels.shape}, the volume {shape}; give labels of that shape"
+        )
+    if labels.dtype in _KEPT_DTYPES:
+        return labels if labels.flags.writeable else labels.copy()
+    if labels.dtype != np.bool_ and not np.issubdtype(labels.dtype, np.integer):
+        raise InvalidEdit(f"the labels are {labels.dtype}; give whole numbers, such as uint16")
+    lowest, highest = (int(labels.min()), int(labels.max())) if labels.size else (0, 0)
+    if lowest < 0 or highest > np.iinfo(np.uint32).max:
+        raise InvalidEdit(f"the labels hold ids from {lowest} to {highest}; ids go from 0 to 4294967295")
+    return labels.astype(np.uint16 if highest <= np.iinfo(np.uint16).max else np.uint32)
+
+
+def object_extents(labels: NDArray[Any]) -> dict[int, Box]:
+    """Return the tight box of each object, by id, in one pass over the volume."""
+    highest = int(labels.max(initial=0))
+    if highest == 0:
+        return {}
+    ids, dense = np.arange(highest + 1), labels
+    if highest > _DENSE_ID_LIMIT:
+        ids = np.union1d([0], np.unique(labels))
+        dense = np.searchsorted(ids, labels)
+    slices = ndimage.find_objects(dense)
+    return {
+        int(ids[position]): Box(tuple(s.start for s in found), tuple(s.stop for s in found))
+        for position, found in enumerate(slices, start=1)
+        if found is not None
+    }
+
+
+def own_mask(labels: NDArray[Any], object_id: int, plane: PlaneRef, within: Box | None) -> BoxedMask | None:
+    """Return an object's mask in a plane, looked for in a box; None where it has none there."""
+    looked_at = None if within is None else within.intersection(plane.box(labels.shape))
+    if looked_at is None:
+        return None
+    box = Box.of_mask(labels[looked_at.slices()] == object_id, offset=looked_at.start)
+    return None if box is None else BoxedMask(box, labels[box.slices()] == object_id)
+
+
+def with_mask(before: NDArray[Any], box: Box, mask: BoxedMask, object_id: int) -> NDArray[Any]:
+    """Return what a box holds once an object's mask replaced that object's voxels in it.
+
+    Parameters
+    ----------
+    before : NDArray, shape `box.shape`
+        What the box holds.
+    box : Box
+        Holds the mask's box.
+    mask : BoxedMask
+        The object's new mask.
+    object_id : int
+        The object's label value; only its own voxels and the background's change.
+
+    Returns
+    -------
+    NDArray, shape `box.shape`
+    """
+    after = np.where(before == object_id, np.zeros_like(before), before)
+    if not mask.box.is_empty:
+        start = box.start
+        inner = after[mask.box.shift((-start[0], -start[1], -start[2])).slices()]
+        inner[mask.bits & (inner == 0)] = object_id
+    return after

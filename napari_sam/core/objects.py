@@ -1,0 +1,192 @@
+"""What a session knows of each object beside its voxels: prompts by plane, name, lock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_sam.core.planes import PlaneRef
+from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
+from napari_sam.core.window import Window
+from napari_sam.errors import InvalidPrompt
+from volumes import Box
+
+__all__ = ["Anchor", "ObjectState", "SessionSnapshot", "SessionState", "merge_prompts", "says_where"]
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """A plane in which a person said what the object is; propagation starts from it and never changes it.
+
+    Parameters
+    ----------
+    plane : PlaneRef
+        The plane.
+    prompts : tuple[Prompt, ...]
+        The object's prompts in it; none where it was painted by hand.
+    hint : NDArray or None, shape (h, w)
+        Low-resolution logits of the chosen candidate, as in `MaskPrediction.hints`.
+    score : float or None
+        The chosen candidate's predicted IoU.
+    is_settled : bool
+        Whether the plane's mask is there: a prompt's answer was applied, or it was painted.
+    """
+
+    plane: PlaneRef
+    prompts: tuple[Prompt, ...] = ()
+    hint: NDArray[np.floating] | None = field(default=None, compare=False)
+    score: float | None = None
+    is_settled: bool = False
+
+    def settled_by_hand(self) -> Anchor:
+        """Return this anchor with a mask that no model gave: no logits and no score belong to it."""
+        return replace(self, hint=None, score=None, is_settled=True)
+
+
+@dataclass(frozen=True)
+class ObjectState:
+    """One object of a session.
+
+    Parameters
+    ----------
+    id : int
+        Its label value.
+    name : str
+        For people.
+    locked : bool
+        A locked object keeps its voxels and gets no new ones.
+    anchors : tuple[Anchor, ...]
+        Its prompted and painted planes, the one touched last at the end.
+    propagated : frozenset[PlaneRef]
+        The planes that propagation filled.
+    extent : Box or None
+        A box that holds all its voxels, not always tight; None while it has none.
+    """
+
+    id: int
+    name: str
+    locked: bool = False
+    anchors: tuple[Anchor, ...] = ()
+    propagated: frozenset[PlaneRef] = frozenset()
+    extent: Box | None = None
+
+    @property
+    def prompts(self) -> tuple[Prompt, ...]:
+        """All its prompts, over all planes."""
+        return tuple(prompt for anchor in self.anchors for prompt in anchor.prompts)
+
+    @property
+    def hint(self) -> NDArray[np.floating] | None:
+        """Low-resolution logits of the anchor touched last."""
+        return self.anchors[-1].hint if self.anchors else None
+
+    def anchor_on(self, plane: PlaneRef) -> Anchor | None:
+        """Return the anchor in a plane, None where there is none."""
+        return next((anchor for anchor in self.anchors if anchor.plane == plane), None)
+
+    def with_anchor(self, anchor: Anchor) -> ObjectState:
+        """Return this object with an anchor added or replaced; it becomes the one touched last."""
+        others = tuple(other for other in self.anchors if other.plane != anchor.plane)
+        return replace(self, anchors=(*others, anchor), propagated=self.propagated - {anchor.plane})
+
+    def with_propagated(self, plane: PlaneRef, is_filled: bool) -> ObjectState:
+        """Return this object with a plane noted as filled by propagation, or as no longer filled."""
+        return replace(self, propagated=self.propagated | {plane} if is_filled else self.propagated - {plane})
+
+    def painted(self, box: Box) -> ObjectState:
+        """Return this object after a brush stroke in a box.
+
+        A stroke in one plane makes that plane an anchor; where it is thin along two axes, the axis used last
+        counts. A stroke through several planes settles the anchors that it meets.
+        """
+        thin = [axis for axis in (0, 1, 2) if box.shape[axis] == 1]
+        if not thin:
+            anchors = (
+                anchor.settled_by_hand() if anchor.plane.meets(box) else anchor for anchor in self.anchors
+            )
+            return replace(self, anchors=tuple(anchors))
+        used = self.anchors[-1].plane.axis if self.anchors else thin[0]
+        axis = used if used in thin else thin[0]
+        plane = PlaneRef(axis, box.start[axis])
+        return self.with_anchor((self.anchor_on(plane) or Anchor(plane)).settled_by_hand())
+
+    def grown(self, box: Box | None) -> ObjectState:
+        """Return this object with an extent that holds a box too."""
+        if box is None or box.is_empty:
+            return self
+        return replace(self, extent=box if self.extent is None else self.extent.union(box))
+
+
+@dataclass(frozen=True)
+class SessionState:
+    """Everything of a session that undo restores, beside the voxels."""
+
+    objects: Mapping[int, ObjectState]
+    current_id: int = 1
+
+    @property
+    def free_id(self) -> int:
+        """The id above all that are taken."""
+        return max(self.objects, default=0) + 1
+
+    def with_object(self, state: ObjectState) -> SessionState:
+        """Return this state with an object added or replaced."""
+        return replace(self, objects={**self.objects, state.id: state})
+
+    def object_or_new(self, object_id: int) -> ObjectState:
+        """Return an object, fresh where there is none of that id."""
+        return self.objects.get(object_id) or ObjectState(object_id, f"object {object_id}")
+
+    def get(self, object_id: int) -> ObjectState:
+        """Return an object that must exist.
+
+        Raises
+        ------
+        InvalidPrompt
+            There is none of that id.
+        """
+        if object_id not in self.objects:
+            known = ", ".join(str(known_id) for known_id in sorted(self.objects)) or "none yet"
+            raise InvalidPrompt(f"there is no object {object_id}; prompt it first (objects: {known})")
+        return self.objects[object_id]
+
+
+@dataclass(frozen=True, eq=False)
+class SessionSnapshot:
+    """A session at one moment: a copy of the labels (P, R, C), the objects, the current id, the window."""
+
+    labels: NDArray[Any]
+    objects: Mapping[int, ObjectState]
+    current_id: int
+    window: Window
+
+
+def merge_prompts(kept: tuple[Prompt, ...], new: tuple[Prompt, ...]) -> tuple[Prompt, ...]:
+    """Add prompts to a plane's; a new box replaces the old box, a new mask the old mask.
+
+    Raises
+    ------
+    InvalidPrompt
+        No prompt at all; two boxes or two masks at once.
+    """
+    for kind, name in ((BoxPrompt, "boxes"), (MaskPrompt, "masks")):
+        n_new = sum(isinstance(prompt, kind) for prompt in new)
+        if n_new > 1:
+            raise InvalidPrompt(
+                f"{n_new} {name} for one object in one plane; give one, the others to objects of their own"
+            )
+        if n_new:
+            kept = tuple(prompt for prompt in kept if not isinstance(prompt, kind))
+    merged = (*kept, *new)
+    if not merged:
+        raise InvalidPrompt("no prompt; give a point in the object or a box around it")
+    return merged
+
+
+def says_where(prompts: tuple[Prompt, ...]) -> bool:
+    """Return whether prompts say where the object is, not only where it is not."""
+    return any(not isinstance(prompt, PointPrompt) or prompt.positive for prompt in prompts)

@@ -1,0 +1,98 @@
+"""What propagation decides in each plane: which candidate to take, and whether the object is lost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from napari_sam.core.planes import PlaneRef
+from napari_sam.core.segmenter import MaskPrediction
+from volumes import Box
+
+__all__ = ["PropagationLimits", "choose_candidate", "reason_to_stop"]
+
+
+@dataclass(frozen=True)
+class PropagationLimits:
+    """When propagation stops, and how it asks.
+
+    Parameters
+    ----------
+    min_score : float
+        Stops where the predicted IoU of the mask is lower.
+    min_overlap : float
+        Stops where the IoU with the mask of the plane before is lower.
+    max_area_ratio : float
+        Stops where the area grows or shrinks by more than this factor from plane to plane.
+    slack_px : float
+        A change that moving the outline by so many pixels explains is never a reason to stop. Without it,
+        small objects, whose area is mostly outline, would end early.
+    margin : float
+        How far the next plane's box reaches beyond the mask, as a part of the box's height and width.
+    min_margin_px : int
+        But at least so many pixels.
+    n_prefetched : int
+        How many planes are named to `Segmenter.prefetch` at a time.
+    """
+
+    min_score: float = 0.5
+    min_overlap: float = 0.5
+    max_area_ratio: float = 2.5
+    slack_px: float = 1.0
+    margin: float = 0.1
+    min_margin_px: int = 2
+    n_prefetched: int = 2
+
+    def grown_box(self, box: Box, plane: PlaneRef, volume_shape: tuple[int, int, int]) -> Box:
+        """Return a mask's box with its margin, clipped to the plane."""
+        margins = [max(self.min_margin_px, math.ceil(self.margin * side)) for side in box.shape]
+        margins[plane.axis] = 0
+        return box.grow(margins).clip(volume_shape)
+
+
+def choose_candidate(answer: MaskPrediction, overlaps: Sequence[float]) -> int:
+    """Return the candidate that is best by score and by overlap with the plane before, taken together.
+
+    Parameters
+    ----------
+    answer : MaskPrediction
+        The candidates.
+    overlaps : sequence of float
+        Each candidate's IoU with the mask of the plane before.
+    """
+    return max(range(len(overlaps)), key=lambda k: float(answer.scores[k]) + overlaps[k])
+
+
+def reason_to_stop(
+    limits: PropagationLimits, score: float, overlap: float, area_before_px: int, area_px: int
+) -> str:
+    """Return which rule a plane's mask breaks.
+
+    Parameters
+    ----------
+    limits : PropagationLimits
+        The rules.
+    score, overlap : float
+        Predicted IoU of the mask, and its IoU with the mask of the plane before.
+    area_before_px, area_px : int
+        Area of the mask of the plane before, above 0, and of this one.
+
+    Returns
+    -------
+    str
+        ``"empty"``, ``"score"``, ``"overlap"``, ``"area"``, in this order, or ``""`` for none.
+    """
+    if area_px == 0:
+        return "empty"
+    if score < limits.min_score:
+        return "score"
+    radius_px = math.sqrt(area_before_px / math.pi)
+    inner_px, outer_px = max(radius_px - limits.slack_px, 0.0), radius_px + limits.slack_px
+    shrunk_area_px, grown_area_px = math.pi * inner_px**2, math.pi * outer_px**2
+    explained = min(shrunk_area_px / area_before_px, area_before_px / grown_area_px)
+    if overlap == 0.0 or overlap < min(limits.min_overlap, explained):
+        return "overlap"
+    smallest_px = min(area_before_px / limits.max_area_ratio, shrunk_area_px)
+    largest_px = max(area_before_px * limits.max_area_ratio, grown_area_px)
+    return "" if smallest_px <= area_px <= largest_px else "area"
