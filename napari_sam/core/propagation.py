@@ -1,8 +1,8 @@
 """Propagation: following an object from the planes where a person showed it through the planes beside them.
 
 Each next plane is asked for with what the plane before it gave: its low-resolution logits, the box of its
-mask with a margin, and its innermost point. Fronts leave every anchor in both directions and take turns, so two
-anchors meet in the middle. A front stops where the rules say that it has lost the object.
+mask with a margin, and its innermost point. Fronts leave every anchor in both directions and take turns, so
+two anchors meet in the middle. A front stops where the rules say that it has lost the object.
 """
 
 from __future__ import annotations
@@ -25,7 +25,14 @@ from napari_sam.core.segmenter import MaskPrediction, Segmenter, SegmentRequest
 from napari_sam.core.session import Session
 from napari_sam.errors import Cancelled
 
-__all__ = ["PlanePrediction", "PropagationLimits", "follow", "propagate"]
+__all__ = [
+    "PlanePrediction",
+    "PropagationLimits",
+    "PropagationPlan",
+    "follow",
+    "plan_propagation",
+    "propagate",
+]
 
 
 @dataclass(frozen=True, eq=False)
