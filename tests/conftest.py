@@ -1,4 +1,4 @@
-"""What every test gets: throw-away folders, no network, the real images where they are, a window where it can open."""
+"""What every test gets: throw-away folders, the real images where they are, a window where one can open."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _qt_can_be_imported() -> bool:
     return True
 
 
-# pytest-qt ends the whole run where Qt's libraries are missing, so it is loaded here and not by its entry point.
+# pytest-qt ends the whole run where Qt's libraries are missing, so it is loaded here, not by its entry point.
 pytest_plugins = ["pytestqt.plugin"] if _qt_can_be_imported() else []
 
 
@@ -45,21 +45,25 @@ def _why_no_window() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what opens a window, and skip it where that is impossible."""
+    """Mark what opens a window, and skip it where that is impossible.
+
+    With ``NAPARI_SAM_TESTS_NEED_WINDOW`` set, as in CI, being unable to open one ends the run instead.
+    """
     for item in items:
         if _VIEWER_FIXTURES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("viewer")
         if item.get_closest_marker("viewer") and _why_no_window():
+            if os.environ.get("NAPARI_SAM_TESTS_NEED_WINDOW"):
+                raise pytest.UsageError(_why_no_window())
             item.add_marker(pytest.mark.skip(reason=_why_no_window()))
 
 
 @pytest.fixture(autouse=True)
-def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep caches and settings of the person running the tests out of them."""
-    for name in [
-        name for name in os.environ if name.startswith("NAPARI_SAM_") and name != "NAPARI_SAM_TEST_DATA"
-    ]:
-        monkeypatch.delenv(name)
+    for name in sorted(os.environ):
+        if name.startswith("NAPARI_SAM_") and name != "NAPARI_SAM_TEST_DATA":
+            monkeypatch.delenv(name)
     monkeypatch.setenv("NAPARI_SAM_CACHE_DIR", str(tmp_path / "napari-sam-cache"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
