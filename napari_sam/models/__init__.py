@@ -1,0 +1,1 @@
+"""The networks: torch only, tensors in and tensors out."""

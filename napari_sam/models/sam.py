@@ -1,0 +1,107 @@
+"""The whole network: encode an image once, decode a mask at every prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from napari_sam.models.mask_decoder import MaskDecoder
+from napari_sam.models.prompt_encoder import PromptEncoder
+
+IMAGE_EMBEDDING = "image_embedding"
+FINE_HALF, FINE_FULL = "fine_8", "fine_4"
+"""Names of an encoder's outputs: the embedding, and two finer levels where there are any."""
+
+
+class Sam(nn.Module):
+    """Image encoder, prompt encoder and mask decoder under the published names.
+
+    Parameters
+    ----------
+    image_encoder : nn.Module
+        Maps ``(B, 3, S, S)`` to ``(B, C, h, w)``, or to a mapping of named levels.
+    prompt_encoder : PromptEncoder
+        Encodes points, boxes and masks.
+    mask_decoder : MaskDecoder
+        Decodes masks.
+    side : int
+        ``S``, the side of the square input in pixels.
+    """
+
+    def __init__(
+        self, image_encoder: nn.Module, prompt_encoder: PromptEncoder, mask_decoder: MaskDecoder, side: int
+    ) -> None:
+        super().__init__()
+        self.image_encoder = image_encoder
+        self.prompt_encoder = prompt_encoder
+        self.mask_decoder = mask_decoder
+        self.side = side
+
+    def encode(self, pixels: Tensor) -> dict[str, Tensor]:
+        """Encode normalised pixels ``(B, 3, S, S)``.
+
+        Returns
+        -------
+        dict of Tensor
+            ``image_embedding (B, C, h, w)`` and, for an encoder with finer levels,
+            ``fine_8 (B, C // 4, 2h, 2w)`` and ``fine_4 (B, C // 8, 4h, 4w)``.
+        """
+        encoded = self.image_encoder(pixels)
+        return dict(encoded) if isinstance(encoded, Mapping) else {IMAGE_EMBEDDING: encoded}
+
+    def decode_all(
+        self,
+        features: Mapping[str, Tensor],
+        points_xy: Tensor,
+        point_labels: Tensor,
+        mask_inputs: Tensor | None = None,
+        input_hw: tuple[int, int] | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Decode the single mask and the three candidates of every prompt.
+
+        Parameters
+        ----------
+        features : mapping of Tensor
+            What `encode` gave, for one image or for one image a prompt.
+        points_xy : Tensor
+            ``(N, K, 2)`` in pixels of the model's input, x then y.
+        point_labels : Tensor
+            ``(N, K)``; see `napari_sam.models.prompt_encoder`.
+        mask_inputs : Tensor, optional
+            ``(N, 1, 4h, 4w)`` logits of a mask prompt.
+        input_hw : tuple of int, optional
+            Height and width of the input, where it is not ``(S, S)``.
+
+        Returns
+        -------
+        tuple of Tensor
+            ``mask_logits (N, 4, 4h, 4w)`` and ``iou_scores (N, 4)``; index 0 is the single mask.
+        """
+        image_embedding = features[IMAGE_EMBEDDING]
+        height, width = image_embedding.shape[-2:]
+        sparse = self.prompt_encoder.sparse(points_xy, point_labels, input_hw or (self.side, self.side))
+        dense = self.prompt_encoder.dense(mask_inputs, len(points_xy), (height, width))
+        fine = (features[FINE_HALF], features[FINE_FULL]) if FINE_HALF in features else None
+        decoded: tuple[Tensor, Tensor] = self.mask_decoder(
+            image_embedding, self.prompt_encoder.dense_pe((height, width)), sparse, dense, fine
+        )
+        return decoded
+
+    def decode(
+        self,
+        features: Mapping[str, Tensor],
+        points_xy: Tensor,
+        point_labels: Tensor,
+        mask_inputs: Tensor | None = None,
+        multimask: bool = True,
+    ) -> tuple[Tensor, Tensor]:
+        """Decode as `decode_all` does, and keep the three candidates or the single mask.
+
+        Returns
+        -------
+        tuple of Tensor
+            ``mask_logits (N, M, 4h, 4w)`` and ``iou_scores (N, M)``; ``M`` is 3 or 1.
+        """
+        logits, scores = self.decode_all(features, points_xy, point_labels, mask_inputs)
+        return (logits[:, 1:], scores[:, 1:]) if multimask else (logits[:, :1], scores[:, :1])

@@ -1,0 +1,1 @@
+"""Generated data, simulated interaction and training of the small default model."""

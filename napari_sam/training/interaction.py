@@ -1,0 +1,169 @@
+"""A simulated user: draws boxes, clicks, corrects, and carries masks to the next plane.
+
+Training follows the Segment Anything paper (appendix A, "Training algorithm"): a first
+box or point, then points drawn from where the mask is wrong, with the last logits as
+mask prompt. Beside it stands the job of a volume: the mask of one plane, its box and its
+innermost point are the prompts of the next plane.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from napari_sam.models.prompt_encoder import BOX_FIRST, BOX_SECOND, POSITIVE
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """Prompts of ``N`` objects in pixels of the model's input.
+
+    Attributes
+    ----------
+    points_xy : Tensor
+        ``(N, K, 2)``.
+    point_labels : Tensor
+        ``(N, K)`` int64.
+    mask_logits : Tensor or None
+        ``(N, 1, h, w)``.
+    """
+
+    points_xy: Tensor
+    point_labels: Tensor
+    mask_logits: Tensor | None = None
+
+    def add_points(self, xy: Tensor, labels: Tensor, mask_logits: Tensor | None) -> Prompts:
+        """Add one point ``xy (N, 2)`` to each object and replace the mask prompt."""
+        return Prompts(
+            torch.cat([self.points_xy, xy[:, None]], dim=1),
+            torch.cat([self.point_labels, labels[:, None]], dim=1),
+            mask_logits,
+        )
+
+
+def tight_boxes(masks: Tensor) -> Tensor:
+    """Give the half-open boxes ``(N, 4)``, x0 y0 x1 y1, of ``masks (N, H, W)``; zeros where empty."""
+    columns, rows = masks.any(dim=1), masks.any(dim=2)
+    x0, y0 = columns.int().argmax(dim=1), rows.int().argmax(dim=1)
+    x1 = masks.shape[2] - columns.flip(1).int().argmax(dim=1)
+    y1 = masks.shape[1] - rows.flip(1).int().argmax(dim=1)
+    boxes = torch.stack([x0, y0, x1, y1], dim=1).float()
+    return boxes * rows.any(dim=1, keepdim=True)
+
+
+def draw_boxes(masks: Tensor, looseness: float, margin: float = 0.0) -> Prompts:
+    """Draw boxes as a hand does: each side off by a few per cent of the size, and at least a pixel.
+
+    Parameters
+    ----------
+    masks : Tensor
+        ``(N, S, S)`` bool.
+    looseness : float
+        Standard deviation of a side's place over the box's size.
+    margin : float
+        Grown by this part of the size, at least one pixel where above 0.
+    """
+    boxes = tight_boxes(masks)
+    size = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
+    outward = boxes.new_tensor([-1.0, -1.0, 1.0, 1.0])
+    shift = torch.randn_like(boxes) * (looseness * size).clamp(min=0.5 if looseness else 0.0)
+    shift = shift.clamp(min=-0.15 * size - 1, max=0.15 * size + 1)
+    if margin:
+        shift = shift + outward * (margin * size).clamp(min=1.0)
+    boxes = (boxes + shift).clamp(0, masks.shape[-1])
+    corners = (boxes - 0.5).reshape(-1, 2, 2)
+    labels = torch.tensor([BOX_FIRST, BOX_SECOND], device=masks.device).expand(len(masks), -1)
+    return Prompts(corners, labels)
+
+
+def depth_within(masks: Tensor, n_steps: int = 12) -> Tensor:
+    """Count how many erosions each pixel of ``masks (N, h, w)`` survives, up to `n_steps`; float."""
+    inside = masks.float()[:, None]
+    depth = inside.clone()
+    for _ in range(n_steps - 1):
+        inside = -F.max_pool2d(F.pad(-inside, (1, 1, 1, 1), value=0.0), 3, stride=1)
+        depth += inside
+    return depth[:, 0]
+
+
+def pick_points(weights: Tensor, sharpness: float) -> Tensor:
+    """Draw one cell of each ``weights (N, h, w)``, deeper ones more often; gives ``(N, 2)`` x, y."""
+    flat = weights.flatten(1) ** sharpness
+    flat = flat + (flat.sum(dim=1, keepdim=True) <= 0)
+    picked = torch.multinomial(flat, 1)[:, 0]
+    return torch.stack([picked % weights.shape[2], picked // weights.shape[2]], dim=1).float()
+
+
+def draw_clicks(masks: Tensor, cell: int) -> Prompts:
+    """Click into each of ``masks (N, S, S)``, more likely in its depth; `cell` pixels are pooled."""
+    coarse = F.max_pool2d(masks.float()[:, None], cell)[:, 0]
+    inner = F.avg_pool2d(masks.float()[:, None], cell)[:, 0]
+    xy = pick_points(depth_within(coarse > 0) * inner, sharpness=2.0)
+    points = ((xy + 0.5) * cell - 0.5)[:, None]
+    labels = torch.full((len(masks), 1), POSITIVE, device=masks.device)
+    return Prompts(points, labels)
+
+
+def correct(prompts: Prompts, logits: Tensor, masks: Tensor) -> Prompts:
+    """Click where the mask is wrong, and give the logits back as mask prompt.
+
+    Parameters
+    ----------
+    prompts : Prompts
+        What was given so far.
+    logits : Tensor
+        ``(N, h, w)`` of the mask that the user sees.
+    masks : Tensor
+        ``(N, S, S)`` bool, what it should be.
+    """
+    cell = masks.shape[-1] // logits.shape[-1]
+    target = F.avg_pool2d(masks.float()[:, None], cell)[:, 0]
+    wrong = (logits > 0) != (target > 0.5)
+    xy = pick_points(depth_within(wrong), sharpness=2.0)
+    at = xy.long()
+    labels = (target[torch.arange(len(at), device=at.device), at[:, 1], at[:, 0]] > 0.5).long()
+    return prompts.add_points((xy + 0.5) * cell - 0.5, labels, logits[:, None].detach())
+
+
+def carry_over(
+    logits: Tensor,
+    side: int,
+    margin: float,
+    use_box: bool = True,
+    use_point: bool = True,
+    use_mask: bool = True,
+) -> Prompts:
+    """Derive a plane's prompts from its neighbour's mask, as propagation does.
+
+    Parameters
+    ----------
+    logits : Tensor
+        ``(N, h, w)`` of the neighbour's mask.
+    side : int
+        Side of the model's input in pixels.
+    margin : float
+        Part of its size by which the neighbour's box is grown.
+    use_box, use_point, use_mask : bool
+        Which prompts to derive; a point stands in where there is neither box nor point.
+    """
+    cell = side / logits.shape[-1]
+    mask = logits > 0
+    mask = mask | (logits >= logits.flatten(1).amax(dim=1)[:, None, None])
+    prompts = Prompts(logits.new_zeros(len(logits), 0, 2), torch.zeros(len(logits), 0, dtype=torch.long))
+    if use_box:
+        boxes = draw_boxes(mask, 0.0)
+        corners = (boxes.points_xy + 0.5) * cell
+        size = corners[:, 1:] - corners[:, :1]
+        grow = (margin * size).clamp(min=1.0)
+        corners = torch.cat([corners[:, :1] - grow, corners[:, 1:] + grow], dim=1).clamp(0, side) - 0.5
+        prompts = Prompts(corners, boxes.point_labels)
+    if use_point or not use_box:
+        depth = depth_within(mask) + torch.sigmoid(logits)
+        flat = depth.flatten(1).argmax(dim=1)
+        xy = torch.stack([flat % mask.shape[2], flat // mask.shape[2]], dim=1).float()
+        labels = torch.full((len(logits),), POSITIVE, device=logits.device)
+        prompts = prompts.add_points((xy + 0.5) * cell - 0.5, labels, None)
+    return Prompts(prompts.points_xy, prompts.point_labels, logits[:, None].detach() if use_mask else None)

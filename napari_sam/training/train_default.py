@@ -1,0 +1,280 @@
+"""Train the embedded default model.
+
+One stage of the schedule::
+
+    python -m napari_sam.training.train_default --folder RUN --data DATA --side 256 --minutes 40
+    python -m napari_sam.training.train_default --folder RUN --data DATA --side 512 --minutes 40 --rate 4e-4
+    python -m napari_sam.training.train_default --folder RUN --export tiny_sam_v1.safetensors
+
+Under ``torchrun --nproc-per-node N -m napari_sam.training.train_default …`` several processes share the work.
+
+`DATA` is a folder with an ``INDEX.tsv`` (see `napari_sam.training.real_images`); without it only
+generated pictures are used. A stage that was cut off goes on where its last checkpoint stands.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import logging
+import math
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import distributed, nn
+from torch.utils.data import DataLoader
+
+from napari_sam.models.sam import Sam
+from napari_sam.models.tiny_encoder import TINY_SIDE, build_tiny_sam
+from napari_sam.training.real_images import LabelledFrames, held_out, read_index
+from napari_sam.training.rounds import Batch, collate, measure, training_loss
+from napari_sam.training.samples import PairSampler, PairStream, SampleSettings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of training.
+
+    Attributes
+    ----------
+    side : int
+        Side of the input in pixels.
+    minutes : float
+        How long it lasts; the learning rate follows the clock.
+    rate : float
+        Highest learning rate.
+    n_pairs : int
+        Pairs in a batch.
+    n_objects : int
+        Largest number of objects of a pair.
+    seed : int
+        Seeds data and prompts.
+    """
+
+    side: int = 256
+    minutes: float = 40.0
+    rate: float = 8e-4
+    n_pairs: int = 4
+    n_objects: int = 6
+    seed: int = 0
+
+
+class Trainer:
+    """Holds the model, its moving average, the optimiser and where they are kept.
+
+    Parameters
+    ----------
+    run : Path
+        Folder of checkpoint and log.
+    stage : Stage
+        What to do.
+    device : torch.device
+        Where to do it.
+    """
+
+    def __init__(self, run: Path, stage: Stage, device: torch.device) -> None:
+        self.run, self.stage, self.device = run, stage, device
+        run.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(stage.seed)
+        self.model = build_tiny_sam().to(device)
+        self.average = copy.deepcopy(self.model).eval()
+        decayed = [p for p in self.model.parameters() if p.ndim > 1]
+        others = [p for p in self.model.parameters() if p.ndim <= 1]
+        groups = [{"params": decayed, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}]
+        self.optimiser = torch.optim.AdamW(groups, lr=stage.rate, betas=(0.9, 0.98))
+        self.step, self.spent_s = 0, 0.0
+        self._resume()
+
+    def _resume(self) -> None:
+        path = self.run / "checkpoint.pt"
+        if not path.exists():
+            return
+        kept = torch.load(path, map_location=self.device, weights_only=True)
+        self.model.load_state_dict(kept["model"])
+        self.average.load_state_dict(kept["average"])
+        if kept["stage"] == asdict(self.stage):
+            self.optimiser.load_state_dict(kept["optimiser"])
+            self.step, self.spent_s = kept["step"], kept["spent_s"]
+
+    def save(self) -> None:
+        """Write the checkpoint, whole or not at all."""
+        state = {
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "stage": asdict(self.stage),
+            "step": self.step,
+            "spent_s": self.spent_s,
+        }
+        temporary = self.run / "checkpoint.pt.tmp"
+        torch.save(state, temporary)
+        temporary.replace(self.run / "checkpoint.pt")
+
+    def run_step(self, batch: Batch, rng: torch.Generator) -> float:
+        """Take one step of the optimiser; gives the loss."""
+        done = min(self.spent_s / (60 * self.stage.minutes), 1.0)
+        warm_up, decay = min(1.0, (self.step + 1) / 200), math.cos(math.pi / 2 * done) ** 2
+        rate = self.stage.rate * warm_up * (0.02 + 0.98 * decay)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        with torch.autocast(self.device.type, torch.bfloat16):
+            loss = training_loss(self.model, batch.to(self.device), rng)
+        self.optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        self._share_gradients()
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimiser.step()
+        self.step += 1
+        self._update_average()
+        return float(loss.detach())
+
+    @torch.no_grad()
+    def _share_gradients(self) -> None:
+        """Average gradients over the processes of a ``torchrun``; the clock is the first process's."""
+        if not distributed.is_initialized():
+            return
+        parameters = list(self.model.parameters())
+        clock = torch.tensor([self.spent_s if distributed.get_rank() == 0 else 0.0], device=self.device)
+        flat = torch.cat([*(_gradient(p).flatten() for p in parameters), clock])
+        distributed.all_reduce(flat)
+        self.spent_s = float(flat[-1])
+        mean = flat[:-1] / distributed.get_world_size()
+        start = 0
+        for parameter in parameters:
+            parameter.grad = mean[start : start + parameter.numel()].view_as(parameter)
+            start += parameter.numel()
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        keep = min(0.998, (1 + self.step) / (20 + self.step))
+        state = self.model.state_dict()
+        for name, value in self.average.state_dict().items():
+            if value.dtype.is_floating_point:
+                value.lerp_(state[name], 1 - keep)
+            else:
+                value.copy_(state[name])
+
+
+def train(trainer: Trainer, data: Path | None, n_workers: int = 1, check_every_s: float = 300.0) -> None:
+    """Train until the stage's time is spent; checks and saves now and then."""
+    stage = trainer.stage
+    items = read_index(data) if data else []
+    real, validation = held_out(items)
+    settings = SampleSettings(side=stage.side, n_objects=stage.n_objects)
+    rank = distributed.get_rank() if distributed.is_initialized() else 0
+    is_first = rank == 0
+    stream = PairStream(PairSampler(settings, real), stage.seed + 1 + trainer.step + 7919 * rank)
+    loader = DataLoader(
+        stream, batch_size=stage.n_pairs, num_workers=n_workers, collate_fn=collate, prefetch_factor=4
+    )
+    checks = validation_sets(settings, validation, trainer.device)
+    rng = torch.Generator().manual_seed(stage.seed + trainer.step + rank)
+    trainer.model.train()
+    losses: list[float] = []
+    last, next_check = time.monotonic(), trainer.spent_s + 60.0
+    for batch in loader:
+        losses.append(trainer.run_step(batch, rng))
+        now = time.monotonic()
+        trainer.spent_s, last = trainer.spent_s + now - last, now
+        if distributed.is_initialized():
+            over = _first_says(over=trainer.spent_s >= 60 * stage.minutes)
+        else:
+            over = trainer.spent_s >= 60 * stage.minutes
+        if (trainer.spent_s >= next_check or over) and is_first:
+            _check(trainer, checks, losses)
+            losses, last = [], time.monotonic()
+            next_check = trainer.spent_s + check_every_s
+        if over:
+            return
+
+
+def _gradient(parameter: nn.Parameter) -> torch.Tensor:
+    """Give a parameter's gradient, zeros where the last rounds did not use it."""
+    return torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+
+
+def _first_says(over: bool) -> bool:
+    """Let the first process decide for all."""
+    flag = torch.tensor([int(over)])
+    distributed.broadcast(flag, 0)
+    return bool(flag.item())
+
+
+def _check(trainer: Trainer, checks: dict[str, list[Batch]], losses: list[float]) -> None:
+    record: dict[str, object] = {
+        "side": trainer.stage.side,
+        "step": trainer.step,
+        "minutes": round(trainer.spent_s / 60, 1),
+        "loss": round(sum(losses) / max(len(losses), 1), 4),
+    }
+    for name, batches in checks.items():
+        record[name] = {key: round(value, 4) for key, value in measure(trainer.average, batches).items()}
+    log.info("%s", json.dumps(record))
+    with (trainer.run / "log.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(record) + "\n")
+    trainer.save()
+
+
+def validation_sets(
+    settings: SampleSettings, items: Sequence[LabelledFrames], device: torch.device
+) -> dict[str, list[Batch]]:
+    """Draw fixed batches of generated and of held-out real pictures."""
+    rng = torch.Generator().manual_seed(20)
+    generated = PairSampler(settings, [])
+    sets = {"generated": [collate([generated.draw(rng) for _ in range(8)]).to(device) for _ in range(4)]}
+    if items:
+        whole = PairSampler(SampleSettings(settings.side, settings.n_objects, real_share=1.0), items)
+        sets["real"] = [collate([whole.draw(rng) for _ in range(8)]).to(device) for _ in range(4)]
+    return sets
+
+
+def export(run: Path, path: Path, metadata: dict[str, str]) -> None:
+    """Write the averaged weights as float16 safetensors."""
+    kept = torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True)
+    model: Sam = build_tiny_sam()
+    model.load_state_dict(kept["average"])
+    tensors = {
+        name: value.half().contiguous() if value.dtype.is_floating_point else value.contiguous()
+        for name, value in model.state_dict().items()
+    }
+    temporary = path.with_suffix(".tmp")
+    save_file(tensors, temporary, metadata={"format": "pt", "side": str(TINY_SIDE), **metadata})
+    load_file(temporary)
+    temporary.replace(path)
+
+
+def main() -> None:
+    """Run one stage, or export."""
+    parser = argparse.ArgumentParser(description="Train the embedded default model.")
+    parser.add_argument("--data", type=Path, help="folder with an INDEX.tsv of real labelled pictures")
+    parser.add_argument("--folder", type=Path, required=True, help="folder of checkpoint and log")
+    parser.add_argument("--side", type=int, default=256)
+    parser.add_argument("--minutes", type=float, default=40.0)
+    parser.add_argument("--rate", type=float, default=8e-4)
+    parser.add_argument("--pairs", type=int, default=4)
+    parser.add_argument("--objects", type=int, default=6)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--export", type=Path, help="write the weights here instead of training")
+    args = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    if args.export:
+        export(args.folder, args.export, {"licence": "Apache-2.0", "name": "tiny_sam.v1"})
+        return
+    if "WORLD_SIZE" in os.environ:
+        distributed.init_process_group("gloo" if args.device == "cpu" else "nccl")
+    stage = Stage(args.side, args.minutes, args.rate, args.pairs, args.objects, args.seed)
+    train(Trainer(args.folder, stage, torch.device(args.device)), args.data, args.workers)
+
+
+if __name__ == "__main__":
+    main()
