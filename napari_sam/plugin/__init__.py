@@ -1,0 +1,1 @@
+"""The napari plugin: it translates between a window and the package, and computes nothing itself."""

@@ -1,0 +1,106 @@
+"""Which background job runs next: plain Python, so that it can be tested without threads or a window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from napari_sam.core.jobs import Cancel
+
+__all__ = ["Background", "Job", "JobQueue"]
+
+PRIORITY = ("open", "load", "segment", "propagate", "save", "prefetch")
+"""Kinds of job, the one that goes first in front. Of each kind only the newest waits."""
+
+
+def _nothing(*_: object) -> None:
+    """Do nothing with what is given."""
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """Something to do away from the window's thread.
+
+    Parameters
+    ----------
+    kind : str
+        One of `PRIORITY`.
+    work : callable
+        Called on another thread with the job's `Cancel`; each thing that it yields is handed to `on_part`.
+    on_part, on_done, on_error : callable
+        Called on the window's thread: for each part; once at the end, cancelled or not; once with the
+        exception that ended the work. Either `on_done` or `on_error` is called, never both.
+    """
+
+    kind: str
+    work: Callable[[Cancel], Iterable[object]]
+    on_part: Callable[[Any], None] = _nothing
+    on_done: Callable[[], None] = _nothing
+    on_error: Callable[[Exception], None] = _nothing
+    cancel: Cancel = field(default_factory=Cancel)
+
+    def __post_init__(self) -> None:
+        if self.kind not in PRIORITY:
+            raise ValueError(f"a job's kind is {self.kind!r}; give one of {', '.join(PRIORITY)}")
+
+
+class Background(Protocol):
+    """What runs jobs, one at a time."""
+
+    def submit(self, job: Job) -> None:
+        """Run a job as soon as it is its turn; it replaces a waiting job of its kind."""
+        ...
+
+    def cancel(self, kind: str) -> None:
+        """Stop the running job of a kind and forget the waiting one."""
+        ...
+
+    def close(self) -> None:
+        """Stop everything; no callback is called from now on."""
+        ...
+
+
+class JobQueue:
+    """The waiting jobs and the running one.
+
+    One job runs at a time. A waiting job is replaced by a newer one of its kind (the newest click wins), and
+    anything that is submitted stops a running prefetch (a click overtakes it).
+    """
+
+    def __init__(self) -> None:
+        self.running: Job | None = None
+        self._waiting: dict[str, Job] = {}
+
+    def submit(self, job: Job) -> None:
+        """Let a job wait for its turn."""
+        if self.running is not None and self.running.kind == "prefetch":
+            self.running.cancel.cancel()
+        self._waiting[job.kind] = job
+
+    def take(self) -> Job | None:
+        """Return the job to start now and count it as running; None while one runs or nothing waits."""
+        if self.running is not None:
+            return None
+        for kind in PRIORITY:
+            if kind in self._waiting:
+                self.running = self._waiting.pop(kind)
+                return self.running
+        return None
+
+    def done(self) -> None:
+        """Count the running job as ended."""
+        self.running = None
+
+    def cancel(self, kind: str) -> None:
+        """Ask the running job of a kind to stop, and forget the waiting one."""
+        waiting = self._waiting.pop(kind, None)
+        if waiting is not None:
+            waiting.cancel.cancel()
+        if self.running is not None and self.running.kind == kind:
+            self.running.cancel.cancel()
+
+    def clear(self) -> None:
+        """Cancel everything."""
+        for kind in PRIORITY:
+            self.cancel(kind)

@@ -1,0 +1,213 @@
+"""The layers that the plugin makes: labels, points and boxes. The person's own layers are never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_sam.core.masks import tight_box
+from napari_sam.core.planes import PlaneRef
+from napari_sam.core.prompts import BoxPrompt, PointPrompt, Prompt
+from napari_sam.core.session import Session
+from napari_sam.plugin._images import NAMESPACE
+from napari_sam.plugin._space import space_of_layer
+from volumes import Box
+
+__all__ = ["PALETTE", "SessionLayers"]
+
+PALETTE = ("#ffd166", "#4cc9f0", "#ef476f", "#80ed99", "#c77dff", "#ff924c", "#3a86ff", "#f9c6d7", "#b8c480")
+"""Colours of objects 1, 2, 3 …, over again after the last."""
+
+_POSITIVE, _NEGATIVE, _BOX = "#2ee66b", "#ff4d4d", "#ffd800"
+
+Painted = Callable[[Box, NDArray[Any], NDArray[Any]], None]
+
+
+class SessionLayers:
+    """One Labels layer a session, and one Points and one Shapes layer for the prompts of the chosen one.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where the layers go.
+    on_painted : callable
+        Called with (box, before, after) for each brush stroke in the labels.
+    """
+
+    def __init__(self, viewer: Any, on_painted: Painted) -> None:
+        self._viewer = viewer
+        self._on_painted = on_painted
+        self._all_labels: dict[int, Any] = {}
+        self._session: Session | None = None
+        self._plane: PlaneRef | None = None
+        self._prompts: tuple[Prompt, ...] = ()
+        self._before: NDArray[Any] | None = None
+        self.labels: Any = None
+        self.points: Any = None
+        self.boxes: Any = None
+
+    # Making and removing
+
+    def show(self, session: Session, image: Any) -> None:
+        """Show a session on its image; a layer of it that is there already is used again."""
+        self._session = session
+        self.labels = self._all_labels.get(id(session))
+        if self.labels is None or self.labels not in self._viewer.layers:
+            self.labels = self._all_labels[id(session)] = self._add_labels(session, image)
+        self.remove_prompts()
+        space = {**space_of_layer(image), "ndim": image.ndim}
+        self.boxes = self._viewer.add_shapes(name="prompt boxes", **space)
+        self.points = self._viewer.add_points(
+            name="prompts",
+            size=1,
+            border_color="white",
+            border_width=0.15,
+            canvas_size_limits=(12, 12),
+            **space,
+        )
+        self.boxes.editable = self.points.editable = False
+        self._copy_plane()
+
+    def _add_labels(self, session: Session, image: Any) -> Any:
+        from napari.utils.colormaps import CyclicLabelColormap
+
+        labels = session.labels[0] if image.ndim == 2 else session.labels
+        layer = self._viewer.add_labels(
+            labels,
+            name=f"{image.name} labels",
+            opacity=0.5,
+            colormap=CyclicLabelColormap(colors=["transparent", *PALETTE]),
+            metadata={NAMESPACE: {"volume": session.volume}},
+            **space_of_layer(image),
+        )
+        layer.events.paint.connect(self._paint)
+        return layer
+
+    def remove_prompts(self) -> None:
+        """Take the layers of the prompts away."""
+        gone = (self.points, self.boxes)
+        self.points = self.boxes = None
+        self._prompts = ()
+        for layer in gone:
+            if layer is not None and layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
+
+    def forget(self, layer: Any) -> bool:
+        """Let go of a layer that was removed; returns whether it was needed to show the session."""
+        for key, labels in list(self._all_labels.items()):
+            if labels == layer:
+                labels.events.paint.disconnect(self._paint)
+                del self._all_labels[key]
+        is_needed = any(own is not None and own == layer for own in (self.labels, self.points, self.boxes))
+        if self.labels is not None and self.labels == layer:
+            self.labels = None
+        return is_needed
+
+    def close(self) -> None:
+        """Take the layers of the prompts away and leave the labels."""
+        for labels in self._all_labels.values():
+            labels.events.paint.disconnect(self._paint)
+        self._all_labels.clear()
+        self.remove_prompts()
+
+    # Which layer the mouse acts on
+
+    @property
+    def prompts_are_active(self) -> bool:
+        """Whether clicks are prompts now."""
+        active = self._viewer.layers.selection.active
+        return self.points is not None and active is not None and active == self.points
+
+    def activate_prompts(self, *, pans: bool) -> None:
+        """Make clicks prompts; `pans` says whether a drag moves the image."""
+        if self.points is not None:
+            self.points.mouse_pan = pans
+            self._viewer.layers.selection.active = self.points
+
+    def deactivate_prompts(self) -> None:
+        """Leave the mouse to napari; the labels become the active layer."""
+        if self.prompts_are_active and self.labels is not None:
+            self._viewer.layers.selection.active = self.labels
+
+    # Prompts
+
+    def show_prompts(self, plane: PlaneRef | None, prompts: Sequence[Prompt]) -> None:
+        """Show these prompts and no others."""
+        self._plane = plane
+        self._copy_plane()
+        if tuple(prompts) == self._prompts or self.points is None:
+            return
+        self._prompts = tuple(prompts)
+        points = [prompt for prompt in prompts if isinstance(prompt, PointPrompt)]
+        self.points.data = np.array([prompt.at for prompt in points]).reshape(-1, 3)[
+            :, 3 - self.points.ndim :
+        ]
+        if points:
+            self.points.symbol = ["disc" if prompt.positive else "cross" for prompt in points]
+            self.points.face_color = [_POSITIVE if prompt.positive else _NEGATIVE for prompt in points]
+            self.points.selected_data = set()
+        self._draw_boxes([prompt.box for prompt in prompts if isinstance(prompt, BoxPrompt)])
+
+    def preview_box(self, box: Box) -> None:
+        """Show a box that is being dragged, beside the ones there are."""
+        boxes = [prompt.box for prompt in self._prompts if isinstance(prompt, BoxPrompt)]
+        self._draw_boxes([*boxes, box])
+
+    def _draw_boxes(self, boxes: Sequence[Box]) -> None:
+        if self.boxes is None or self._plane is None or not (boxes or len(self.boxes.data)):
+            return
+        self.boxes.data = []
+        if boxes:
+            corners = [_corners(box, self._plane)[:, 3 - self.boxes.ndim :] for box in boxes]
+            width = 2.0 / (self._viewer.camera.zoom * float(np.abs(self.boxes.scale[-2:]).mean()))
+            self.boxes.add_rectangles(corners, edge_width=width, edge_color=_BOX, face_color="transparent")
+            self.boxes.selected_data = set()
+
+    # Labels
+
+    def redraw(self) -> None:
+        """Draw the shown plane of the labels again."""
+        if self.labels is not None:
+            self.labels.refresh(extent=False)
+            self._copy_plane()
+
+    def lock(self, locked: bool) -> None:
+        """Stop or allow brush strokes."""
+        if self.labels is not None:
+            self.labels.editable = not locked
+
+    def select(self, object_id: int) -> None:
+        """Let the brush paint this object."""
+        if self.labels is not None:
+            self.labels.selected_label = object_id
+
+    def _copy_plane(self) -> None:
+        """Keep the shown plane as it is, to know later what a brush stroke changed."""
+        if self._session is not None and self._plane is not None:
+            self._before = self._plane.take(self._session.labels).copy()
+        else:
+            self._before = None
+
+    def _paint(self, event: Any) -> None:
+        if self._session is None or self._plane is None or self._before is None:
+            return
+        if self.labels is None or event.source != self.labels:
+            return
+        after = self._plane.take(self._session.labels)
+        changed = tight_box(after != self._before)
+        if changed is not None:
+            row0, col0, row1, col1 = changed
+            cut = (slice(row0, row1), slice(col0, col1))
+            axis = self._plane.axis
+            before, now = (np.expand_dims(x[cut].copy(), axis) for x in (self._before, after))
+            self._on_painted(self._plane.box_of(changed), before, now)
+            self._copy_plane()
+
+
+def _corners(box: Box, plane: PlaneRef) -> NDArray[np.float64]:
+    """Return the four corners of a plane's box, on the voxels' outer edges, shape (4, 3)."""
+    row0, col0, row1, col1 = (x - 0.5 for x in plane.box_hw(box))
+    return np.array([plane.at(*rc) for rc in ((row0, col0), (row0, col1), (row1, col1), (row1, col0))])

@@ -1,0 +1,180 @@
+"""The controller's view of a napari viewer: layers, mouse, keys and messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from napari.utils.notifications import show_error
+
+from napari_sam.core.planes import PlaneRef
+from napari_sam.core.prompts import Prompt
+from napari_sam.core.session import Session
+from napari_sam.core.window import Window
+from napari_sam.plugin._bindings import Keys, Prompting, Tool
+from napari_sam.plugin._images import shown_window, source_of
+from napari_sam.plugin._layers import SessionLayers
+from napari_sam.plugin._space import index_at, plane_shown
+from napari_sam.plugin._viewer_events import ViewerEvents, images_of, layer_of
+from napari_sam.plugin.controller import Controller
+from napari_sam.plugin.view import PanelState
+
+__all__ = ["NapariView"]
+
+
+class NapariView:
+    """A `View` on a napari viewer, and the way from the viewer to the controller.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        The person's viewer.
+    draw : callable
+        Draws the panels.
+    show_tool : callable
+        Shows which tool is in use.
+    list_images : callable
+        Called with (name, key) of all images, and the chosen key.
+    """
+
+    def __init__(
+        self,
+        viewer: Any,
+        draw: Callable[[PanelState], None],
+        show_tool: Callable[[Tool], None],
+        list_images: Callable[[Sequence[tuple[str, Any]], Any], None],
+    ) -> None:
+        self._viewer = viewer
+        self._draw = draw
+        self._show_tool = show_tool
+        self._list_images = list_images
+        self._controller: Controller
+        self._keys: Keys
+        self._events: ViewerEvents
+        self.layers: SessionLayers
+        self.mouse: Prompting
+
+    def connect(self, controller: Controller, actions: dict[str, Callable[[], None]]) -> None:
+        """Begin to tell a controller what happens, and bind the keys."""
+        self._controller = controller
+        self.layers = SessionLayers(self._viewer, controller.painted)
+        self.mouse = Prompting(
+            self._locate,
+            lambda: controller.plane,
+            controller.add_point,
+            controller.add_box,
+            self.layers.preview_box,
+        )
+        self._keys = Keys({tool.value: partial(self.choose_tool, tool) for tool in Tool} | actions)
+        self._keys.bind(self._viewer)
+        self._events = ViewerEvents(
+            self._viewer, self._layers_changed, self._plane_changed, self._active_changed, self._layer_gone
+        )
+        self._layers_changed()
+        controller.show()
+
+    def stop(self) -> None:
+        """Stop listening to the viewer."""
+        self._events.close()
+
+    def close(self) -> None:
+        """Stop listening, and leave nothing in the viewer but the labels."""
+        self.stop()
+        self._keys.close()
+        self.layers.close()
+
+    # What a person does
+
+    @property
+    def image(self) -> Any | None:
+        """The chosen image layer."""
+        source = self._controller.cases.source
+        return None if source is None else layer_of(self._viewer, source.key)
+
+    def choose_tool(self, tool: Tool) -> None:
+        """Let the mouse do this from now on."""
+        if tool is Tool.MOVE:
+            self.layers.deactivate_prompts()
+        else:
+            self.mouse.tool = tool
+            self._controller.begin()
+            self.layers.activate_prompts(pans=tool is not Tool.BOX)
+        self._active_changed()
+
+    def choose_image(self, key: Any) -> None:
+        """Work on the image of this key."""
+        layer = layer_of(self._viewer, key)
+        source = None if layer is None else source_of(layer)
+        if not self._controller.cases.is_chosen(source):
+            self.layers.remove_prompts()
+        self._controller.choose_image(source)
+        self._plane_changed()
+
+    def choose_window(self, request: Any) -> None:
+        """Choose the window: as in `parse_window`, two numbers, "as shown", or None."""
+        if request == "as shown":
+            request = None if self.image is None else shown_window(self.image)
+        self._controller.choose_window(Window(*request) if isinstance(request, tuple) else request)
+
+    def show_window(self) -> None:
+        """Show the image on the screen with the window that the model sees; a person asked for it."""
+        if self._controller.session is not None and self.image is not None:
+            window = self._controller.session.window
+            self.image.contrast_limits = (window.low, window.high)
+
+    # What happens in the viewer
+
+    def _locate(self, position: Sequence[float]) -> tuple[float, float, float]:
+        return index_at(self.image, position)
+
+    def _layers_changed(self) -> None:
+        source = self._controller.cases.source
+        images = [(layer.name, layer.unique_id) for layer in images_of(self._viewer)]
+        self._list_images(images, None if source is None else source.key)
+
+    def _layer_gone(self, layer: Any) -> None:
+        if self.layers.forget(layer):
+            self._controller.labels_gone()
+        self._controller.drop_image(layer.unique_id)
+
+    def _plane_changed(self) -> None:
+        image = self.image
+        self._controller.show_plane(None if image is None else plane_shown(self._viewer.dims, image))
+
+    def _active_changed(self) -> None:
+        self._show_tool(self.mouse.tool if self.layers.prompts_are_active else Tool.MOVE)
+
+    # What the controller shows
+
+    def show_state(self, state: PanelState) -> None:
+        """Draw the panels."""
+        self._draw(state)
+
+    def show_session(self, session: Session) -> None:
+        """Show a session's layers on its image."""
+        self.layers.show(session, self.image)
+        self.layers.points.mouse_drag_callbacks.append(self.mouse.drag)
+        for layer in (self.layers.points, self.layers.labels):
+            self._keys.bind(layer)
+        self._active_changed()
+
+    def show_object(self, object_id: int) -> None:
+        """Let the brush paint this object."""
+        self.layers.select(object_id)
+
+    def show_prompts(self, plane: PlaneRef | None, prompts: Sequence[Prompt]) -> None:
+        """Show these prompts, and no others."""
+        self.layers.show_prompts(plane, prompts)
+
+    def redraw_labels(self) -> None:
+        """Draw the shown plane of the labels again."""
+        self.layers.redraw()
+
+    def lock_labels(self, locked: bool) -> None:
+        """Stop or allow brush strokes."""
+        self.layers.lock(locked)
+
+    def show_error(self, message: str) -> None:
+        """Tell of an error."""
+        show_error(message)

@@ -1,0 +1,153 @@
+"""The two jobs on a whole volume: following an object through the planes, and writing the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_sam.core.edits import EditGroup
+from napari_sam.core.jobs import Cancel
+from napari_sam.core.masks import BoxedMask
+from napari_sam.core.planes import PlaneRef
+from napari_sam.core.propagation import PlanePrediction, PropagationPlan, follow
+from napari_sam.core.segmenter import Segmenter
+from napari_sam.core.session import Session
+from napari_sam.plugin._guidance import propagation_summary
+from napari_sam.plugin._jobs import Background, Job
+from volumes import Volume
+
+__all__ = ["Following", "Save", "Saving", "plane_meets"]
+
+Save = Callable[[Path, NDArray[Any], Volume], None]
+
+
+class Following:
+    """Propagation of one object: the model runs in the background, the session is written to on this thread.
+
+    Parameters
+    ----------
+    background : Background
+        Runs the model.
+    on_plane : callable
+        Called with the session and each prediction, once it is in the labels.
+    on_end : callable
+        Called with a sentence about what was done, cancelled or not.
+    on_error : callable
+        Called with the error that ended it.
+    """
+
+    def __init__(
+        self,
+        background: Background,
+        on_plane: Callable[[Session, PlanePrediction], None],
+        on_end: Callable[[str], None],
+        on_error: Callable[[Exception], None],
+    ) -> None:
+        self._background = background
+        self._on_plane = on_plane
+        self._on_end = on_end
+        self._on_error = on_error
+        self.is_running = False
+        self.progress: tuple[int, int] | None = None
+
+    def start(self, session: Session, segmenter: Segmenter, plan: PropagationPlan) -> None:
+        """Follow an object as planned."""
+        done: list[PlanePrediction] = []
+        group = EditGroup("propagate")
+        n_planes = plan.last - plan.first
+
+        def one(prediction: PlanePrediction) -> None:
+            done.append(prediction)
+            if prediction.state == "propagated":
+                session.write(prediction.plane, prediction.mask, plan.object_id, group=group, propagated=True)
+            self.progress = (min(len(done), n_planes), n_planes)
+            self._on_plane(session, prediction)
+
+        def ended() -> None:
+            if not any(prediction.reason == "cancelled" for prediction in done):
+                _erase_unreached(session, plan, done, group)
+            self._stop()
+            self._on_end(propagation_summary(done))
+
+        def failed(error: Exception) -> None:
+            self._stop()
+            self._on_error(error)
+
+        self.is_running, self.progress = True, (0, n_planes)
+        self._background.submit(
+            Job("propagate", lambda cancel: follow(plan, segmenter, cancel), one, ended, failed)
+        )
+
+    def cancel(self) -> None:
+        """Stop at the next plane; the planes that are done stay."""
+        self._background.cancel("propagate")
+
+    def _stop(self) -> None:
+        self.is_running, self.progress = False, None
+
+
+def _erase_unreached(
+    session: Session, plan: PropagationPlan, done: Sequence[PlanePrediction], group: EditGroup
+) -> None:
+    """Erase what an earlier propagation filled and this one did not reach."""
+    reached = {prediction.plane.index for prediction in done if prediction.state == "propagated"}
+    for index in sorted(plan.stale - reached):
+        plane = PlaneRef(plan.axis, index)
+        box = plane.box_of((0, 0, 0, 0))
+        nothing = BoxedMask(box, np.zeros(box.shape, dtype=np.bool_))
+        session.write(plane, nothing, plan.object_id, group=group, propagated=True)
+
+
+class Saving:
+    """Writing of labels beside the model's work.
+
+    Parameters
+    ----------
+    files : Background
+        Runs the writing.
+    save : callable
+        (path, labels, source volume); called on another thread.
+    on_end, on_error : callable
+        Called with a sentence where it worked, with the error where it did not.
+    """
+
+    def __init__(
+        self,
+        files: Background,
+        save: Save,
+        on_end: Callable[[str], None],
+        on_error: Callable[[Exception], None],
+    ) -> None:
+        self._files = files
+        self._save = save
+        self._on_end = on_end
+        self._on_error = on_error
+        self.is_running = False
+
+    def start(self, path: Path, session: Session) -> None:
+        """Write a copy of the labels as they are now."""
+        labels = session.labels.copy()
+
+        def work(_: Cancel) -> Iterable[object]:
+            self._save(path, labels, session.volume)
+            return ()
+
+        def ended() -> None:
+            self.is_running = False
+            self._on_end(f"Saved {path.name}.")
+
+        def failed(error: Exception) -> None:
+            self.is_running = False
+            self._on_error(error)
+
+        self.is_running = True
+        self._files.submit(Job("save", work, on_done=ended, on_error=failed))
+
+
+def plane_meets(shown: PlaneRef, changed: PlaneRef) -> bool:
+    """Return whether a change of one plane can be seen on another."""
+    return shown.axis != changed.axis or shown == changed

@@ -1,0 +1,101 @@
+"""What the controller needs of a window. Nothing here knows Qt or napari."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from napari_sam.core.planes import PlaneRef
+from napari_sam.core.prompts import Prompt
+from napari_sam.core.session import Session
+
+__all__ = ["ObjectRow", "PanelState", "View"]
+
+
+@dataclass(frozen=True)
+class ObjectRow:
+    """One line of the list of objects."""
+
+    id: int
+    name: str
+    locked: bool
+
+
+@dataclass(frozen=True)
+class PanelState:
+    """All that the panels show; a view draws it and decides nothing.
+
+    Parameters
+    ----------
+    status : str
+        What is going on, or what to do next; one or two lines.
+    warning : bool
+        Whether the status tells of something that went wrong.
+    busy : bool
+        Whether to show the wait indicator.
+    progress : tuple[int, int] or None
+        (done, total) planes; None where nothing is counted.
+    window : tuple[float, float] or None
+        The intensities that become black and white; None while unknown or for colour.
+    model_note : str
+        Where the model stands: loading, ready, failed.
+    objects : tuple[ObjectRow, ...]
+        The objects, accepted ones included.
+    current_id : int
+        The object that prompts go to.
+    n_planes : int
+        Planes along the axis being propagated; 0 without an image.
+    can_… : bool
+        What may be pressed now.
+    """
+
+    status: str = ""
+    warning: bool = False
+    busy: bool = False
+    progress: tuple[int, int] | None = None
+    window: tuple[float, float] | None = None
+    model_note: str = ""
+    objects: tuple[ObjectRow, ...] = ()
+    current_id: int = 1
+    n_planes: int = 0
+    can_prompt: bool = False
+    can_accept: bool = False
+    can_reopen: bool = False
+    can_undo: bool = False
+    can_redo: bool = False
+    can_propagate: bool = False
+    can_cancel: bool = False
+    can_save: bool = False
+
+
+class View(Protocol):
+    """What the controller tells a window; all calls come on the window's thread."""
+
+    def show_state(self, state: PanelState) -> None:
+        """Draw the panels."""
+        ...
+
+    def show_session(self, session: Session) -> None:
+        """Show a session's labels (its own array, not a copy) and make its layers ready for prompts."""
+        ...
+
+    def show_object(self, object_id: int) -> None:
+        """Let the brush paint this object."""
+        ...
+
+    def show_prompts(self, plane: PlaneRef | None, prompts: Sequence[Prompt]) -> None:
+        """Show these prompts, and no others, on a plane."""
+        ...
+
+    def redraw_labels(self) -> None:
+        """Draw the shown plane of the labels again; its voxels have changed."""
+        ...
+
+    def lock_labels(self, locked: bool) -> None:
+        """Stop or allow brush strokes."""
+        ...
+
+    def show_error(self, message: str) -> None:
+        """Tell of an error, in one plain line."""
+        ...

@@ -1,0 +1,130 @@
+"""The dock widget: it puts panels, layers, mouse, keys, worker and controller together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+
+from napari_sam import zoo
+from napari_sam.core.segmenter import Segmenter
+from napari_sam.plugin._dialogs import ask_save_path, ask_weights
+from napari_sam.plugin._napari_view import NapariView
+from napari_sam.plugin._panels import ImagePanel, ModelPanel, ObjectPanel, PromptPanel
+from napari_sam.plugin._panels_end import PropagatePanel, SavePanel, StatusPanel
+from napari_sam.plugin._worker import Worker
+from napari_sam.plugin._writer import LABEL_FILES
+from napari_sam.plugin.controller import Controller
+from napari_sam.plugin.view import PanelState
+
+__all__ = ["SamWidget", "load_model"]
+
+
+def load_model(name: str, weights: Path | None) -> Segmenter:
+    """Load a model; called on a worker thread, for torch takes seconds to import."""
+    from napari_sam.engine import load_segmenter
+
+    return load_segmenter(name, weights=weights)
+
+
+class SamWidget(QWidget):
+    """Segment objects from points and boxes, in six steps from top to bottom.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        Given by napari.
+    parent : QWidget, optional
+        Qt's owner.
+    """
+
+    def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.image, self.model = ImagePanel(), ModelPanel(("default", *zoo.names()))
+        self.object, self.prompt = ObjectPanel(), PromptPanel()
+        self.volume, self.end, self.status = PropagatePanel(), SavePanel(), StatusPanel()
+        self._lay_out()
+        self.view = NapariView(napari_viewer, self._draw, self.prompt.set_tool, self.image.set_images)
+        self.controller = Controller(self.view, Worker(), Worker(), load_model)
+        self._connect()
+        self.destroyed.connect(_Stopper(self.view, self.controller))
+
+    def _lay_out(self) -> None:
+        steps = QWidget()
+        column = QVBoxLayout(steps)
+        column.setContentsMargins(4, 4, 4, 4)
+        for panel in (self.image, self.model, self.object, self.prompt, self.volume, self.end):
+            column.addWidget(panel)
+        column.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(steps)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(scroll, 1)
+        whole.addWidget(self.status)
+        self.setMinimumWidth(290)
+
+    def _connect(self) -> None:
+        control, view = self.controller, self.view
+        self.image.image_chosen.connect(view.choose_image)
+        self.image.window_chosen.connect(view.choose_window)
+        self.image.show_pressed.connect(view.show_window)
+        self.model.model_chosen.connect(control.choose_model)
+        self.model.weights_pressed.connect(self._choose_weights)
+        self.object.object_chosen.connect(control.select_object)
+        self.object.new_pressed.connect(control.next_object)
+        self.object.reopen_pressed.connect(control.reopen)
+        self.prompt.tool_chosen.connect(view.choose_tool)
+        self.prompt.undo_pressed.connect(control.undo)
+        self.prompt.redo_pressed.connect(control.redo)
+        self.volume.propagate_pressed.connect(control.propagate)
+        self.volume.cancel_pressed.connect(control.cancel)
+        self.end.accept_pressed.connect(control.accept)
+        self.end.save_pressed.connect(self._save)
+        keys = {
+            "propagate": self.volume.press,
+            "cancel": control.cancel,
+            "accept": control.accept,
+            "undo": control.undo,
+            "redo": control.redo,
+        }
+        view.connect(control, keys)
+
+    def _draw(self, state: PanelState) -> None:
+        for panel in (self.image, self.model, self.object, self.prompt, self.volume, self.end, self.status):
+            panel.draw(state)
+
+    def _choose_weights(self) -> None:
+        path = ask_weights(self)
+        if path is not None:
+            self.controller.choose_model(self.model.names.currentText(), path)
+
+    def _save(self) -> None:
+        source = self.controller.cases.source
+        name = "image" if source is None else source.name
+        path = ask_save_path(self, f"{name}-labels{LABEL_FILES[0]}", LABEL_FILES)
+        if path is not None:
+            self.controller.save(path)
+
+    def event(self, event: QEvent | None) -> bool:
+        """Stop all work when napari takes the widget out of its window."""
+        if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.controller.close()
+            self.view.close()
+        return super().event(event)
+
+
+class _Stopper:
+    """Stops what runs when Qt has destroyed the widget, and touches nothing of Qt."""
+
+    def __init__(self, view: NapariView, controller: Controller) -> None:
+        self._view = view
+        self._controller = controller
+
+    def __call__(self, *_: object) -> None:
+        self._controller.close()
+        self._view.stop()

@@ -1,0 +1,408 @@
+"""The plugin's logic, without Qt, napari or torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_sam.core.planes import PlaneRef
+from napari_sam.core.window import Window
+from napari_sam.errors import MissingWeights
+from napari_sam.plugin.controller import Controller, ImageSource
+from volumes import Box, MissingFile
+
+BALL_AREA = 380  # pixels of the ellipse with half axes 10 and 12 in the middle plane
+
+
+def test_controller_loads_neither_qt_nor_napari_nor_torch():
+    code = (
+        "import sys, napari_sam.plugin.controller; "
+        "print([m for m in ('torch', 'napari', 'qtpy', 'magicgui', 'PyQt6') if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_nothing_to_do_without_an_image(desk):
+    desk.controller.show()
+    assert desk.state.status.startswith("Open an image")
+    assert not any(getattr(desk.state, name) for name in vars(desk.state) if name.startswith("can_"))
+
+
+def test_image_is_read_in_the_background_and_its_window_shown(desk, make_ball_volume):
+    volume = make_ball_volume()
+    desk.controller.choose_image(ImageSource("a", "image", lambda: volume, Window(0, 300)))
+    assert desk.controller.session is None
+    assert desk.state.status == "Reading the image…"
+    assert desk.state.busy
+    desk.background.run()
+    assert desk.controller.session.volume is volume
+    assert desk.state.window == (0, 300)
+    desk.view.show_session.assert_not_called()
+
+
+def test_image_that_cannot_be_read_says_so_once(desk):
+    def read():
+        raise MissingFile("ct.nii does not exist; check the path")
+
+    desk.controller.choose_image(ImageSource("a", "image", read))
+    desk.background.run()
+    desk.view.show_error.assert_called_once_with("Ct.nii does not exist; check the path")
+    assert desk.state.warning
+    assert not desk.state.busy
+
+
+def test_click_gives_a_mask_and_one_redraw(desk):
+    desk.open()
+    desk.click()
+    assert desk.state.status.startswith("Loading the model")
+    desk.background.run()
+    session = desk.controller.session
+    assert np.count_nonzero(session.labels[4] == 1) == BALL_AREA
+    assert np.count_nonzero(session.labels) == BALL_AREA
+    assert desk.background.ran == ["open", "load", "segment", "prefetch"]
+    desk.view.show_session.assert_called_once_with(session)
+    desk.view.redraw_labels.assert_called_once_with()
+    assert desk.view.show_prompts.call_args.args[1][0].at == (4, 20, 25)
+
+
+def test_answer_on_another_plane_is_written_but_not_drawn(desk):
+    desk.open()
+    desk.click()
+    desk.controller.show_plane(PlaneRef(0, 0))
+    desk.background.run()
+    assert np.count_nonzero(desk.controller.session.labels[4]) == BALL_AREA
+    desk.view.redraw_labels.assert_not_called()
+
+
+def test_newest_of_several_clicks_wins(desk):
+    desk.open()
+    desk.controller.begin()
+    desk.background.run()
+    for row in (18, 19, 20):
+        desk.click(row)
+    desk.background.run()
+    assert desk.background.ran.count("segment") == 1
+    assert len(desk.segmenter.requests[-1].prompts) == 3
+
+
+def test_click_before_the_image_is_read_is_answered(desk, make_ball_volume):
+    desk.controller.choose_image(ImageSource("a", "image", make_ball_volume))
+    desk.controller.show_plane(PlaneRef(0, 4))
+    desk.click()
+    desk.background.run()
+    assert np.count_nonzero(desk.controller.session.labels) == BALL_AREA
+
+
+def test_click_outside_is_a_message(desk):
+    desk.open()
+    desk.click(row=400)
+    desk.view.show_error.assert_called_once()
+    assert "outside" in desk.view.show_error.call_args.args[0]
+    assert desk.state.warning
+
+
+def test_box_is_cut_to_the_image(desk):
+    desk.open()
+    desk.controller.add_box(Box((4, -20, -20), (5, 60, 70)))
+    desk.background.run()
+    assert desk.segmenter.requests[-1].prompts[0].box == Box((4, 0, 0), (5, 40, 50))
+    assert np.count_nonzero(desk.controller.session.labels) == BALL_AREA
+
+
+def test_box_beside_the_image_is_no_prompt(desk):
+    desk.open()
+    desk.controller.add_box(Box((4, 50, 60), (5, 60, 70)))
+    assert desk.controller.session.objects == {}
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_any_axis_can_be_the_sliced_one(desk, axis):
+    desk.open()
+    shape = desk.controller.session.volume.shape
+    plane = PlaneRef(axis, shape[axis] // 2)
+    desk.controller.show_plane(plane)
+    height, width = plane.shape_hw(shape)
+    desk.click(height // 2, width // 2)
+    desk.background.run()
+    filled = plane.take(desk.controller.session.labels)
+    assert np.array_equal(filled == 1, plane.take(desk.controller.session.volume.data) > 100)
+    assert desk.state.n_planes == shape[axis]
+
+
+def test_model_that_is_missing_is_one_plain_line(desk, segmenter):
+    def load(name, weights):
+        raise MissingWeights("no weights of sam_vit_b.meta at /x;\n  download them")
+
+    desk.controller = Controller(desk.view, desk.background, desk.files, load)
+    desk.open()
+    desk.click()
+    desk.background.run()
+    desk.view.show_error.assert_called_once_with("No weights of sam_vit_b.meta at /x; download them")
+    assert desk.state.model_note == "could not be loaded"
+    assert not desk.state.busy
+    desk.controller.model._load = lambda name, weights: segmenter
+    desk.click()
+    desk.background.run()
+    assert np.count_nonzero(desk.controller.session.labels) == BALL_AREA
+
+
+def test_other_model_answers_from_the_next_click_on(desk):
+    asked = []
+    desk.controller.model._load = lambda *chosen: asked.append(chosen) or desk.segmenter
+    desk.open()
+    desk.controller.choose_model("sam_vit_b.meta", Path("b.pth"))
+    assert asked == []
+    desk.click()
+    desk.background.run()
+    assert asked == [("sam_vit_b.meta", Path("b.pth"))]
+    desk.controller.choose_model("default")
+    desk.background.run()
+    assert asked[-1] == ("default", None)
+
+
+def test_window_changes_what_the_model_is_asked(desk):
+    desk.open()
+    desk.controller.choose_window("lung")
+    desk.background.run()
+    assert desk.state.window == (-1350, 150)
+    desk.click()
+    desk.background.run()
+    assert desk.segmenter.requests[-1].window == Window(-1350, 150)
+
+
+def test_undo_takes_prompt_and_mask_back_and_redo_brings_them(desk):
+    desk.open()
+    desk.click()
+    desk.background.run()
+    labels = desk.controller.session.labels.copy()
+    desk.controller.undo()
+    assert not desk.controller.session.labels.any()
+    assert desk.view.show_prompts.call_args.args[1] == ()
+    assert not desk.state.can_undo
+    desk.controller.redo()
+    assert np.array_equal(desk.controller.session.labels, labels)
+    assert len(desk.view.show_prompts.call_args.args[1]) == 1
+
+
+def test_undo_before_the_answer_makes_the_answer_stale(desk):
+    desk.open()
+    desk.click()
+    desk.controller.undo()
+    desk.background.run()
+    assert not desk.controller.session.labels.any()
+
+
+def test_accept_locks_and_starts_the_next_object(desk):
+    desk.open()
+    desk.click()
+    desk.background.run()
+    assert desk.state.can_accept
+    desk.controller.accept()
+    assert desk.state.current_id == 2
+    assert [(row.id, row.locked) for row in desk.state.objects] == [(1, True), (2, False)]
+    assert desk.view.show_prompts.call_args.args[1] == ()
+    desk.click()
+    desk.background.run()
+    assert np.count_nonzero(desk.controller.session.labels == 1) == BALL_AREA
+    assert not (desk.controller.session.labels == 2).any()
+    desk.controller.select_object(1)
+    assert desk.state.can_reopen
+    assert not desk.state.can_accept
+    desk.controller.reopen()
+    assert not desk.state.can_reopen
+    assert desk.state.can_accept
+
+
+def test_undo_of_accept_goes_back_to_the_object(desk):
+    desk.open()
+    desk.click()
+    desk.background.run()
+    desk.controller.accept()
+    desk.controller.undo()
+    assert desk.state.current_id == 1
+    assert desk.state.can_accept
+
+
+def test_propagation_fills_the_planes_and_says_where_it_ended(desk):
+    desk.open()
+    desk.click()
+    desk.background.run()
+    assert desk.state.can_propagate
+    desk.controller.propagate()
+    assert desk.state.can_cancel
+    assert desk.state.progress == (0, 9)
+    desk.view.lock_labels.assert_called_with(True)
+    desk.background.run()
+    session = desk.controller.session
+    filled = np.flatnonzero(session.labels.any(axis=(1, 2)))
+    assert filled.tolist() == [2, 3, 4, 5, 6]
+    assert desk.state.status.startswith("Planes 2 to 6 are done; ")
+    assert "at plane 1" in desk.state.status
+    desk.view.lock_labels.assert_called_with(False)
+    desk.controller.undo()
+    assert np.flatnonzero(session.labels.any(axis=(1, 2))).tolist() == [4]
+
+
+def test_cancel_keeps_the_planes_that_are_done(desk):
+    desk.open()
+    desk.click()
+    desk.background.run()
+    desk.controller.propagate()
+    desk.background.run(max_parts=3)
+    session = desk.controller.session
+    assert np.flatnonzero(session.labels.any(axis=(1, 2))).tolist() == [3, 4, 5]
+    assert "cancelled" in desk.state.status
+    assert not desk.state.can_cancel
+
+
+def test_propagation_stays_in_its_range(desk):
+    desk.open()
+    desk.click()
+    desk.background.run()
+    desk.controller.propagate(4, 5)
+    desk.background.run()
+    assert np.flatnonzero(desk.controller.session.labels.any(axis=(1, 2))).tolist() == [4, 5]
+
+
+def test_second_propagation_erases_what_it_does_not_reach(desk):
+    desk.open()
+    desk.click()
+    desk.background.run()
+    desk.controller.propagate()
+    desk.background.run()
+    desk.segmenter.segment = _fail_beyond(desk.segmenter, 5)
+    desk.controller.propagate()
+    desk.background.run()
+    assert np.flatnonzero(desk.controller.session.labels.any(axis=(1, 2))).tolist() == [2, 3, 4, 5]
+
+
+def _fail_beyond(segmenter, last):
+    """Find nothing in the planes after `last`."""
+    ask = segmenter.segment
+
+    def segment(request):
+        if request.plane.index <= last:
+            return ask(request)
+        prediction = ask(request)
+        empty = type(prediction.masks[0]).of_plane(
+            np.zeros(request.plane.shape_hw(request.volume.shape), bool), request.plane, request.volume.shape
+        )
+        return type(prediction)(request.plane, (empty,) * 3, prediction.scores, prediction.hints)
+
+    return segment
+
+
+def test_clicks_during_propagation_change_nothing(desk):
+    desk.open()
+    desk.click()
+    desk.background.run()
+    desk.controller.propagate()
+    desk.click(5, 5)
+    desk.controller.undo()
+    desk.controller.accept()
+    assert len(desk.controller.session.objects[1].prompts) == 1
+    assert not desk.controller.session.objects[1].locked
+
+
+def test_brush_stroke_is_in_the_history(desk):
+    desk.open()
+    session = desk.controller.session
+    box = Box((4, 0, 0), (5, 2, 2))
+    before = session.labels[box.slices()].copy()
+    session.labels[box.slices()] = 1
+    desk.controller.painted(box, before, np.ones_like(before))
+    assert desk.state.can_undo
+    desk.view.redraw_labels.assert_not_called()
+    desk.controller.undo()
+    assert not session.labels.any()
+
+
+def test_brush_does_not_eat_an_accepted_object(desk):
+    desk.open()
+    desk.click()
+    desk.background.run()
+    desk.controller.accept()
+    session = desk.controller.session
+    box = Box((4, 20, 25), (5, 21, 26))
+    session.labels[box.slices()] = 2
+    desk.controller.painted(box, np.ones((1, 1, 1), np.uint16), np.full((1, 1, 1), 2, np.uint16))
+    assert session.labels[4, 20, 25] == 1
+    assert desk.view.redraw_labels.call_count == 2
+
+
+def test_save_writes_a_copy_in_the_background(desk):
+    desk.open()
+    desk.click()
+    desk.background.run()
+    desk.controller.save(Path("labels.nii.gz"))
+    assert desk.state.status == "Saving the labels…"
+    desk.controller.undo()
+    desk.files.run()
+    ((path, labels, volume),) = desk.saved
+    assert path == Path("labels.nii.gz")
+    assert np.count_nonzero(labels) == BALL_AREA
+    assert volume is desk.controller.session.volume
+    assert desk.state.status == "Saved labels.nii.gz."
+
+
+def test_labels_stay_with_their_image(desk, make_ball_volume):
+    desk.open(key="a")
+    desk.click()
+    desk.background.run()
+    first = desk.controller.session
+    desk.open(make_ball_volume((5, 40, 50)), key="b")
+    assert desk.controller.session is not first
+    assert desk.state.objects[0].id == 1
+    desk.view.show_session.reset_mock()
+    desk.controller.choose_image(ImageSource("a", "image a", make_ball_volume))
+    assert desk.controller.session is first
+    desk.view.show_session.assert_called_once_with(first)
+
+
+def test_image_that_goes_takes_its_session_along(desk):
+    desk.open()
+    desk.controller.drop_image("a")
+    assert desk.controller.session is None
+    assert desk.state.status.startswith("Open an image")
+
+
+def test_removed_labels_layer_is_shown_again_at_the_next_prompt(desk):
+    desk.open()
+    desk.click()
+    desk.background.run()
+    desk.controller.labels_gone()
+    desk.click(21, 26)
+    assert desk.view.show_session.call_count == 2
+
+
+def test_three_dimensional_view_asks_for_the_plane_view(desk):
+    desk.open()
+    desk.controller.show_plane(None)
+    assert "2-D view" in desk.state.status
+    assert not desk.state.can_prompt
+
+
+def test_segmenter_that_breaks_is_told_and_the_next_click_works(desk):
+    desk.open()
+    answer = desk.segmenter.segment
+    desk.segmenter.segment = lambda request: 1 / 0
+    desk.click()
+    desk.background.run()
+    assert "ZeroDivisionError" in desk.view.show_error.call_args.args[0]
+    assert not desk.state.busy
+    desk.segmenter.segment = answer
+    desk.click(21, 26)
+    desk.background.run()
+    assert np.count_nonzero(desk.controller.session.labels) == BALL_AREA
+
+
+def test_idle_time_encodes_the_planes_around(desk):
+    desk.open()
+    desk.click()
+    desk.background.run()
+    assert [plane.index for plane in desk.segmenter.prefetched[-1]] == [4, 5, 3, 6, 2, 7, 1]
