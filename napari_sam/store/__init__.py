@@ -1,0 +1,17 @@
+"""Every byte the tool keeps on disk: cached embeddings and session folders. No torch."""
+
+from __future__ import annotations
+
+from napari_sam.store.cache import EmbeddingStore, StoreStats
+from napari_sam.store.embeddings import Embedding, embedding_key
+from napari_sam.store.session_file import ModelReference, SavedSession, SessionFolder
+
+__all__ = [
+    "Embedding",
+    "EmbeddingStore",
+    "ModelReference",
+    "SavedSession",
+    "SessionFolder",
+    "StoreStats",
+    "embedding_key",
+]
