@@ -1,0 +1,99 @@
+"""The models that the package knows by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_sam.zoo.registry import DEFAULT_MODEL, register
+from napari_sam.zoo.spec import ModelSpec, Weights
+
+if TYPE_CHECKING:
+    from napari_sam.models.sam import Sam
+
+PIXEL_MEAN = (123.675, 116.28, 103.53)
+PIXEL_STD = (58.395, 57.12, 57.375)
+"""Normalisation of 0..255 RGB, that of the published Segment Anything models."""
+
+SAM_SIDE = 1024
+TINY_SIDE = 512
+"""As in `models.tiny_encoder`, which loads torch and so is not imported here; a test compares the two."""
+
+_EMBEDDED = Path(__file__).parent / "weights" / "tiny_sam_v1.safetensors"
+_PUBLISHED = "https://dl.fbaipublicfiles.com/segment_anything/"
+_META = "Meta AI, Segment Anything (Kirillov et al., 2023), trained on SA-1B"
+
+
+def build_vit_sam(width: int, depth: int, n_heads: int, global_blocks: tuple[int, ...]) -> Sam:
+    """Build a published SAM architecture from the numbers that differ; the rest is as published."""
+    from napari_sam.models.image_encoder import EncoderShape, ImageEncoder
+    from napari_sam.models.mask_decoder import MaskDecoder
+    from napari_sam.models.prompt_encoder import PromptEncoder
+    from napari_sam.models.sam import Sam
+    from napari_sam.models.two_way_transformer import TwoWayTransformer
+
+    shape = EncoderShape(width, depth, n_heads, global_blocks, side=SAM_SIDE)
+    transformer = TwoWayTransformer(depth=2, dim=shape.out_dim, n_heads=8, mlp_dim=2048)
+    decoder = MaskDecoder(shape.out_dim, transformer, iou_hidden_dim=256, iou_depth=3)
+    return Sam(ImageEncoder(shape), PromptEncoder(shape.out_dim), decoder, SAM_SIDE)
+
+
+def _build_tiny() -> Sam:
+    from napari_sam.models.tiny_encoder import build_tiny_sam
+
+    return build_tiny_sam(TINY_SIDE)
+
+
+def _register_published(
+    size: str, build: Callable[[], Sam], filename: str, sha256: str, n_bytes: int | None, n_parameters: str
+) -> None:
+    register(
+        ModelSpec(
+            name=f"sam_vit_{size}.meta",
+            summary=f"Segment Anything, ViT-{size.upper()}, {n_parameters} parameters; weights not included",
+            build=build,
+            weights=Weights(filename, "Apache-2.0", _META, sha256, _PUBLISHED + filename, n_bytes),
+            side=SAM_SIDE,
+            mean=PIXEL_MEAN,
+            std=PIXEL_STD,
+        )
+    )
+
+
+register(
+    ModelSpec(
+        name=DEFAULT_MODEL,
+        summary="the small model that ships with the package",
+        build=_build_tiny,
+        weights=Weights(_EMBEDDED.name, "Apache-2.0", "this project", embedded=_EMBEDDED),
+        side=TINY_SIDE,
+        mean=PIXEL_MEAN,
+        std=PIXEL_STD,
+    )
+)
+_register_published(
+    "b",
+    partial(build_vit_sam, 768, 12, 12, (2, 5, 8, 11)),
+    "sam_vit_b_01ec64.pth",
+    "ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
+    375_042_383,
+    "94 million",
+)
+_register_published(
+    "l",
+    partial(build_vit_sam, 1024, 24, 16, (5, 11, 17, 23)),
+    "sam_vit_l_0b3195.pth",
+    "3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622",
+    None,
+    "312 million",
+)
+_register_published(
+    "h",
+    partial(build_vit_sam, 1280, 32, 16, (7, 15, 23, 31)),
+    "sam_vit_h_4b8939.pth",
+    "a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
+    2_564_550_879,
+    "641 million",
+)

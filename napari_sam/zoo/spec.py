@@ -1,0 +1,117 @@
+"""The two records that describe a model: how it is built and fed, and where its numbers come from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from napari_sam.errors import SettingsError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_sam.models.sam import Sam
+
+PREPROCESSING_REVISION = 1
+"""Raised when `engine.frame` feeds the same plane differently, so that older embeddings are not used."""
+
+_NAME = re.compile(r"[a-z0-9_]+\.[a-z0-9_]+")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_KNOWN_PROMPTS = frozenset({"point", "box", "mask"})
+
+Triple = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A file of weights: what it is called, how it is recognised, and whose it is.
+
+    Attributes
+    ----------
+    filename
+        Published name of the file.
+    licence, origin
+        Licence identifier, and who made the weights (one line).
+    sha256
+        Digest in hex of the published file; None where it is not fixed (the embedded default).
+    url
+        Where the file can be had; None for weights inside the package.
+    n_bytes
+        Size of the published file, where known.
+    embedded
+        Path of the file inside the package; None for weights that are not shipped.
+    """
+
+    filename: str
+    licence: str
+    origin: str
+    sha256: str | None = None
+    url: str | None = None
+    n_bytes: int | None = None
+    embedded: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.sha256 is not None and _SHA256.fullmatch(self.sha256) is None:
+            raise SettingsError(
+                f"sha256 of {self.filename} must be 64 hex digits, not {self.sha256!r}; correct it"
+            )
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """Everything the engine has to know about a model.
+
+    Attributes
+    ----------
+    name
+        ``architecture.tag``, as in ``sam_vit_b.meta``.
+    summary
+        One line for a list of models.
+    build
+        Makes the network, with numbers of no meaning; called only when the model is loaded.
+    weights
+        The file its numbers come from.
+    side
+        Side in pixels of the square the encoder is given.
+    mean, std
+        Per channel, on the 0..255 scale.
+    prompts
+        The kinds it takes: ``point``, ``box``, ``mask``.
+    convert
+        Turns the names of a foreign checkpoint into ours; None where they are ours already.
+    resize
+        ``pad``: longest side to ``side``, zeros to the right and below.
+    """
+
+    name: str
+    summary: str
+    build: Callable[[], Sam]
+    weights: Weights
+    side: int
+    mean: Triple
+    std: Triple
+    prompts: frozenset[str] = _KNOWN_PROMPTS
+    convert: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] | None = None
+    resize: Literal["pad"] = "pad"
+
+    def __post_init__(self) -> None:
+        if _NAME.fullmatch(self.name) is None:
+            raise SettingsError(
+                f"a model's name is architecture.tag in lower case, not {self.name!r}; rename it"
+            )
+        if self.side <= 0:
+            raise SettingsError(
+                f"the side of {self.name} must be positive, not {self.side} pixels; correct it"
+            )
+        if not self.prompts or not self.prompts <= _KNOWN_PROMPTS:
+            raise SettingsError(
+                f"{self.name} takes prompts {sorted(self.prompts)}; choose of {sorted(_KNOWN_PROMPTS)}"
+            )
+
+    @property
+    def preprocessing_version(self) -> str:
+        """Names all that lies between the uint8 plane and the encoder; part of an embedding's key."""
+        return f"v{PREPROCESSING_REVISION} {self.resize} {self.side} mean {self.mean} std {self.std}"
