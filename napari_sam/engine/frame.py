@@ -1,0 +1,184 @@
+"""From a plane's rows and columns to a model's (x, y) pixels, and back: the one place that knows both.
+
+A plane is resized so that its longest side is the model's, and padded to a square with zeros to the right and
+below, after normalising. Resizing is bilinear and antialiased, rounded to whole grey levels, which is what
+Pillow does for the published models; small planes are enlarged in the same way.
+
+Model pixels count from the centre of the first one: a pixel's centre is a whole number. (The prompt encoder
+adds the half pixel that leads to its edge.) So the centre of a plane's voxel (row, col) lies at
+``x = (col + 0.5) * scale - 0.5``, and the edges of a half-open box at ``x = col * scale - 0.5``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from napari_sam.errors import InvalidPrompt
+
+__all__ = ["MASK_LOGIT", "Frame"]
+
+MASK_LOGIT = 6.0
+"""A mask that a person gave becomes logits of this size, positive inside and negative outside."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """How one size of plane lies in a model's square input.
+
+    Parameters
+    ----------
+    plane_hw : tuple of int
+        Height and width of the plane in voxels.
+    side : int
+        Side of the model's input in pixels.
+
+    Raises
+    ------
+    InvalidPrompt
+        A plane without voxels.
+    """
+
+    plane_hw: tuple[int, int]
+    side: int
+
+    def __post_init__(self) -> None:
+        if min(self.plane_hw) < 1:
+            raise InvalidPrompt(
+                f"a plane of {self.plane_hw} voxels cannot be segmented; give at least one voxel"
+            )
+
+    @property
+    def resized_hw(self) -> tuple[int, int]:
+        """Height and width in model pixels of the plane itself, without the padding."""
+        longest = max(self.plane_hw)
+        height, width = (max(1, (2 * n * self.side + longest) // (2 * longest)) for n in self.plane_hw)
+        return height, width
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Model pixels per voxel, along the rows (height) and along the columns (width).
+
+        The two differ by the rounding to whole pixels only.
+        """
+        (height, width), (new_height, new_width) = self.plane_hw, self.resized_hw
+        return new_height / height, new_width / width
+
+    def to_model_xy(self, rc: Sequence[float]) -> tuple[float, float]:
+        """Turn a position in the plane, whole numbers at voxel centres, into model pixels.
+
+        Parameters
+        ----------
+        rc : sequence of float
+            (row, col).
+
+        Returns
+        -------
+        tuple of float
+            (x, y), whole numbers at pixel centres.
+        """
+        down, across = self.scale
+        return (rc[1] + 0.5) * across - 0.5, (rc[0] + 0.5) * down - 0.5
+
+    def to_plane_rc(self, xy: Sequence[float]) -> tuple[float, float]:
+        """Turn model pixels (x, y) back into the plane's (row, col); the inverse of `to_model_xy`."""
+        down, across = self.scale
+        return (xy[1] + 0.5) / down - 0.5, (xy[0] + 0.5) / across - 0.5
+
+    def corners_xy(self, box_hw: Sequence[float]) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Turn a half-open voxel box (row0, col0, row1, col1) into its edges' two corners (x, y)."""
+        row0, col0, row1, col1 = box_hw
+        return self.to_model_xy((row0 - 0.5, col0 - 0.5)), self.to_model_xy((row1 - 0.5, col1 - 0.5))
+
+    def pixels(self, plane: NDArray[np.uint8], mean: Sequence[float], std: Sequence[float]) -> Tensor:
+        """Turn a plane into a model's input.
+
+        Parameters
+        ----------
+        plane : NDArray[uint8], shape (H, W) or (H, W, 3)
+            Grey or RGB, after the window.
+        mean, std : sequence of 3 float
+            Normalisation on the 0..255 scale.
+
+        Returns
+        -------
+        Tensor
+            ``(3, S, S)`` float32: (value - mean) / std, and zero in the padding.
+
+        Raises
+        ------
+        InvalidPrompt
+            A plane of another size than the frame's.
+        """
+        if plane.shape[:2] != self.plane_hw:
+            raise InvalidPrompt(
+                f"a plane of {plane.shape[:2]} does not fit a frame of {self.plane_hw}; make one for it"
+            )
+        values = torch.from_numpy(np.array(plane, dtype=np.float32))
+        channels = values[None] if values.ndim == 2 else values.permute(2, 0, 1)
+        resized = _resize(channels, self.resized_hw).round().clamp(0.0, 255.0)
+        normalised = (resized - _per_channel(mean)) / _per_channel(std)
+        return self._pad(normalised, 0.0)
+
+    def plane_logits(self, low_logits: Tensor) -> Tensor:
+        """Bring low-resolution logits back to the plane, as the published models do.
+
+        Bilinear to the model's input, the padding cut off, bilinear to the plane.
+
+        Parameters
+        ----------
+        low_logits : Tensor
+            ``(M, h, w)`` float32.
+
+        Returns
+        -------
+        Tensor
+            ``(M, H, W)`` float32; above 0 is inside.
+        """
+        square = F.interpolate(
+            low_logits[None], size=(self.side, self.side), mode="bilinear", align_corners=False
+        )
+        height, width = self.resized_hw
+        cut = square[..., :height, :width]
+        return F.interpolate(cut, size=self.plane_hw, mode="bilinear", align_corners=False)[0]
+
+    def mask_logits(self, mask: NDArray[np.bool_], low_hw: tuple[int, int]) -> Tensor:
+        """Turn a plane's mask into the logits of a mask prompt.
+
+        Parameters
+        ----------
+        mask : NDArray[bool], shape (H, W)
+            True inside.
+        low_hw : tuple of int
+            Size (h, w) of the model's low-resolution logits.
+
+        Returns
+        -------
+        Tensor
+            ``(h, w)`` float32 from -`MASK_LOGIT` to `MASK_LOGIT`, by how much of each cell is inside.
+        """
+        inside = torch.from_numpy(mask.astype(np.float32))[None]
+        square = self._pad(_resize(inside, self.resized_hw), 0.0)
+        coverage = F.interpolate(square[None], size=low_hw, mode="area")[0, 0]
+        return (2.0 * coverage - 1.0) * MASK_LOGIT
+
+    def _pad(self, image: Tensor, value: float) -> Tensor:
+        height, width = image.shape[-2:]
+        return F.pad(image, (0, self.side - width, 0, self.side - height), value=value)
+
+
+def _resize(image: Tensor, size_hw: tuple[int, int]) -> Tensor:
+    """Resize ``(C, H, W)`` bilinearly with antialiasing."""
+    if tuple(image.shape[-2:]) == size_hw:
+        return image
+    return F.interpolate(image[None], size=size_hw, mode="bilinear", align_corners=False, antialias=True)[0]
+
+
+def _per_channel(values: Sequence[float]) -> Tensor:
+    return torch.tensor(values, dtype=torch.float32)[:, None, None]

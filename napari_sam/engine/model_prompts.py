@@ -1,0 +1,149 @@
+"""A request's prompts, checked and turned into a model's terms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, check_prompt
+from napari_sam.core.segmenter import SegmentRequest
+from napari_sam.engine.frame import Frame
+from napari_sam.errors import InvalidPrompt, UnsupportedPrompt
+from napari_sam.models.prompt_encoder import BOX_FIRST, BOX_SECOND, NEGATIVE, POSITIVE
+
+__all__ = ["ModelPrompts", "batch_prompts", "check_request", "to_model_prompts"]
+
+
+@dataclass(frozen=True, eq=False)
+class ModelPrompts:
+    """What one request gives the prompt encoder.
+
+    Attributes
+    ----------
+    points_xy : tuple of (float, float)
+        Points, then the two corners of a box, in model pixels.
+    labels : tuple of int
+        One for each point; see `napari_sam.models.prompt_encoder`.
+    mask_logits : Tensor or None
+        ``(4h, 4w)`` float32.
+    """
+
+    points_xy: tuple[tuple[float, float], ...]
+    labels: tuple[int, ...]
+    mask_logits: Tensor | None
+
+    @property
+    def kind(self) -> tuple[int, bool, bool]:
+        """Number of points, whether there is a box, whether there is a mask: alike prompts share a batch."""
+        return len(self.labels), BOX_FIRST in self.labels, self.mask_logits is not None
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """Whether nothing but a single point says what is meant."""
+        return self.kind == (1, False, False)
+
+
+def check_request(request: SegmentRequest, name: str, kinds: frozenset[str]) -> None:
+    """Check that a model can answer a request.
+
+    Parameters
+    ----------
+    request : SegmentRequest
+        What is asked.
+    name : str
+        The model's name, for the message.
+    kinds : frozenset of str
+        Kinds of prompts that it can use.
+
+    Raises
+    ------
+    InvalidPrompt
+        Nothing to go by, a prompt outside the plane, or two boxes or masks.
+    UnsupportedPrompt
+        A kind of prompt that is not in `kinds`.
+    """
+    index = request.plane.index
+    for prompt in request.prompts:
+        check_prompt(prompt, request.plane, request.volume.shape)
+    n_points, n_boxes, n_masks = (
+        sum(isinstance(prompt, kind) for prompt in request.prompts)
+        for kind in (PointPrompt, BoxPrompt, MaskPrompt)
+    )
+    if n_boxes > 1 or n_masks > 1:
+        raise InvalidPrompt(
+            f"plane {index} has {n_boxes} boxes and {n_masks} masks; give at most one of each"
+        )
+    given = {"point": n_points > 0, "box": n_boxes > 0, "mask": n_masks > 0 or request.hint is not None}
+    if not any(given.values()):
+        raise InvalidPrompt(f"plane {index} has no prompt; give a point, a box or a mask")
+    for kind, is_given in given.items():
+        if is_given and kind not in kinds:
+            raise UnsupportedPrompt(
+                f"{name} cannot use a {kind}; give it {' or '.join(sorted(kinds))} prompts"
+            )
+
+
+def to_model_prompts(request: SegmentRequest, frame: Frame, low_hw: tuple[int, int]) -> ModelPrompts:
+    """Turn a checked request into model pixels; a painted mask takes the place of the hint.
+
+    Parameters
+    ----------
+    request : SegmentRequest
+        What is asked.
+    frame : Frame
+        The plane's place in the model's input.
+    low_hw : tuple of int
+        Size (4h, 4w) of the model's low-resolution logits.
+
+    Raises
+    ------
+    InvalidPrompt
+        A hint of another size, which is another model's.
+    """
+    points: list[tuple[float, float]] = []
+    labels: list[int] = []
+    corners: tuple[tuple[float, float], ...] = ()
+    mask_logits = None if request.hint is None else _hint_logits(request.hint, low_hw)
+    for prompt in request.prompts:
+        if isinstance(prompt, PointPrompt):
+            points.append(frame.to_model_xy(request.plane.rc(prompt.at)))
+            labels.append(POSITIVE if prompt.positive else NEGATIVE)
+        elif isinstance(prompt, BoxPrompt):
+            corners = frame.corners_xy(request.plane.box_hw(prompt.box))
+        else:
+            mask = prompt.mask.to_plane(request.plane, request.volume.shape)
+            mask_logits = frame.mask_logits(mask, low_hw)
+    corner_labels = (BOX_FIRST, BOX_SECOND) if corners else ()
+    return ModelPrompts((*points, *corners), (*labels, *corner_labels), mask_logits)
+
+
+def batch_prompts(
+    alike: Sequence[ModelPrompts], device: torch.device
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Stack prompts of one kind.
+
+    Returns
+    -------
+    tuple of Tensor
+        ``points_xy (N, K, 2)``, ``point_labels (N, K)`` and ``mask_inputs (N, 1, 4h, 4w)`` or None.
+    """
+    shape = (len(alike), len(alike[0].labels))
+    points_xy = torch.tensor([p.points_xy for p in alike], dtype=torch.float32, device=device)
+    labels = torch.tensor([p.labels for p in alike], dtype=torch.long, device=device)
+    masks = [p.mask_logits for p in alike if p.mask_logits is not None]
+    mask_inputs = torch.stack(masks)[:, None].to(device) if masks else None
+    return points_xy.reshape(*shape, 2), labels.reshape(shape), mask_inputs
+
+
+def _hint_logits(hint: NDArray[np.floating], low_hw: tuple[int, int]) -> Tensor:
+    if hint.shape != low_hw:
+        raise InvalidPrompt(
+            f"the hint has shape {hint.shape}, this model's have {low_hw}; "
+            "give a hint of one of its own answers, or none"
+        )
+    return torch.from_numpy(np.array(hint, dtype=np.float32))

@@ -1,0 +1,222 @@
+"""A SAM model as a segmenter: prompts in voxels in, boxed masks out."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_sam.core.jobs import Cancel
+from napari_sam.core.masks import BoxedMask
+from napari_sam.core.planes import PlaneRef
+from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
+from napari_sam.core.window import Window
+from napari_sam.engine.embeddings import PlaneEncoder, Timings
+from napari_sam.engine.frame import Frame
+from napari_sam.engine.model_prompts import ModelPrompts, batch_prompts, check_request, to_model_prompts
+from napari_sam.models.sam import IMAGE_EMBEDDING, Sam
+from napari_sam.store.cache import EmbeddingStore
+from napari_sam.store.embeddings import Embedding
+from napari_sam.zoo.spec import ModelSpec
+from volumes import Volume
+
+__all__ = ["SamSegmenter", "choose_candidates"]
+
+_MAX_AT_ONCE = 32
+"""Prompts decoded in one batch."""
+
+_HALF_MAX = float(np.finfo(np.float16).max)
+
+
+@dataclass(frozen=True, eq=False)
+class _Question:
+    """A request with what the model needs to answer it."""
+
+    request: SegmentRequest
+    embedding: Embedding
+    frame: Frame
+    prompts: ModelPrompts
+
+    @property
+    def group(self) -> tuple[object, ...]:
+        """Questions with the same value are decoded in one batch."""
+        return (self.embedding.key, *self.prompts.kind)
+
+
+class SamSegmenter:
+    """Answers requests with a SAM model; implements `napari_sam.core.segmenter.Segmenter`.
+
+    Each answer has three candidates. A single point may mean a part, an object or a group, so it gets the
+    three masks that the model made for ambiguous prompts. Anything more leaves less doubt: candidate 0 is
+    then the model's single mask, candidates 1 and 2 the better two of the three, best first.
+
+    A painted mask takes the place of the request's hint. All methods may be called from any thread: a prompt
+    on a plane whose embedding is at hand does not wait until another plane is encoded.
+
+    Parameters
+    ----------
+    model : Sam
+        In evaluation mode, on `device`.
+    spec : ModelSpec
+        The model's description.
+    weights_sha256 : str
+        Digest of its weights.
+    store : EmbeddingStore
+        Where embeddings are kept.
+    device : torch.device
+        Where the model is.
+    """
+
+    def __init__(
+        self, model: Sam, spec: ModelSpec, weights_sha256: str, store: EmbeddingStore, device: torch.device
+    ) -> None:
+        self._model = model
+        self._spec = spec
+        self._encoder = PlaneEncoder(model, spec, weights_sha256, store, device)
+        self._decoding = threading.Lock()
+        self._decode_s = 0.0
+        self._n_decoded = 0
+        self.weights_sha256 = weights_sha256
+        self.device = device
+
+    @property
+    def name(self) -> str:
+        """The model's name, architecture.tag."""
+        return self._spec.name
+
+    @property
+    def prompts(self) -> frozenset[str]:
+        """Kinds of prompts that the model can use."""
+        return self._spec.prompts
+
+    @property
+    def timings(self) -> Timings:
+        """Seconds and counts since this segmenter was made."""
+        timings = self._encoder.timings
+        with self._decoding:
+            return replace(timings, decode_s=self._decode_s, n_decoded=self._n_decoded)
+
+    def segment(self, request: SegmentRequest) -> MaskPrediction:
+        """Answer one request.
+
+        Raises
+        ------
+        InvalidPrompt
+            Nothing to go by, a prompt outside the plane, two boxes or two masks, or a hint of another model.
+        UnsupportedPrompt
+            A kind of prompt that the model cannot use.
+        """
+        return self.segment_batch([request])[0]
+
+    def segment_batch(self, requests: Sequence[SegmentRequest]) -> list[MaskPrediction]:
+        """Answer several requests, in their order; those alike on one plane are decoded together.
+
+        Raises
+        ------
+        InvalidPrompt, UnsupportedPrompt
+            As `segment`; the requests' prompts are checked before anything is encoded.
+        """
+        for request in requests:
+            check_request(request, self.name, self.prompts)
+        questions = self._prepare(requests)
+        groups: dict[tuple[object, ...], list[int]] = {}
+        for number, question in enumerate(questions):
+            groups.setdefault(question.group, []).append(number)
+        answers: dict[int, MaskPrediction] = {}
+        for numbers in groups.values():
+            for start in range(0, len(numbers), _MAX_AT_ONCE):
+                some = numbers[start : start + _MAX_AT_ONCE]
+                answers |= zip(some, self._answer([questions[i] for i in some]), strict=True)
+        return [answers[number] for number in range(len(requests))]
+
+    def prefetch(
+        self, volume: Volume, planes: Sequence[PlaneRef], window: Window, cancel: Cancel | None = None
+    ) -> None:
+        """Encode planes that no cache holds yet, in order; stops quietly between planes when cancelled."""
+        for plane in planes:
+            if cancel is not None and cancel.requested:
+                return
+            self._encoder.embedding(_plane_uint8(volume, plane, window))
+
+    def _prepare(self, requests: Sequence[SegmentRequest]) -> list[_Question]:
+        """Find or make each request's embedding, once a plane, and turn its prompts into model pixels."""
+        embeddings: dict[tuple[int, PlaneRef, Window], Embedding] = {}
+        questions = []
+        for request in requests:
+            place = (id(request.volume), request.plane, request.window)
+            if place not in embeddings:
+                plane = _plane_uint8(request.volume, request.plane, request.window)
+                embeddings[place] = self._encoder.embedding(plane)
+            embedding = embeddings[place]
+            frame = Frame(embedding.plane_hw, self._spec.side)
+            height, width = embedding.features[IMAGE_EMBEDDING].shape[-2:]
+            prompts = to_model_prompts(request, frame, (4 * height, 4 * width))
+            questions.append(_Question(request, embedding, frame, prompts))
+        return questions
+
+    def _answer(self, questions: Sequence[_Question]) -> list[MaskPrediction]:
+        """Decode questions of one group, and bring three candidates of each to its plane."""
+        started = time.perf_counter()
+        with self._decoding, torch.inference_mode():
+            points_xy, labels, mask_inputs = batch_prompts([q.prompts for q in questions], self.device)
+            logits, scores = self._model.decode_all(
+                self._features(questions[0].embedding.features), points_xy, labels, mask_inputs
+            )
+            all_scores: NDArray[np.float32] = scores.float().cpu().numpy()
+            answers = [
+                _prediction(question, logits[row].float(), all_scores[row])
+                for row, question in enumerate(questions)
+            ]
+            self._n_decoded += len(questions)
+            self._decode_s += time.perf_counter() - started
+        return answers
+
+    def _features(self, features: Mapping[str, NDArray[np.float16]]) -> dict[str, Tensor]:
+        """Turn stored features into float32 tensors ``(1, C, h, w)`` on the device."""
+        return {
+            name: torch.from_numpy(array.astype(np.float32))[None].to(self.device)
+            for name, array in features.items()
+        }
+
+
+def _prediction(question: _Question, logits: Tensor, scores: NDArray[np.float32]) -> MaskPrediction:
+    """Make an answer of one prompt's ``logits (4, 4h, 4w)`` and ``scores (4,)``."""
+    plane, shape = question.request.plane, question.request.volume.shape
+    kept = list(choose_candidates(scores, question.prompts.is_ambiguous))
+    low_logits = logits[kept]
+    inside = (question.frame.plane_logits(low_logits) > 0).cpu().numpy()
+    hints = low_logits.clamp(-_HALF_MAX, _HALF_MAX).half().cpu().numpy()
+    return MaskPrediction(
+        plane, tuple(BoxedMask.of_plane(mask, plane, shape) for mask in inside), scores[kept], hints
+    )
+
+
+def choose_candidates(scores: NDArray[np.float32], is_ambiguous: bool) -> tuple[int, int, int]:
+    """Choose three of a decoder's four masks, and their order.
+
+    Parameters
+    ----------
+    scores : NDArray[float32], shape (4,)
+        Predicted IoU; index 0 is the single mask, 1 to 3 the masks for ambiguous prompts.
+    is_ambiguous : bool
+        Whether a single point is all there is.
+
+    Returns
+    -------
+    tuple of int
+        Indices into `scores`: the three in the model's own order, or the single mask and the better two.
+    """
+    if is_ambiguous:
+        return 1, 2, 3
+    second, third = (1 + int(i) for i in np.argsort(-scores[1:], kind="stable")[:2])
+    return 0, second, third
+
+
+def _plane_uint8(volume: Volume, plane: PlaneRef, window: Window) -> NDArray[np.uint8]:
+    return window.to_uint8(np.asarray(plane.take(volume.data)))
