@@ -23,6 +23,9 @@ class MaskDecoder(nn.Module):
         Mixes tokens and image.
     iou_hidden_dim, iou_depth : int
         Hidden width and number of layers of the head that predicts each mask's IoU.
+    refine : nn.Module, optional
+        Maps the upscaled features ``(N, C // 8, 4h, 4w)`` to the same shape before the
+        masks are read from them; the published models have none.
 
     Notes
     -----
@@ -31,7 +34,12 @@ class MaskDecoder(nn.Module):
     """
 
     def __init__(
-        self, dim: int, transformer: TwoWayTransformer, iou_hidden_dim: int = 256, iou_depth: int = 3
+        self,
+        dim: int,
+        transformer: TwoWayTransformer,
+        iou_hidden_dim: int = 256,
+        iou_depth: int = 3,
+        refine: nn.Module | None = None,
     ) -> None:
         super().__init__()
         n_masks = N_CANDIDATES + 1
@@ -47,6 +55,7 @@ class MaskDecoder(nn.Module):
         )
         self.output_hypernetworks_mlps = nn.ModuleList(MLP(dim, dim, dim // 8, 3) for _ in range(n_masks))
         self.iou_prediction_head = MLP(dim, iou_hidden_dim, n_masks, iou_depth)
+        self.refine = refine
 
     def forward(
         self,
@@ -94,7 +103,7 @@ class MaskDecoder(nn.Module):
         first, norm, first_act, second, second_act = self.output_upscaling
         if fine is None:
             upscaled: Tensor = self.output_upscaling(image)
-            return upscaled
+            return upscaled if self.refine is None else self.refine(upscaled)
         half = first_act(norm(first(image) + fine[0]))
         full: Tensor = second_act(second(half) + fine[1])
-        return full
+        return full if self.refine is None else self.refine(full)

@@ -11,10 +11,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_sam.models.mask_decoder import MaskDecoder
-from napari_sam.models.prompt_encoder import PromptEncoder
-from napari_sam.models.sam import FINE_FULL, FINE_HALF, IMAGE_EMBEDDING, Sam
-from napari_sam.models.two_way_transformer import TwoWayTransformer
+from napari_sam.models.sam import FINE_FULL, FINE_HALF, IMAGE_EMBEDDING
 
 TINY_SIDE = 512
 """Side of the default model's square input, in pixels."""
@@ -141,17 +138,3 @@ class TinyEncoder(nn.Module):
 def _double(x: Tensor) -> Tensor:
     """Double the grid of ``x (B, C, H, W)`` bilinearly."""
     return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
-
-
-def build_tiny_sam(side: int = TINY_SIDE, dim: int = 128) -> Sam:
-    """Build the embedded default's network with fresh random numbers.
-
-    Parameters
-    ----------
-    side : int
-        Side of the square input in pixels, a multiple of 32.
-    dim : int
-        Channels of the image embedding.
-    """
-    transformer = TwoWayTransformer(depth=2, dim=dim, n_heads=4, mlp_dim=4 * dim)
-    return Sam(TinyEncoder(dim), PromptEncoder(dim), MaskDecoder(dim, transformer, iou_hidden_dim=dim), side)

@@ -31,7 +31,8 @@ from torch import distributed, nn
 from torch.utils.data import DataLoader
 
 from napari_sam.models.sam import Sam
-from napari_sam.models.tiny_encoder import TINY_SIDE, build_tiny_sam
+from napari_sam.models.tiny_encoder import TINY_SIDE
+from napari_sam.models.tiny_sam import build_tiny_sam
 from napari_sam.training.real_images import LabelledFrames, held_out, read_index
 from napari_sam.training.rounds import Batch, collate, measure, training_loss
 from napari_sam.training.samples import PairSampler, PairStream, SampleSettings
@@ -172,9 +173,7 @@ def train(trainer: Trainer, data: Path | None, n_workers: int = 1, check_every_s
     rank = distributed.get_rank() if distributed.is_initialized() else 0
     is_first = rank == 0
     stream = PairStream(PairSampler(settings, real), stage.seed + 1 + trainer.step + 7919 * rank)
-    loader = DataLoader(
-        stream, batch_size=stage.n_pairs, num_workers=n_workers, collate_fn=collate, prefetch_factor=4
-    )
+    loader = DataLoader(stream, batch_size=stage.n_pairs, num_workers=n_workers, collate_fn=collate)
     checks = validation_sets(settings, validation, trainer.device)
     rng = torch.Generator().manual_seed(stage.seed + trainer.step + rank)
     trainer.model.train()

@@ -1,0 +1,156 @@
+"""The network of the embedded default: Segment Anything with its prompts also drawn on the plane.
+
+Beside the published prompt tokens, clicks, box and mask prompt are drawn as a small
+picture on the grid of the mask logits, as click-based segmentation networks take them
+(Sofiiuk et al., "Reviving Iterative Training with Mask Guidance", 2022). It joins the
+dense prompts and the finer levels of the decoder, so that a small network need not
+learn from scratch where a token's Fourier features lie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from napari_sam.models.layers import LayerNorm2d
+from napari_sam.models.mask_decoder import MaskDecoder
+from napari_sam.models.prompt_encoder import BOX_FIRST, BOX_SECOND, NEGATIVE, POSITIVE, PromptEncoder
+from napari_sam.models.sam import FINE_FULL, FINE_HALF, IMAGE_EMBEDDING, Sam
+from napari_sam.models.tiny_encoder import TINY_SIDE, TinyEncoder
+from napari_sam.models.two_way_transformer import TwoWayTransformer
+
+CLICK_SIGMA_CELLS = 1.5
+"""Spread of a click's spot, in cells of the logits' grid."""
+
+LOGIT_SCALE = 5.0
+"""Mask logits of this size are drawn at about three quarters of full strength."""
+
+
+def draw_prompts(
+    points_xy: Tensor, point_labels: Tensor, mask_inputs: Tensor | None, grid_hw: tuple[int, int], cell: float
+) -> Tensor:
+    """Draw prompts as a picture.
+
+    Parameters
+    ----------
+    points_xy : Tensor
+        ``(N, K, 2)`` in pixels of the model's input, whole numbers at pixel centres.
+    point_labels : Tensor
+        ``(N, K)``; see `napari_sam.models.prompt_encoder`.
+    mask_inputs : Tensor or None
+        ``(N, 1, H, W)`` logits of a mask prompt.
+    grid_hw : tuple of int
+        ``(H, W)`` of the picture.
+    cell : float
+        Pixels of the model's input along a side of a cell of the picture.
+
+    Returns
+    -------
+    Tensor
+        ``(N, 4, H, W)``: spots of positive clicks, of negative clicks (0 to 1), the box
+        (1 inside, -1 outside, 0 without a box), the mask (-1 to 1, 0 without one).
+    """
+    height, width = grid_hw
+    y = torch.arange(height, device=points_xy.device) + 0.5
+    x = torch.arange(width, device=points_xy.device) + 0.5
+    placed = (points_xy + 0.5) / cell
+    down = (y - placed[..., 1:]) ** 2
+    across = (x - placed[..., :1]) ** 2
+    spots = torch.exp(-(down[..., :, None] + across[..., None, :]) / (2 * CLICK_SIGMA_CELLS**2))
+    layers = [
+        (spots * (point_labels == sign)[..., None, None]).sum(dim=1).clamp(max=1)
+        for sign in (POSITIVE, NEGATIVE)
+    ]
+    layers.append(_draw_box(placed, point_labels, y, x))
+    layers.append(
+        torch.zeros_like(layers[0]) if mask_inputs is None else torch.tanh(mask_inputs[:, 0] / LOGIT_SCALE)
+    )
+    return torch.stack(layers, dim=1)
+
+
+def _draw_box(placed: Tensor, point_labels: Tensor, y: Tensor, x: Tensor) -> Tensor:
+    """Draw the boxes whose corners ``placed (N, K, 2)`` holds, in cells; ``(N, H, W)``."""
+    first = (placed * (point_labels == BOX_FIRST)[..., None]).sum(dim=1)
+    second = (placed * (point_labels == BOX_SECOND)[..., None]).sum(dim=1)
+    rows = _between(y, first[:, 1:], second[:, 1:])
+    columns = _between(x, first[:, :1], second[:, :1])
+    has_box = (point_labels == BOX_SECOND).any(dim=1)[:, None, None]
+    return (2 * rows[:, :, None] * columns[:, None, :] - 1) * has_box
+
+
+def _between(position: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """Give how much of each cell ``position (L,)`` lies from `low` to `high` ``(N, 1)``; ``(N, L)``."""
+    return (torch.minimum(position + 0.5, high) - torch.maximum(position - 0.5, low)).clamp(0, 1)
+
+
+class FineBlock(nn.Module):
+    """Two 3 x 3 convolutions with a shortcut, where image and prompts meet on the finest grid."""
+
+    def __init__(self, n_channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(n_channels, n_channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(n_channels, n_channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``x (N, C, H, W)`` to the same shape."""
+        inner: Tensor = self.conv2(F.gelu(self.conv1(x)))
+        return x + inner
+
+
+class TinySam(Sam):
+    """A small Segment Anything model.
+
+    Parameters
+    ----------
+    side : int
+        Side of the square input in pixels, a multiple of 32.
+    dim : int
+        Channels of the image embedding, a multiple of 8.
+    """
+
+    def __init__(self, side: int = TINY_SIDE, dim: int = 128) -> None:
+        transformer = TwoWayTransformer(depth=2, dim=dim, n_heads=4, mlp_dim=4 * dim)
+        decoder = MaskDecoder(dim, transformer, iou_hidden_dim=dim, refine=FineBlock(dim // 8))
+        super().__init__(TinyEncoder(dim), PromptEncoder(dim), decoder, side)
+        half, full = dim // 4, dim // 8
+        self.drawing_full = nn.Sequential(nn.Conv2d(4, full, 3, padding=1), nn.GELU())
+        self.drawing_half = nn.Sequential(nn.Conv2d(full, half, 2, stride=2), LayerNorm2d(half), nn.GELU())
+        self.drawing_dense = nn.Conv2d(half, dim, 2, stride=2)
+        self.join_full = nn.Conv2d(full, full, 1)
+        self.join_half = nn.Conv2d(half, half, 1)
+
+    def decode_all(
+        self,
+        features: Mapping[str, Tensor],
+        points_xy: Tensor,
+        point_labels: Tensor,
+        mask_inputs: Tensor | None = None,
+        input_hw: tuple[int, int] | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Decode as `Sam.decode_all` does, with the prompts drawn besides."""
+        embedding = features[IMAGE_EMBEDDING]
+        height, width = embedding.shape[-2:]
+        input_hw = input_hw or (self.side, self.side)
+        sparse = self.prompt_encoder.sparse(points_xy, point_labels, input_hw)
+        dense = self.prompt_encoder.dense(mask_inputs, len(points_xy), (height, width))
+        grid_hw = (4 * height, 4 * width)
+        drawing = draw_prompts(points_xy, point_labels, mask_inputs, grid_hw, input_hw[0] / grid_hw[0])
+        full = self.drawing_full(drawing)
+        half = self.drawing_half(full)
+        fine = (features[FINE_HALF] + self.join_half(half), features[FINE_FULL] + self.join_full(full))
+        decoded: tuple[Tensor, Tensor] = self.mask_decoder(
+            embedding,
+            self.prompt_encoder.dense_pe((height, width)),
+            sparse,
+            dense + self.drawing_dense(half),
+            fine,
+        )
+        return decoded
+
+
+def build_tiny_sam() -> TinySam:
+    """Build the embedded default's network with fresh random numbers."""
+    return TinySam()

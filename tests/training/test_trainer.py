@@ -1,0 +1,50 @@
+"""Training goes on where it was cut off, and what it writes loads again."""
+
+from __future__ import annotations
+
+import torch
+from safetensors.torch import load_file
+
+from napari_sam.models.tiny_sam import build_tiny_sam
+from napari_sam.training.rounds import collate, measure
+from napari_sam.training.samples import PairSampler, SampleSettings
+from napari_sam.training.train_default import Stage, Trainer, export, train
+
+STAGE = Stage(side=64, minutes=0.01, n_pairs=1, n_objects=2)
+
+
+def test_a_cut_off_stage_goes_on_where_it_stood(tmp_path):
+    trainer = Trainer(tmp_path, STAGE, torch.device("cpu"))
+    train(trainer, None, n_workers=0)
+    again = Trainer(tmp_path, STAGE, torch.device("cpu"))
+    assert again.step == trainer.step > 0
+    assert again.spent_s == trainer.spent_s
+    for before, after in zip(trainer.model.parameters(), again.model.parameters(), strict=True):
+        assert torch.equal(before, after)
+
+
+def test_another_stage_starts_from_the_weights_with_a_new_clock(tmp_path):
+    trainer = Trainer(tmp_path, STAGE, torch.device("cpu"))
+    train(trainer, None, n_workers=0)
+    following = Trainer(tmp_path, Stage(side=96, minutes=0.01), torch.device("cpu"))
+    assert following.step == 0
+    assert torch.equal(next(following.model.parameters()), next(trainer.model.parameters()))
+
+
+def test_exported_weights_are_half_precision_and_load(tmp_path):
+    trainer = Trainer(tmp_path, STAGE, torch.device("cpu"))
+    trainer.save()
+    export(tmp_path, tmp_path / "model.safetensors", {"licence": "Apache-2.0"})
+    tensors = load_file(tmp_path / "model.safetensors")
+    assert {t.dtype for t in tensors.values() if t.is_floating_point()} == {torch.float16}
+    build_tiny_sam().load_state_dict(tensors)
+
+
+def test_measuring_gives_means_between_0_and_1():
+    torch.manual_seed(0)
+    model = build_tiny_sam().eval()
+    rng = torch.Generator().manual_seed(2)
+    sampler = PairSampler(SampleSettings(side=64, n_objects=2), [])
+    figures = measure(model, [collate([sampler.draw(rng) for _ in range(2)])])
+    assert set(figures) == {"box", "point", "point_3", "carried", "score_error"}
+    assert all(0.0 <= value <= 1.5 for value in figures.values())
