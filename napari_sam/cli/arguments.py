@@ -1,0 +1,151 @@
+"""Reading what was typed: a parser with one-line errors, numbers, and arguments that commands share.
+
+Nothing here imports more than the standard library, so that ``--help`` comes at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from napari_sam.nodes.models import ModelChoice
+
+__all__ = [
+    "Parser",
+    "UsageError",
+    "VersionAction",
+    "add_model_arguments",
+    "add_plane_arguments",
+    "box_numbers",
+    "join_negative_values",
+    "model_choice",
+    "plane_range",
+    "point_numbers",
+]
+
+_TAKE_NUMBERS = frozenset({"--point", "--negative", "--box", "--window", "--range"})
+_DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+class UsageError(Exception):
+    """Something typed that cannot be used; the text is for the person, on one line."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that knows no abbreviations, and raises where the standard one prints and exits."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **options})
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError."""
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+
+class VersionAction(argparse.Action):
+    """Shows the version, which is looked up only then."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:  # noqa: A002
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """Print and leave."""
+        import napari_sam
+
+        sys.stdout.write(f"{parser.prog} {napari_sam.__version__}\n")
+        parser.exit()
+
+
+def join_negative_values(arguments: Sequence[str]) -> list[str]:
+    """Join ``--window -160,240`` into ``--window=-160,240``, which argparse does not take for an option."""
+    joined: list[str] = []
+    rest = list(arguments)
+    while rest:
+        first = rest.pop(0)
+        if first == "--":
+            return [*joined, first, *rest]
+        if first in _TAKE_NUMBERS and rest and re.match(r"-[\d.]", rest[0]):
+            first = f"{first}={rest.pop(0)}"
+        joined.append(first)
+    return joined
+
+
+def point_numbers(text: str) -> tuple[float, float, float]:
+    """Read ``Z,Y,X``."""
+    plane, row, column = _numbers(text, 3, "Z,Y,X", float)
+    return plane, row, column
+
+
+def box_numbers(text: str) -> tuple[int, tuple[int, int, int, int]]:
+    """Read ``Z,Y0,X0,Y1,X1`` as the plane, and the half-open box in it."""
+    plane, row0, col0, row1, col1 = _numbers(text, 5, "Z,Y0,X0,Y1,X1", int)
+    return plane, (row0, col0, row1, col1)
+
+
+def plane_range(text: str) -> tuple[int, int]:
+    """Read ``A:B``."""
+    parts = text.split(":")
+    try:
+        first, last = (int(part) for part in parts)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no range of planes; give A:B, B excluded") from None
+    if not 0 <= first < last:
+        raise argparse.ArgumentTypeError(f"{text!r} holds no plane; give A:B with 0 <= A < B, B excluded")
+    return first, last
+
+
+def add_plane_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add which planes are meant and how they are seen."""
+    parser.add_argument(
+        "--range", dest="planes", type=plane_range, metavar="A:B", help="planes to stay in, B excluded"
+    )
+    parser.add_argument(
+        "--axis",
+        type=int,
+        choices=(0, 1, 2),
+        default=0,
+        help="array axis that the planes cut across (default 0)",
+    )
+    parser.add_argument(
+        "--window",
+        metavar="PRESET|LO,HI",
+        help="intensities that the model sees: soft-tissue, abdomen, liver, mediastinum, lung, bone, brain, "
+        "subdural, stroke, angio, auto, or two numbers (default: chosen from the whole volume)",
+    )
+    parser.add_argument("--series", metavar="KEY", help="which series of a DICOM folder (see info)")
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add which model runs where."""
+    parser.add_argument("--model", metavar="NAME", help="which model (see: models list)")
+    parser.add_argument("--weights", metavar="FILE", type=Path, help="a file of weights for that model")
+    parser.add_argument("--device", choices=_DEVICES, help="where it runs (default auto)")
+
+
+def model_choice(given: argparse.Namespace) -> ModelChoice:
+    """Return the model that was asked for."""
+    from napari_sam.nodes.models import ModelChoice
+
+    return ModelChoice(given.model, given.weights, given.device)
+
+
+def _numbers(text: str, n: int, form: str, kind: type[Any]) -> list[Any]:
+    parts = text.split(",")
+    if len(parts) != n:
+        counted = "1 number" if len(parts) == 1 else f"{len(parts)} numbers"
+        raise argparse.ArgumentTypeError(f"{text!r} has {counted}; give {form}")
+    numbers = []
+    for part in parts:
+        try:
+            numbers.append(kind(part))
+        except ValueError:
+            wanted = "whole number" if kind is int else "number"
+            raise argparse.ArgumentTypeError(
+                f"{part.strip()!r} in {text!r} is no {wanted}; give {form}"
+            ) from None
+    return numbers

@@ -1,0 +1,147 @@
+"""``napari-sam segment``: from an image and prompts to a label file."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_sam.cli.arguments import (
+    UsageError,
+    add_model_arguments,
+    add_plane_arguments,
+    box_numbers,
+    model_choice,
+    point_numbers,
+)
+from napari_sam.cli.console import cancel_on_interrupt, say, shown_progress
+
+if TYPE_CHECKING:
+    from napari_sam.nodes.object_prompts import ObjectPrompts
+    from napari_sam.nodes.report import ObjectReport
+
+_DESCRIPTION = """\
+Segment objects from points and boxes, and follow them through the volume.
+
+Indices are voxels in array order (plane, row, column), from 0. A point is Z,Y,X whatever the axis. A box is
+half-open: Y1 and X1 are the first row and column outside. With --axis 1 a box is PLANE,Z0,X0,Z1,X1, with
+--axis 2 PLANE,Z0,Y0,Z1,Y1: the plane's index along that axis, then its own rows and columns. --point,
+--negative and --box together describe one object, which gets the label 1; --prompts takes several objects.
+"""
+
+
+def add_to(commands: Any) -> None:
+    """Add the command."""
+    from argparse import RawDescriptionHelpFormatter
+
+    parser = commands.add_parser(
+        "segment",
+        help="segment objects from points and boxes",
+        description=_DESCRIPTION,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("image", metavar="INPUT", type=Path, help="file, DICOM folder, or folder of pictures")
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="OUT", type=Path, help="label file, such as labels.nii.gz"
+    )
+    parser.add_argument(
+        "--point", action="append", default=[], type=point_numbers, metavar="Z,Y,X", help="in the object"
+    )
+    parser.add_argument(
+        "--negative",
+        action="append",
+        default=[],
+        type=point_numbers,
+        metavar="Z,Y,X",
+        help="beside the object",
+    )
+    parser.add_argument(
+        "--box",
+        action="append",
+        default=[],
+        type=box_numbers,
+        metavar="Z,Y0,X0,Y1,X1",
+        help="around the object",
+    )
+    parser.add_argument("--prompts", type=Path, metavar="FILE.json", help="prompts of several objects")
+    parser.add_argument("--plane-only", action="store_true", help="stay in the prompted planes")
+    add_plane_arguments(parser)
+    add_model_arguments(parser)
+    parser.add_argument(
+        "--session",
+        type=Path,
+        metavar="DIR",
+        help="keep every step in this folder, and go on with what it holds",
+    )
+    parser.add_argument("--preview", type=Path, metavar="OUT.png", help="write a picture with the outlines")
+    parser.add_argument(
+        "--report", type=Path, metavar="OUT.json", help="write scores, areas, times, stop reasons"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(given: Namespace) -> None:
+    """Segment, and say what was found and where it was written."""
+    from napari_sam.errors import Cancelled
+    from napari_sam.nodes.segment import SegmentOptions
+    from napari_sam.nodes.segment_file import SegmentJob, segment_file
+
+    job = SegmentJob(
+        image=given.image,
+        labels=given.output,
+        objects=_objects(given),
+        options=SegmentOptions(plane_only=given.plane_only, planes=given.planes),
+        window=given.window,
+        series=given.series,
+        model=model_choice(given),
+        session=given.session,
+        preview=given.preview,
+        report=given.report,
+    )
+    try:
+        with cancel_on_interrupt() as cancel, shown_progress() as progress:
+            report = segment_file(job, progress=progress, cancel=cancel)
+    except Cancelled as error:
+        kept = f"what was done is in {given.session}" if given.session else "nothing was written"
+        raise Cancelled(f"cancelled; {kept}") from error
+    for one in report.objects:
+        say(describe_object(one))
+    for name in ("output", "preview", "report", "session"):
+        if getattr(given, name) is not None:
+            say(f"{'labels' if name == 'output' else name}: {getattr(given, name)}")
+
+
+def describe_object(one: ObjectReport) -> str:
+    """Say in one line what was found of an object."""
+    if one.voxels == 0:
+        return f"{one.id} {one.name}: nothing found at the prompts"
+    filled = [record.plane for record in one.planes if record.state != "stopped" and record.area_px]
+    stops = (
+        f"{one.towards_first.reason} below"
+        + (f" (plane {one.towards_first.plane})" if one.towards_first.plane is not None else ""),
+        f"{one.towards_last.reason} above"
+        + (f" (plane {one.towards_last.plane})" if one.towards_last.plane is not None else ""),
+    )
+    return (
+        f"{one.id} {one.name}: {one.voxels} voxels, {one.volume_ml:.4g} ml, "
+        f"planes {filled[0]} to {filled[-1]}; ended by {', '.join(stops)}"
+    )
+
+
+def _objects(given: Namespace) -> tuple[ObjectPrompts, ...]:
+    typed = [name for name in ("point", "negative", "box") if getattr(given, name)]
+    if given.prompts is not None and typed:
+        raise UsageError(f"--prompts and --{typed[0]} are both given; put all prompts into {given.prompts}")
+    if given.prompts is not None:
+        from napari_sam.nodes.prompts_file import read_prompts
+
+        return read_prompts(given.prompts, given.axis)
+    if not typed:
+        raise UsageError("no prompt is given; give --point Z,Y,X, --box Z,Y0,X0,Y1,X1 or --prompts FILE.json")
+    from napari_sam.core.prompts import BoxPrompt, PointPrompt
+    from napari_sam.nodes.object_prompts import box_in_plane, group_prompts
+
+    prompts: list[PointPrompt | BoxPrompt] = [PointPrompt(at, True) for at in given.point]
+    prompts += [PointPrompt(at, False) for at in given.negative]
+    prompts += [box_in_plane(given.axis, plane, box_hw) for plane, box_hw in given.box]
+    return (group_prompts(1, "", prompts, given.axis),)

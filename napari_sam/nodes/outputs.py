@@ -1,0 +1,118 @@
+"""Outputs: looked at before the work starts, and written whole or not at all."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+
+import volumes
+from volumes import Box, UnknownFormat, UnwritableOutput, Volume, VolumeError
+from volumes.formats import WRITERS
+
+__all__ = ["check_label_format", "check_label_suffix", "check_outputs", "check_suffix", "write_bytes"]
+
+
+def check_outputs(inputs: Sequence[Path], outputs: Sequence[Path]) -> None:
+    """Check that files can be written where they are wanted, before any work is done.
+
+    Parameters
+    ----------
+    inputs : sequence of Path
+        Files and folders that must not be written over.
+    outputs : sequence of Path
+        Files to be written.
+
+    Raises
+    ------
+    UnwritableOutput
+        A missing or read-only folder, a folder in the file's place, one file for two outputs, or an input.
+    """
+    taken = {path.resolve(): "is the input" for path in inputs}
+    for path in outputs:
+        place = path.resolve()
+        if place in taken:
+            raise UnwritableOutput(f"cannot write {path}: it {taken[place]}; choose another name")
+        taken[place] = "is named for two outputs"
+        _check_writable(path)
+
+
+def check_label_format(path: Path, volume: Volume) -> None:
+    """Check that a label file of that name can hold a volume's geometry, by writing a piece and dropping it.
+
+    Raises
+    ------
+    VolumeError
+        An unknown suffix, more planes or another geometry than the format can hold, or no place to write.
+    """
+    n_planes = min(2, volume.shape[0])
+    corner = Box((0, 0, 0), (n_planes, 1, 1))
+    like = Volume(volume.data[corner.slices()], volume.geometry.crop(corner), volume.provenance)
+    with tempfile.TemporaryDirectory() as folder:
+        trial = Path(folder) / path.name
+        try:
+            volumes.write(trial, np.zeros(like.shape, dtype=np.uint8), like=like)
+        except VolumeError as error:
+            raise type(error)(str(error).replace(str(trial), str(path))) from error
+
+
+def check_label_suffix(path: Path) -> None:
+    """Check that some writer takes a label file of that name.
+
+    Raises
+    ------
+    UnknownFormat
+        An unknown suffix.
+    """
+    check_suffix(path, [suffix for writer in WRITERS for suffix in writer.suffixes], "labels")
+
+
+def check_suffix(path: Path, suffixes: Sequence[str], what: str) -> None:
+    """Check that a file's name ends as its format asks for.
+
+    Raises
+    ------
+    UnknownFormat
+        Another suffix.
+    """
+    if not path.name.lower().endswith(tuple(suffixes)):
+        raise UnknownFormat(
+            f"cannot write the {what} to {path}: give a name that ends in {', '.join(suffixes)}"
+        )
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file by way of a temporary one beside it, which takes its place when complete.
+
+    Raises
+    ------
+    UnwritableOutput
+        The system refuses; nothing is left behind.
+    """
+    temporary = path.with_name(f".{uuid4().hex[:12]}.part")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError as error:
+        raise UnwritableOutput(
+            f"cannot write {path}: {error.strerror}; choose an existing, writable folder"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _check_writable(path: Path) -> None:
+    if path.is_dir():
+        raise UnwritableOutput(f"cannot write {path}: it is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise UnwritableOutput(f"cannot write {path}: there is no folder {path.parent}; make it first")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise UnwritableOutput(
+            f"cannot write {path}: {error.strerror} in {path.parent}; choose a writable folder"
+        ) from error

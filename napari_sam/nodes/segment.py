@@ -1,0 +1,247 @@
+"""From prompts to labels: each object in its prompted planes, then through the volume."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_sam.core.jobs import Cancel
+from napari_sam.core.planes import PlaneRef
+from napari_sam.core.propagation import PlanePrediction, PropagationLimits, propagate
+from napari_sam.core.segmenter import Segmenter
+from napari_sam.core.session import Session
+from napari_sam.nodes.measured import count_work
+from napari_sam.nodes.object_prompts import ObjectPrompts, check_objects
+from napari_sam.nodes.progress import Progress, Stopwatch, silent
+from napari_sam.nodes.report import CacheCounts, ObjectReport, PlaneReport, StageTimes, StopReport
+
+__all__ = ["SegmentOptions", "SegmentResult", "segment_volume"]
+
+
+@dataclass(frozen=True)
+class SegmentOptions:
+    """How far prompts reach.
+
+    Parameters
+    ----------
+    plane_only : bool
+        Leave the objects in their prompted planes.
+    planes : tuple[int, int], optional
+        Half-open range of plane indices along the prompts' axis to stay in; all when None.
+    limits : PropagationLimits
+        When propagation has lost the object.
+    """
+
+    plane_only: bool = False
+    planes: tuple[int, int] | None = None
+    limits: PropagationLimits = PropagationLimits()  # noqa: RUF009 - frozen
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentResult:
+    """What came of it.
+
+    Attributes
+    ----------
+    labels : NDArray, shape (P, R, C)
+        The session's own labels, 0 for background.
+    objects : tuple of ObjectReport
+        In the order in which they were segmented.
+    times : StageTimes
+        Only the stages of this operation: first mask, encoding, decoding, propagation.
+    cache : CacheCounts
+        What was encoded and what was found.
+    """
+
+    labels: NDArray[Any]
+    objects: tuple[ObjectReport, ...]
+    times: StageTimes
+    cache: CacheCounts
+
+
+def segment_volume(
+    session: Session,
+    segmenter: Segmenter,
+    objects: Sequence[ObjectPrompts],
+    options: SegmentOptions | None = None,
+    *,
+    progress: Progress = silent,
+    cancel: Cancel | None = None,
+) -> SegmentResult:
+    """Segment objects from their prompts; each takes only voxels that no object before it has.
+
+    Parameters
+    ----------
+    session : Session
+        The volume and its labels, which are edited in place.
+    segmenter : Segmenter
+        The model.
+    objects : sequence of ObjectPrompts
+        In this order.
+    options : SegmentOptions, optional
+        How far the prompts reach; through the whole volume when None.
+    progress : Progress
+        Told after each plane.
+    cancel : Cancel, optional
+        Looked at before each plane.
+
+    Returns
+    -------
+    SegmentResult
+        An object in whose prompted planes the model finds nothing has no voxels, and says ``"empty"``.
+
+    Raises
+    ------
+    InvalidPrompt
+        A prompt that cannot be used; nothing is segmented then.
+    UnsupportedPrompt
+        A kind of prompt that the model does not take.
+    Cancelled
+        On request; the session keeps what was done.
+    """
+    options = options or SegmentOptions()
+    cancel = cancel or Cancel()
+    check_objects(objects, session.volume.shape, options.planes)
+    before, watch, first_mask_s = count_work(segmenter), Stopwatch(), 0.0
+    seen: list[list[PlanePrediction | _Anchored]] = []
+    for one in objects:
+        cancel.check()
+        seen.append(list(_prompted(session, segmenter, one, cancel)))
+        first_mask_s = first_mask_s or watch.total_s
+        progress(_title(one), 1, 1)
+        if not options.plane_only and _has_mask(session, one):
+            with watch.stage("propagate_s"):
+                seen[-1] += _propagated(session, segmenter, one, options, (progress, cancel))
+    work = count_work(segmenter).since(before)
+    times = StageTimes(
+        first_mask_s=first_mask_s,
+        encode_s=work.encode_s,
+        decode_s=work.decode_s,
+        propagate_s=watch.stages_s.get("propagate_s", 0.0),
+    )
+    reports = tuple(
+        _object_report(session, one, records, options) for one, records in zip(objects, seen, strict=True)
+    )
+    return SegmentResult(session.labels, reports, times, work.cache)
+
+
+@dataclass(frozen=True)
+class _Anchored:
+    """A prompted plane's answer, in the words of `PlanePrediction`."""
+
+    plane: PlaneRef
+    score: float
+    area_px: int
+    seconds: float
+    overlap: float = 1.0
+    state: str = "anchor"
+    reason: str = ""
+
+
+def _prompted(
+    session: Session, segmenter: Segmenter, one: ObjectPrompts, cancel: Cancel
+) -> Iterator[_Anchored]:
+    for plane, prompts in one.by_plane:
+        cancel.check()
+        started_s = time.perf_counter()
+        request = session.prompt(plane, *prompts, object_id=one.id)
+        prediction = segmenter.segment(request)
+        session.apply(prediction, request)
+        if one.name:
+            session.rename(one.id, one.name)
+        best = prediction.best
+        seconds = time.perf_counter() - started_s
+        yield _Anchored(plane, float(prediction.scores[best]), prediction.masks[best].area, seconds)
+
+
+def _propagated(
+    session: Session,
+    segmenter: Segmenter,
+    one: ObjectPrompts,
+    options: SegmentOptions,
+    watch: tuple[Progress, Cancel],
+) -> list[PlanePrediction]:
+    """Follow one object; leaves out the anchors, which are reported already."""
+    progress, cancel = watch
+    axis = one.by_plane[0][0].axis
+    first, last = options.planes or (0, session.volume.shape[axis])
+    predictions = []
+    for prediction in propagate(
+        session, segmenter, one.id, axis=axis, planes=(first, last), limits=options.limits, cancel=cancel
+    ):
+        if prediction.state != "anchor":
+            predictions.append(prediction)
+            progress(_title(one), len(one.by_plane) + len(predictions), last - first)
+    cancel.check()
+    return predictions
+
+
+def _object_report(
+    session: Session,
+    one: ObjectPrompts,
+    records: Sequence[PlanePrediction | _Anchored],
+    options: SegmentOptions,
+) -> ObjectReport:
+    axis = one.by_plane[0][0].axis
+    spacing_mm = session.volume.geometry.spacing_mm
+    pixel_mm2 = float(np.prod(spacing_mm)) / spacing_mm[axis]
+    written_px = _area_by_plane(session, one.id, axis)
+    by_plane: dict[int, PlaneReport] = {}
+    for record in records:
+        index = record.plane.index
+        if record.state == "stopped" and index in by_plane:
+            continue  # filled from the other side
+        area_px = record.area_px if record.state == "stopped" else int(written_px[index])
+        by_plane[index] = PlaneReport(
+            index, record.state, record.reason, record.score, record.overlap,
+            area_px, area_px * pixel_mm2, record.seconds,
+        )  # fmt: skip
+    voxels = int(written_px.sum())
+    voxel_ml = abs(float(np.linalg.det(session.volume.geometry.affine[:3, :3]))) / 1000.0
+    return ObjectReport(
+        one.id, session.objects[one.id].name, voxels, voxels * voxel_ml, int(np.count_nonzero(written_px)),
+        tuple(by_plane[index] for index in sorted(by_plane)),
+        _stop(records, options, -1, voxels > 0), _stop(records, options, 1, voxels > 0),
+    )  # fmt: skip
+
+
+def _stop(
+    records: Sequence[PlanePrediction | _Anchored], options: SegmentOptions, step: int, found: bool
+) -> StopReport:
+    """Say why the direction of falling (-1) or rising (1) indices ended."""
+    anchors = [record.plane.index for record in records if record.state == "anchor"]
+    if not found:
+        return StopReport("empty", anchors[0])
+    if options.plane_only:
+        return StopReport("plane only", None)
+    outermost = max(step * index for index in anchors)
+    beyond = [record for record in records if step * record.plane.index > outermost]
+    if not beyond:
+        return StopReport("end of range", None)
+    ended = next((record for record in reversed(beyond) if record.reason), beyond[-1])
+    return StopReport(ended.reason, ended.plane.index)
+
+
+def _area_by_plane(session: Session, object_id: int, axis: int) -> NDArray[np.int64]:
+    """Count an object's voxels in each plane across an axis."""
+    extent = session.objects[object_id].extent
+    n_by_plane = np.zeros(session.volume.shape[axis], dtype=np.int64)
+    if extent is not None and not extent.is_empty:
+        inside = session.labels[extent.slices()] == object_id
+        others = tuple(other for other in (0, 1, 2) if other != axis)
+        n_by_plane[extent.start[axis] : extent.stop[axis]] = np.count_nonzero(inside, axis=others)
+    return n_by_plane
+
+
+def _has_mask(session: Session, one: ObjectPrompts) -> bool:
+    """Return whether the object has voxels in any of its prompted planes."""
+    return any(session.mask_on(plane, one.id) is not None for plane, _ in one.by_plane)
+
+
+def _title(one: ObjectPrompts) -> str:
+    return one.name or f"object {one.id}"
