@@ -9,10 +9,13 @@ import math
 import zlib
 from pathlib import Path
 
-from volumes.errors import BrokenFile
+from volumes.errors import BrokenFile, InvalidGeometry
 
 _LAST_KEY = b"ElementDataFile"
 _HEADER_LIMIT_BYTES = 1 << 16
+_GEOMETRY_KEYS = {
+    b"Offset", b"Position", b"Origin", b"TransformMatrix", b"Rotation", b"Orientation", b"ElementSpacing",
+}  # fmt: skip
 _ELEMENT_BYTES = {
     b"MET_CHAR": 1, b"MET_UCHAR": 1, b"MET_SHORT": 2, b"MET_USHORT": 2, b"MET_INT": 4, b"MET_UINT": 4,
     b"MET_LONG": 4, b"MET_ULONG": 4, b"MET_LONG_LONG": 8, b"MET_ULONG_LONG": 8, b"MET_FLOAT": 4,
@@ -36,6 +39,7 @@ def check_metaimage(path: Path) -> None:
         raise BrokenFile(f"{path} has no line ElementDataFile in its header; get a complete copy")
     pairs = (line.partition(b"=") for line in header.splitlines())
     fields = {key.strip(): text.strip() for key, _, text in pairs}
+    _check_numbers(path, fields)
     source = value.partition(b"=")[2].strip().decode("utf-8", "replace")
     if source != "LOCAL":
         _check_outside(path, source)
@@ -43,6 +47,18 @@ def check_metaimage(path: Path) -> None:
         _check_compressed(path, len(top) - len(rest) + len(value) + 1)
     else:
         _check_length(path, len(top) - len(rest) + len(value) + 1, fields)
+
+
+def _check_numbers(path: Path, fields: dict[bytes, bytes]) -> None:
+    """Raise InvalidGeometry where a number of the geometry is none; SimpleITK would take zero for it."""
+    for key in _GEOMETRY_KEYS & fields.keys():
+        try:
+            is_sound = all(math.isfinite(float(number)) for number in fields[key].split())
+        except ValueError:
+            is_sound = False
+        if not is_sound:
+            line = f"{key.decode()} = {fields[key].decode('utf-8', 'replace')}"
+            raise InvalidGeometry(f"{path} has a value that is not finite in its header: {line}; mend it")
 
 
 def _check_outside(path: Path, source: str) -> None:

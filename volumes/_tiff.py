@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +18,7 @@ from numpy.typing import NDArray
 from volumes._dtypes import compact
 from volumes._image2d import NO_SIZE
 from volumes._replacing import replacing
-from volumes.errors import BrokenFile, UnsupportedImage
+from volumes.errors import BrokenFile, UnsupportedImage, VolumeError
 from volumes.geometry import Geometry
 from volumes.volume import Provenance, Volume
 
@@ -28,8 +31,6 @@ _MM = {
     "micrometer": 1e-3, "mm": 1.0, "millimeter": 1.0, "cm": 10.0, "centimeter": 10.0, "inch": 25.4, "m": 1e3,
 }  # fmt: skip
 _ASSUMED_MM = (1.0, 1.0, 1.0)
-# Without a handler, what tifffile logs about odd files would go to stderr.
-_SILENT = logging.NullHandler()
 _PLANE_AXES = "ZTIQC"
 _CHANNELS_NOTE = "the channels were taken as planes"
 
@@ -56,23 +57,16 @@ class TiffReader:
         """
         import tifffile
 
-        logging.getLogger("tifffile").addHandler(_SILENT)
         try:
-            with tifffile.TiffFile(path) as tiff:
+            with _complaints() as complaints, tifffile.TiffFile(path) as tiff:
                 data, axes = _series(tiff, path)
                 spacing_mm = _spacing_mm(tiff)
-        except (
-            tifffile.TiffFileError,
-            OSError,
-            ValueError,
-            KeyError,
-            IndexError,
-            TypeError,
-            EOFError,
-        ) as error:
-            if isinstance(error, (UnsupportedImage, BrokenFile)):
-                raise
+        except VolumeError:
+            raise
+        except Exception as error:  # tifffile raises whatever it met: struct.error, zlib.error, KeyError …
             raise BrokenFile(f"{path} cannot be read as TIFF: {error}; get an undamaged copy") from error
+        if complaints:
+            raise BrokenFile(f"{path} is damaged or cut off ({complaints[0]}); get a complete copy")
         planes, notes = _as_planes(data, axes, path)
         if spacing_mm is None:
             notes, spacing_mm = (NO_SIZE, *notes), _ASSUMED_MM
@@ -80,6 +74,31 @@ class TiffReader:
         return Volume(
             compact(np.ascontiguousarray(planes), str(path)), geometry, Provenance(self.name, notes=notes)
         )
+
+
+class _Collector(logging.Handler):
+    """Keeps what one thread logs as an error."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.thread_id = threading.get_ident()
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread == self.thread_id:
+            self.messages.append(" ".join(record.getMessage().split()))
+
+
+@contextmanager
+def _complaints() -> Iterator[list[str]]:
+    """Collect what tifffile logs as an error: it reads what it can of a damaged file, without raising."""
+    logger = logging.getLogger("tifffile")
+    collector = _Collector()
+    logger.addHandler(collector)
+    try:
+        yield collector.messages
+    finally:
+        logger.removeHandler(collector)
 
 
 def _series(tiff: TiffFile, path: Path) -> tuple[NDArray[Any], str]:
