@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from napari_sam.core.masks import BoxedMask, innermost_point, iou, tight_box
+from napari_sam.core.planes import PlaneRef
+from napari_sam.errors import InvalidPrompt
+from volumes import Box
+
+SHAPE = (6, 7, 8)
+PLANES = st.builds(PlaneRef, st.sampled_from([0, 1, 2]), st.integers(0, 5))
+
+
+def plane_masks(plane: PlaneRef) -> st.SearchStrategy[np.ndarray]:
+    return hnp.arrays(np.bool_, plane.shape_hw(SHAPE))
+
+
+@given(st.data(), PLANES)
+def test_cutting_to_the_tight_box_loses_nothing(data: st.DataObject, plane: PlaneRef) -> None:
+    whole = data.draw(plane_masks(plane))
+    mask = BoxedMask.of_plane(whole, plane, SHAPE)
+    assert np.array_equal(mask.to_plane(plane, SHAPE), whole)
+    assert mask.area == whole.sum()
+    assert mask.is_empty == mask.box.is_empty == (not whole.any())
+    volume = np.zeros(SHAPE, bool)
+    plane.take(volume)[:] = whole
+    assert Box.of_mask(volume) == (None if mask.is_empty else mask.box)
+
+
+@given(st.data(), PLANES)
+def test_iou_is_that_of_the_whole_planes(data: st.DataObject, plane: PlaneRef) -> None:
+    a, b = data.draw(plane_masks(plane)), data.draw(plane_masks(plane))
+    either = (a | b).sum()
+    expected = (a & b).sum() / either if either else 0.0
+    boxed = [BoxedMask.of_plane(mask, plane, SHAPE) for mask in (a, b)]
+    assert iou(*boxed) == pytest.approx(expected)
+
+
+def test_masks_compare_by_what_they_hold() -> None:
+    plane = PlaneRef(0, 1)
+    whole = np.zeros((7, 8), bool)
+    whole[2:4, 3] = True
+    a, b = (BoxedMask.of_plane(whole, plane, SHAPE) for _ in range(2))
+    assert a == b
+    assert hash(a) == hash(b)
+    assert a != a.moved_to(plane.neighbour(1))
+    assert a.moved_to(plane.neighbour(1)).box == Box((2, 2, 3), (3, 4, 4))
+
+
+@given(hnp.arrays(np.bool_, (9, 11)))
+def test_innermost_point_lies_in_the_mask(mask: np.ndarray) -> None:
+    if not mask.any():
+        with pytest.raises(InvalidPrompt):
+            innermost_point(mask)
+        return
+    assert mask[innermost_point(mask)]
+
+
+def test_innermost_point_of_known_shapes() -> None:
+    mask = np.zeros((20, 30), bool)
+    mask[5:14, 7:16] = True
+    mask[9, 16:30] = True
+    assert innermost_point(mask) == (9, 11)
+    whole = np.ones((5, 5), bool)
+    assert innermost_point(whole) == (2, 2)
+
+
+def test_tight_box() -> None:
+    mask = np.zeros((6, 6), bool)
+    assert tight_box(mask) is None
+    mask[2, 4] = mask[4, 1] = True
+    assert tight_box(mask) == (2, 1, 5, 5)
+
+
+def test_misfits_are_refused() -> None:
+    with pytest.raises(InvalidPrompt, match=r"\(2, 2, 2\)"):
+        BoxedMask(Box((0, 0, 0), (1, 2, 2)), np.zeros((2, 2, 2), bool))
+    with pytest.raises(InvalidPrompt, match="uint8"):
+        BoxedMask(Box((0, 0, 0), (1, 2, 2)), np.zeros((1, 2, 2), np.uint8))
+    with pytest.raises(InvalidPrompt, match="whole plane"):
+        BoxedMask.of_plane(np.zeros((3, 3), bool), PlaneRef(0, 0), SHAPE)
