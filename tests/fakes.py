@@ -19,20 +19,26 @@ from napari_sam.errors import UnsupportedPrompt
 from volumes import Geometry, Provenance, Volume
 
 HINT_SIDE = 64
+DARK = 64  # what is darker, of 0 to 255, is background
 ALL_PROMPTS = frozenset({"point", "box", "mask"})
 
 
 def ellipsoid_labels(
     shape: tuple[int, int, int] = (15, 48, 64), *, n_objects: int = 1, fill: float = 0.7
 ) -> NDArray[np.uint16]:
-    """Ellipsoids side by side along the columns, ids from 1; each fills that part of its cell."""
+    """Ellipsoids side by side along the columns, ids from 1; each fills about that part of its cell.
+
+    Their ends lie 0.85 of a voxel beyond the last one inside, so that no plane at an end is a mere speck.
+    """
     labels = np.zeros(shape, np.uint16)
     width = shape[2] // n_objects
     cell = (shape[0], shape[1], width)
-    grids = np.ogrid[tuple(slice(n) for n in cell)]
-    inside = (
-        sum(((grid - (n - 1) / 2) / (fill * n / 2)) ** 2 for grid, n in zip(grids, cell, strict=True)) <= 1.0
-    )
+    distance = np.zeros(cell)
+    for grid, n in zip(np.ogrid[tuple(slice(n) for n in cell)], cell, strict=True):
+        middle = (n - 1) / 2
+        radius = np.floor(fill * n / 2) + middle % 1 - 0.15
+        distance += ((grid - middle) / radius) ** 2
+    inside = distance <= 1.0
     for k in range(n_objects):
         labels[:, :, k * width : (k + 1) * width][inside] = k + 1
     return labels
@@ -49,9 +55,9 @@ def labelled_volume(labels: NDArray[Any], *, seed: int = 0, rgb: bool = False) -
 
 
 class FakeSegmenter:
-    """Finds the connected part as grey as at the prompts; or, given the truth, hands it back degraded.
+    """Finds the connected bright part as grey as at the prompts; or, given the truth, hands it back degraded.
 
-    Candidate 1 is the answer, candidate 0 is it eroded, candidate 2 dilated, with scores 0.8, 0.9 and 0.7.
+    Candidate 1 is the answer, candidate 0 is it eroded, candidate 2 dilated, with scores 0.5, 0.9 and 0.4.
 
     Parameters
     ----------
@@ -88,7 +94,7 @@ class FakeSegmenter:
         return MaskPrediction(
             plane,
             tuple(BoxedMask.of_plane(mask, plane, shape) for mask in masks),
-            np.array([score - 0.1, score, score - 0.2], np.float32),
+            np.array([max(score - 0.4, 0.0), score, max(score - 0.5, 0.0)], np.float32),
             np.stack([_to_hint(mask) for mask in masks]),
         )
 
@@ -113,7 +119,7 @@ class FakeSegmenter:
         allowed, seeds = _allowed(request), _seeds(request)
         found = np.zeros(grey.shape, np.bool_)
         for row, col in seeds:
-            parts, _ = ndimage.label((np.abs(grey - grey[row, col]) <= 40) & allowed)
+            parts, _ = ndimage.label((np.abs(grey - grey[row, col]) <= 40) & (grey >= DARK) & allowed)
             found |= (parts == parts[row, col]) & (parts > 0)
         return found
 

@@ -56,14 +56,13 @@ def object_extents(labels: NDArray[Any]) -> dict[int, Box]:
     highest = int(labels.max(initial=0))
     if highest == 0:
         return {}
-    ids, dense = np.arange(highest + 1), labels
+    ids: NDArray[Any] | range = range(highest + 1)
     if highest > _DENSE_ID_LIMIT:
-        ids = np.union1d([0], np.unique(labels))
-        dense = np.searchsorted(ids, labels)
-    slices = ndimage.find_objects(dense)
+        ids = np.union1d([0], labels)
+        labels = np.searchsorted(ids, labels)
     return {
         int(ids[position]): Box(tuple(s.start for s in found), tuple(s.stop for s in found))
-        for position, found in enumerate(slices, start=1)
+        for position, found in enumerate(ndimage.find_objects(labels), start=1)
         if found is not None
     }
 

@@ -196,9 +196,13 @@ class _Run:
     def _judge(self, front: _Front, answer: MaskPrediction, seconds: float) -> PlanePrediction:
         previous = front.mask.moved_to(answer.plane)
         overlaps = [iou(previous, mask) for mask in answer.masks]
-        chosen = choose_candidate(answer, overlaps)
-        mask, score, overlap = answer.masks[chosen], float(answer.scores[chosen]), overlaps[chosen]
-        reason = reason_to_stop(self._plan.limits, score, overlap, previous.area, mask.area)
+        scores, areas_px = answer.scores.tolist(), [mask.area for mask in answer.masks]
+        reasons = [
+            reason_to_stop(self._plan.limits, score, overlap, previous.area, area_px)
+            for score, overlap, area_px in zip(scores, overlaps, areas_px, strict=True)
+        ]
+        chosen = choose_candidate(scores, overlaps, reasons)
+        mask, reason = answer.masks[chosen], reasons[chosen]
         state = "stopped" if reason else "propagated"
         if reason:
             self.fronts.remove(front)
@@ -209,7 +213,7 @@ class _Run:
                 reason = "end of range"
         return PlanePrediction(
             answer.plane, answer.masks, answer.scores, answer.hints,
-            chosen, score, mask.area, overlap, state, reason, seconds,
+            chosen, scores[chosen], areas_px[chosen], overlaps[chosen], state, reason, seconds,
         )  # fmt: skip
 
     def _request(self, front: _Front, plane: PlaneRef) -> SegmentRequest:

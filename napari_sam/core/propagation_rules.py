@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from napari_sam.core.planes import PlaneRef
-from napari_sam.core.segmenter import MaskPrediction
 from volumes import Box
 
 __all__ = ["PropagationLimits", "choose_candidate", "reason_to_stop"]
@@ -24,7 +23,8 @@ class PropagationLimits:
     min_overlap : float
         Stops where the IoU with the mask of the plane before is lower.
     max_area_ratio : float
-        Stops where the area grows or shrinks by more than this factor from plane to plane.
+        Stops where the area grows or shrinks by more than this factor from plane to plane. An IoU is never
+        above the ratio of the areas, so this rule adds something only below ``1 / min_overlap``.
     slack_px : float
         A change that moving the outline by so many pixels explains is never a reason to stop. Without it,
         small objects, whose area is mostly outline, would end early.
@@ -37,7 +37,7 @@ class PropagationLimits:
     """
 
     min_score: float = 0.5
-    min_overlap: float = 0.5
+    min_overlap: float = 0.4
     max_area_ratio: float = 2.5
     slack_px: float = 1.0
     margin: float = 0.1
@@ -51,17 +51,17 @@ class PropagationLimits:
         return box.grow(margins).clip(volume_shape)
 
 
-def choose_candidate(answer: MaskPrediction, overlaps: Sequence[float]) -> int:
-    """Return the candidate that is best by score and by overlap with the plane before, taken together.
+def choose_candidate(scores: Sequence[float], overlaps: Sequence[float], reasons: Sequence[str]) -> int:
+    """Return the best candidate by score and overlap, of those that break no rule where there are any.
 
     Parameters
     ----------
-    answer : MaskPrediction
-        The candidates.
-    overlaps : sequence of float
-        Each candidate's IoU with the mask of the plane before.
+    scores, overlaps : sequence of float
+        Each candidate's predicted IoU, and its IoU with the mask of the plane before; their sum counts.
+    reasons : sequence of str
+        Which rule each candidate breaks, as `reason_to_stop` says it.
     """
-    return max(range(len(overlaps)), key=lambda k: float(answer.scores[k]) + overlaps[k])
+    return max(range(len(scores)), key=lambda k: (not reasons[k], scores[k] + overlaps[k]))
 
 
 def reason_to_stop(
@@ -87,9 +87,9 @@ def reason_to_stop(
         return "empty"
     if score < limits.min_score:
         return "score"
-    radius_px = math.sqrt(area_before_px / math.pi)
-    inner_px, outer_px = max(radius_px - limits.slack_px, 0.0), radius_px + limits.slack_px
-    shrunk_area_px, grown_area_px = math.pi * inner_px**2, math.pi * outer_px**2
+    side_px = math.sqrt(area_before_px)  # of a square of that area, whose outline is moved in and out
+    shrunk_area_px = max(side_px - 2 * limits.slack_px, 0.0) ** 2
+    grown_area_px = (side_px + 2 * limits.slack_px) ** 2
     explained = min(shrunk_area_px / area_before_px, area_before_px / grown_area_px)
     if overlap == 0.0 or overlap < min(limits.min_overlap, explained):
         return "overlap"

@@ -227,7 +227,7 @@ class Session:
             check_prompt(MaskPrompt(mask), plane, self.volume.shape)
         state = self._ledger.state.object_or_new(self._ledger.check_id(object_id))
         anchor = state.anchor_on(plane)
-        if state.locked or (propagated and anchor is not None):
+        if state.locked or (propagated and anchor is not None and anchor.is_settled):
             return None
         if propagated:
             state = state.with_propagated(plane, not mask.is_empty)
