@@ -221,12 +221,17 @@ class SessionFolder:
         return tuple(json.loads(line) for line in lines[:-1])
 
     def _count_logged(self) -> int:
+        """Count the log's lines; the first time, cut off what a crash left of its last one."""
         if self._n_logged is None:
             path = self.path / _LOG
             try:
-                self._n_logged = path.read_bytes().count(b"\n") if path.exists() else 0
+                text = path.read_bytes() if path.exists() else b""
+                whole = text[: text.rfind(b"\n") + 1]
+                if whole != text:
+                    path.write_bytes(whole)
             except OSError as error:
                 raise _unwritable(path, error) from error
+            self._n_logged = whole.count(b"\n")
         return self._n_logged
 
 

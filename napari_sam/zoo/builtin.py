@@ -41,9 +41,9 @@ def build_vit_sam(width: int, depth: int, n_heads: int, global_blocks: tuple[int
 
 
 def _build_tiny() -> Sam:
-    from napari_sam.models.tiny_encoder import build_tiny_sam
+    from napari_sam.models.tiny_sam import build_tiny_sam
 
-    return build_tiny_sam(TINY_SIDE)
+    return build_tiny_sam()
 
 
 def _register_published(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -206,22 +207,15 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
 
 def _read_torch(path: Path) -> dict[str, Any]:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about old or odd pickles: whether it can be read is seen next
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"{path} is not a plain file of weights: it is broken, or holds objects that would run code "
             "(none was run); get it again, or have its maker save the state_dict alone, as safetensors"
         ) from error
-    except (
-        RuntimeError,
-        EOFError,
-        OSError,
-        ValueError,
-        KeyError,
-        AttributeError,
-        IndexError,
-        TypeError,
-    ) as error:
+    except Exception as error:  # a damaged file makes the unpickler fail in any way
         raise WeightsError(
             f"{path} is no readable checkpoint, or is cut short ({_one_line(error)}); get it again, "
             "and compare its size with the original's"

@@ -86,8 +86,8 @@ def reference() -> Any:
     prompt = transformers.SamPromptEncoderConfig(
         hidden_size=DIM, image_size=SIDE, patch_size=16, mask_input_channels=16
     )
-    # The published two-way transformer has torch's default of 1e-5 in its layer norms, as ours; the reference's
-    # configuration says 1e-6, which moves logits by 3e-5.
+    # The published two-way transformer has torch's default of 1e-5 in its layer norms, as ours has; the
+    # reference's configuration says 1e-6, which moves logits by 3e-5.
     decoder = transformers.SamMaskDecoderConfig(
         hidden_size=DIM,
         mlp_dim=2 * DIM,

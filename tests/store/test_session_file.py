@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import volumes
+from napari_sam.core.masks import BoxedMask
+from napari_sam.core.planes import PlaneRef
+from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt
+from napari_sam.core.session import Session
+from napari_sam.core.window import Window
+from napari_sam.errors import StoreError
+from napari_sam.store.session_codec import from_runs, to_runs
+from napari_sam.store.session_file import ModelReference, SessionFolder
+
+SHAPE = (4, 10, 12)
+MODEL = ModelReference("tiny_sam.v1", "0" * 64)
+
+
+def ct(seed: int = 0) -> volumes.Volume:
+    data = np.random.default_rng(seed).integers(-1000, 1000, SHAPE).astype(np.int16)
+    affine = np.array([[0, 0, 0.7, -120.5], [0, 0.8, 0, 33.25], [2.5, 0, 0, -900.0], [0, 0, 0, 1.0]])
+    provenance = volumes.Provenance(
+        "DICOM", "CT", series_uid="1.2.3.4.5", notes=("read from /home/jane/doe",)
+    )
+    return volumes.Volume(data, volumes.Geometry(SHAPE, affine, "9.8.7"), provenance)
+
+
+def session_with_everything(volume: volumes.Volume) -> Session:
+    session = Session(volume, window=Window(-160, 240))
+    mask = np.zeros(SHAPE[1:], bool)
+    mask[2:6, 3:9] = True
+    mask[3, 4] = False
+    plane, across = PlaneRef(0, 2), PlaneRef(2, 5)
+    painted = BoxedMask.of_plane(mask, plane, SHAPE)
+    session.prompt(plane, PointPrompt((2, 3, 5)), PointPrompt((2, 9.25, 0), False), object_id=1)
+    session.prompt(plane, BoxPrompt(volumes.Box((2, 1, 2), (3, 7, 10))), MaskPrompt(painted), object_id=1)
+    session.write(plane, painted, 1)
+    session.write(PlaneRef(0, 3), painted.moved_to(PlaneRef(0, 3)), 1, propagated=True)
+    session.prompt(across, BoxPrompt(volumes.Box((0, 7, 5), (3, 10, 6))), object_id=4)
+    session.rename(4, "Milz – spleen")
+    session.lock(4)
+    return session
+
+
+def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
+    volume = ct()
+    session = session_with_everything(volume)
+    folder = SessionFolder(tmp_path / "case.samsession")
+    folder.save(session, MODEL)
+    saved = SessionFolder(tmp_path / "case.samsession").load()
+    assert saved.volume_sha256 == volume.digest()
+    assert saved.volume_shape == SHAPE
+    assert saved.model == MODEL
+    assert saved.window == Window(-160, 240)
+    assert np.array_equal(saved.labels, session.labels)
+    assert set(saved.objects) == {1, 4}
+    for number, state in saved.objects.items():
+        original = session.objects[number]
+        assert state.name == original.name
+        assert state.locked == original.locked
+        assert state.anchors == original.anchors  # planes, prompts, scores; logits are not compared
+        assert state.propagated == original.propagated
+    again = Session(volume, saved.labels.astype(np.uint16), window=saved.window, objects=saved.objects)
+    assert again.objects[1].prompts == session.objects[1].prompts
+
+
+def test_labels_lie_where_the_image_lies(tmp_path: Path) -> None:
+    volume = ct()
+    SessionFolder(tmp_path / "s").save(session_with_everything(volume))
+    labels = volumes.read(tmp_path / "s" / "labels.nii.gz")
+    assert labels.geometry.is_close(volume.geometry)
+
+
+def test_nothing_tells_whose_image_it_is_or_where(tmp_path: Path) -> None:
+    folder = SessionFolder(tmp_path / "secret-place" / "s")
+    session = session_with_everything(ct())
+    session.on_edit.append(folder.log_edit)
+    session.paint(volumes.Box((0, 0, 0), (1, 2, 2)), np.zeros((1, 2, 2), int), np.ones((1, 2, 2), int))
+    folder.save(session, MODEL)
+    for name in ("session.json", "log.jsonl"):
+        text = (folder.path / name).read_text(encoding="utf-8")
+        for private in ("secret-place", str(tmp_path), "jane", "1.2.3.4.5", "9.8.7"):
+            assert private not in text
+
+
+def test_prompts_are_written_as_the_command_line_reads_them(tmp_path: Path) -> None:
+    session = Session(ct())
+    session.prompt(
+        PlaneRef(0, 1), PointPrompt((1, 5, 6)), BoxPrompt(volumes.Box((1, 2, 3), (2, 8, 9))), object_id=3
+    )
+    SessionFolder(tmp_path).save(session)
+    content = json.loads((tmp_path / "session.json").read_text(encoding="utf-8"))
+    point, box = content["objects"][0]["prompts"]
+    assert content["objects"][0]["id"] == 3
+    assert (point["type"], point["at"], point["positive"]) == ("point", [1.0, 5.0, 6.0], True)
+    assert (box["type"], box["plane"], box["box"]) == ("box", 1, [2, 3, 8, 9])
+
+
+def test_log_is_one_line_an_action_and_on_disk_at_once(tmp_path: Path) -> None:
+    folder = SessionFolder(tmp_path / "s")
+    folder.log("begin", model="tiny_sam.v1")
+    folder.log("prompt", object_id=1)
+    lines = (tmp_path / "s" / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["action"] for line in lines] == ["begin", "prompt"]
+
+
+def test_edits_after_the_last_save_can_be_done_again(tmp_path: Path) -> None:
+    volume = ct()
+    session = session_with_everything(volume)
+    folder = SessionFolder(tmp_path / "s")
+    session.on_edit.append(folder.log_edit)
+    box = volumes.Box((1, 4, 4), (3, 8, 7))
+    session.paint(box, session.labels[box.slices()], np.full(box.shape, 7))
+    folder.save(session)
+    held = session.labels.copy()
+    session.paint(box, session.labels[box.slices()], np.full(box.shape, 9))
+    session.undo()
+    session.paint(volumes.Box((0, 0, 0), (1, 1, 1)), np.zeros((1, 1, 1), int), np.ones((1, 1, 1), int))
+    saved = SessionFolder(tmp_path / "s").load()  # a crash: nothing was saved since
+    assert np.array_equal(saved.labels, held)
+    edits = saved.edits_after()
+    assert len(edits) == 3
+    labels = saved.labels.astype(np.uint16)
+    for edit in edits:
+        assert np.array_equal(labels[edit.box.slices()], edit.before)
+        labels[edit.box.slices()] = edit.after
+    assert np.array_equal(labels, session.labels)
+    for edit in reversed(edits):
+        labels[edit.box.slices()] = edit.before
+    assert np.array_equal(labels, held)
+
+
+def test_line_cut_short_by_a_crash_is_left_out(tmp_path: Path) -> None:
+    folder = SessionFolder(tmp_path)
+    folder.save(Session(ct()))
+    folder.log("begin")
+    with (tmp_path / "log.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"action":"ed')
+    assert [action["action"] for action in SessionFolder(tmp_path).load().actions] == ["begin"]
+
+
+def test_log_goes_on_on_a_new_line_after_a_crash(tmp_path: Path) -> None:
+    SessionFolder(tmp_path).save(Session(ct()))
+    (tmp_path / "log.jsonl").write_text('{"action":"begin"}\n{"action":"ed', encoding="utf-8")
+    SessionFolder(tmp_path).log("resume")
+    assert [action["action"] for action in SessionFolder(tmp_path).load().actions] == ["begin", "resume"]
+
+
+def test_second_save_replaces_the_first(tmp_path: Path) -> None:
+    session = Session(ct())
+    folder = SessionFolder(tmp_path)
+    folder.save(session)
+    session.prompt(PlaneRef(0, 1), PointPrompt((1, 5, 6)), object_id=2)
+    folder.save(session, MODEL)
+    saved = folder.load()
+    assert list(saved.objects) == [2]
+    assert saved.model == MODEL
+    assert {path.name for path in tmp_path.iterdir()} == {"session.json", "labels.nii.gz"}
+
+
+def test_session_of_another_image_is_not_overwritten(tmp_path: Path) -> None:
+    SessionFolder(tmp_path).save(Session(ct()))
+    before = (tmp_path / "session.json").read_bytes()
+    with pytest.raises(StoreError, match="another image"):
+        SessionFolder(tmp_path).save(Session(ct(seed=1)))
+    assert (tmp_path / "session.json").read_bytes() == before
+
+
+def test_folder_of_other_things_is_not_written_to(tmp_path: Path) -> None:
+    (tmp_path / "thesis.docx").write_text("mine")
+    with pytest.raises(StoreError, match="choose a new or empty folder"):
+        SessionFolder(tmp_path).save(Session(ct()))
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.docx"]
+
+
+def test_file_in_the_way_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "s").write_text("a file")
+    for attempt in (lambda f: f.save(Session(ct())), lambda f: f.log("begin")):
+        with pytest.raises(StoreError, match="cannot write"):
+            attempt(SessionFolder(tmp_path / "s"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "cannot be read"),
+        ("[]", "no session"),
+        ('{"format": "napari-sam session", "version": 99}', "version 99"),
+        ('{"format": "napari-sam session", "version": 1}', "damaged"),
+    ],
+)
+def test_damaged_session_is_one_clear_error(tmp_path: Path, text: str, message: str) -> None:
+    SessionFolder(tmp_path).save(Session(ct()))
+    (tmp_path / "session.json").write_text(text, encoding="utf-8")
+    with pytest.raises(StoreError, match=message) as caught:
+        SessionFolder(tmp_path).load()
+    assert "\n" not in str(caught.value)
+
+
+def test_folder_without_session_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="holds no session"):
+        SessionFolder(tmp_path / "none").load()
+
+
+@given(
+    hnp.arrays(st.sampled_from([np.bool_, np.uint16]), hnp.array_shapes(max_dims=3, min_side=0, max_side=6))
+)
+def test_run_lengths_round_trip(values: np.ndarray) -> None:
+    runs = json.loads(json.dumps(to_runs(values)))
+    back = from_runs(runs, values.shape, values.dtype)
+    assert back.dtype == values.dtype
+    assert np.array_equal(back, values)
+
+
+@pytest.mark.parametrize("runs", [[1], [1, 5], [1, -6], [1, 7, 0, -1]])
+def test_run_lengths_that_do_not_fill_the_shape_are_refused(runs: list[int]) -> None:
+    with pytest.raises(StoreError, match="do not fill"):
+        from_runs(runs, (2, 3), np.dtype(np.uint16))

@@ -1,0 +1,51 @@
+"""Networks small enough to build in a test, with random numbers."""
+
+from __future__ import annotations
+
+import torch
+
+from napari_sam.models.image_encoder import EncoderShape, ImageEncoder
+from napari_sam.models.mask_decoder import MaskDecoder
+from napari_sam.models.prompt_encoder import PromptEncoder
+from napari_sam.models.sam import Sam
+from napari_sam.models.tiny_encoder import TinyEncoder
+from napari_sam.models.two_way_transformer import TwoWayTransformer
+from napari_sam.zoo.spec import ModelSpec, Weights
+
+SIDE, DIM = 64, 32
+MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+
+
+def build_conv_sam() -> Sam:
+    """As the embedded default: a convolutional encoder with two finer levels."""
+    return _with_encoder(TinyEncoder(DIM, widths=(8, 8, 16, 32), depths=(1, 1, 1, 1)))
+
+
+def build_vit_sam() -> Sam:
+    """As the published models: windows, one block over the whole grid."""
+    shape = EncoderShape(DIM, 2, 2, (1,), side=SIDE, window=3, out_dim=DIM)
+    return _with_encoder(ImageEncoder(shape))
+
+
+def _with_encoder(encoder: torch.nn.Module) -> Sam:
+    transformer = TwoWayTransformer(depth=1, dim=DIM, n_heads=2, mlp_dim=DIM)
+    return Sam(encoder, PromptEncoder(DIM, 8), MaskDecoder(DIM, transformer, iou_hidden_dim=DIM), SIDE)
+
+
+def random_sam(seed: int = 0, build: object = build_conv_sam) -> Sam:
+    """Build with numbers that are the same in every run."""
+    assert callable(build)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model: Sam = build()
+    return model.eval().requires_grad_(False)
+
+
+def spec_of(name: str = "test_sam.random", build: object = build_conv_sam, **fields: object) -> ModelSpec:
+    """Describe a tiny model; `fields` replace those of the spec."""
+    weights = Weights("test_sam.safetensors", "Apache-2.0", "this test")
+    known = {
+        "name": name, "summary": "random numbers", "build": build, "weights": weights,
+        "side": SIDE, "mean": MEAN, "std": STD,
+    }  # fmt: skip
+    return ModelSpec(**{**known, **fields})  # type: ignore[arg-type]

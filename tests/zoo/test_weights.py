@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from napari_sam import zoo
+from napari_sam.errors import MissingWeights, WeightsError
+from napari_sam.zoo.spec import Weights
+from napari_sam.zoo.weights import find_weights, load_model, read_state
+from tests.tiny_models import build_conv_sam, build_vit_sam, random_sam, spec_of
+
+
+@pytest.fixture
+def state() -> dict[str, Tensor]:
+    return random_sam().state_dict()
+
+
+def _prefixed(prefix: str) -> Callable[[dict[str, Tensor]], dict[str, Any]]:
+    return lambda state: {prefix + key: value for key, value in state.items()}
+
+
+LAYOUTS: dict[str, Callable[[dict[str, Tensor]], dict[str, Any]]] = {
+    "plain": dict,
+    "state_dict": lambda s: {"state_dict": s, "epoch": 4},
+    "model": lambda s: {"model": s, "optimizer": {"lr": 1e-4}},
+    "model_state, sam.": lambda s: {"model_state": _prefixed("sam.")(s), "init": {"a": [1, 2]}},
+    "module.": _prefixed("module."),
+    "module.sam.": _prefixed("module.sam."),
+    "half precision": lambda s: {k: v.half() if v.is_floating_point() else v for k, v in s.items()},
+    "with a decoder": lambda s: {
+        **s,
+        "decoder_state": {"out.weight": torch.zeros(2)},
+        "decoder.x": torch.zeros(3),
+    },
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
+def test_torch_checkpoints_load(tmp_path: Path, state: dict[str, Tensor], layout: str, zipped: bool) -> None:
+    path = tmp_path / "fine_tune.pt"
+    torch.save(LAYOUTS[layout](state), path, _use_new_zipfile_serialization=zipped)
+    model, loaded = load_model(spec_of(), path)
+    assert loaded.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert not model.training
+    found = model.state_dict()
+    assert set(found) == set(state)
+    tolerance = 2e-3 if layout == "half precision" else 0.0
+    for key, value in state.items():
+        assert found[key].dtype == value.dtype
+        assert torch.allclose(found[key], value, rtol=tolerance, atol=tolerance)
+
+
+def test_safetensors_load_whatever_the_name(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    path = tmp_path / "weights.pth"
+    save_file(state, path)
+    model, _ = load_model(spec_of(), path)
+    assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
+
+
+def test_entries_left_out_are_named(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    path = tmp_path / "c.pt"
+    torch.save({"model_state": {**state, "decoder.out": torch.zeros(1)}, "epoch": 3}, path)
+    assert load_model(spec_of(), path)[1].left_out == ("decoder.out", "epoch")
+
+
+def test_conversion_of_names_is_used(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    path = tmp_path / "c.safetensors"
+    save_file({key.replace("neck", "throat"): value for key, value in state.items()}, path)
+    spec = spec_of(convert=lambda s: {key.replace("throat", "neck"): value for key, value in s.items()})
+    assert load_model(spec, path)[0].state_dict().keys() == state.keys()
+
+
+def _error_of(spec: Any, path: Path) -> str:
+    with pytest.raises(WeightsError) as caught:
+        load_model(spec, path)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert str(path) in message
+    return message
+
+
+def test_another_architecture_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "c.safetensors"
+    save_file(random_sam(build=build_vit_sam).state_dict(), path)
+    message = _error_of(spec_of(build=build_conv_sam), path)
+    assert "missing: image_encoder.stem.0.weight" in message
+    assert "unexpected: image_encoder." in message
+    assert " more" in message
+    assert "--model" in message
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda s: s.pop("mask_decoder.iou_token.weight"), "missing: mask_decoder.iou_token.weight"),
+        (lambda s: s.update({"mask_decoder.extra": torch.zeros(1)}), "unexpected: mask_decoder.extra"),
+        (
+            lambda s: s.update({"mask_decoder.iou_token.weight": torch.zeros(1, 5)}),
+            "misshapen: mask_decoder.iou_token.weight is (1, 5), not (1, 32)",
+        ),
+        (
+            lambda s: s.update({"mask_decoder.iou_token.weight": torch.full((1, 32), torch.nan)}),
+            "not numbers in mask_decoder.iou_token.weight",
+        ),
+    ],
+    ids=["missing", "extra", "misshapen", "nan"],
+)
+def test_each_fault_is_named(
+    tmp_path: Path, state: dict[str, Tensor], change: Callable[[dict[str, Tensor]], object], expected: str
+) -> None:
+    changed = dict(state)
+    change(changed)
+    path = tmp_path / "c.pt"
+    torch.save(changed, path)
+    assert expected in _error_of(spec_of(), path)
+
+
+@pytest.mark.parametrize("kind", ["zip", "legacy", "safetensors"])
+@pytest.mark.parametrize("kept", [0.9, 0.5, 0.01])
+def test_file_cut_short_is_refused(tmp_path: Path, state: dict[str, Tensor], kind: str, kept: float) -> None:
+    path = tmp_path / "c.pt"
+    if kind == "safetensors":
+        save_file(state, path)
+    else:
+        torch.save(state, path, _use_new_zipfile_serialization=kind == "zip")
+    path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
+    assert "get it again" in _error_of(spec_of(), path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"x", b"an HTML page about weights" * 40, b"PK\x03\x04" + b"\0" * 99, b"\x80\x04."]
+)
+def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "c.pth"
+    path.write_bytes(content)
+    _error_of(spec_of(), path)
+
+
+@pytest.mark.parametrize("content", [[1, 2], {"a": torch.zeros(2)}, {"model": {}}, torch.zeros(3)])
+def test_checkpoint_without_a_sam_model_is_refused(tmp_path: Path, content: object) -> None:
+    path = tmp_path / "c.pth"
+    torch.save(content, path)
+    _error_of(spec_of(), path)
+
+
+class _Code:
+    """Unpickling this writes a file, where unpickling runs code."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.write_text, (self.target, "it ran")
+
+
+@pytest.mark.parametrize("kind", ["zip", "legacy", "bare pickle"])
+def test_pickle_with_code_runs_none(tmp_path: Path, state: dict[str, Tensor], kind: str) -> None:
+    path, target = tmp_path / "c.pth", tmp_path / "proof"
+    content = {"model": state, "extra": _Code(target)}
+    if kind == "bare pickle":
+        path.write_bytes(pickle.dumps({"extra": _Code(target)}))
+    else:
+        torch.save(content, path, _use_new_zipfile_serialization=kind == "zip")
+    assert "would run code (none was run)" in _error_of(spec_of(), path)
+    assert not target.exists()
+
+
+def test_published_name_with_another_digest_is_refused(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    weights = Weights("sam.pth", "MIT", "somebody", sha256="0" * 64, url="https://example.org/sam.pth")
+    published, own = tmp_path / "sam.pth", tmp_path / "my_fine_tune.pth"
+    for path in (published, own):
+        torch.save(state, path)
+    message = _error_of(spec_of(weights=weights), published)
+    assert "0" * 64 in message
+    assert "https://example.org/sam.pth" in message
+    load_model(spec_of(weights=weights), own)
+
+
+def test_published_name_with_the_published_digest_loads(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    path = tmp_path / "sam.pth"
+    torch.save(state, path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    weights = Weights("sam.pth", "MIT", "somebody", sha256=digest)
+    assert load_model(spec_of(weights=weights), path)[1].sha256 == digest
+
+
+def test_missing_published_weights_say_what_where_and_how(tmp_path: Path) -> None:
+    spec = zoo.get("sam_vit_b.meta")
+    with pytest.raises(MissingWeights) as caught:
+        find_weights(spec, None, tmp_path)
+    message = str(caught.value)
+    for part in (
+        "sam_vit_b.meta",
+        "https://dl.fbaipublicfiles.com/segment_anything/sam_vit_b_01ec64.pth",
+        "ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
+        str(tmp_path / "weights" / "sam_vit_b_01ec64.pth"),
+        "--weights",
+    ):
+        assert part in message
+    assert "\n" not in message
+
+
+def test_weights_are_found_where_they_were_put(tmp_path: Path) -> None:
+    place = tmp_path / "weights" / "sam_vit_b_01ec64.pth"
+    place.parent.mkdir()
+    place.touch()
+    spec = zoo.get("sam_vit_b.meta")
+    assert find_weights(spec, None, tmp_path) == place
+    given = tmp_path / "medsam_vit_b.pth"
+    given.touch()
+    assert find_weights(spec, given, tmp_path) == given
+
+
+def test_given_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(MissingWeights, match=r"no file of weights at .*none\.pth"):
+        find_weights(zoo.get("default"), tmp_path / "none.pth", tmp_path)
+
+
+def test_package_without_its_weights_says_so(tmp_path: Path) -> None:
+    spec = spec_of(weights=Weights("w.safetensors", "Apache-2.0", "us", embedded=tmp_path / "w.safetensors"))
+    with pytest.raises(MissingWeights, match="missing from the package"):
+        find_weights(spec, None, tmp_path)
+
+
+def test_reading_keeps_only_the_model(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    path = tmp_path / "c.pt"
+    torch.save({"sam.mask_decoder.iou_token.weight": torch.ones(1, 2), "pixel_mean": torch.zeros(3)}, path)
+    read, left_out = read_state(path)
+    assert list(read) == ["mask_decoder.iou_token.weight"]
+    assert left_out == ("pixel_mean",)
