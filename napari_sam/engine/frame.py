@@ -1,8 +1,8 @@
 """From a plane's rows and columns to a model's (x, y) pixels, and back: the one place that knows both.
 
 A plane is resized so that its longest side is the model's, and padded to a square with zeros to the right and
-below, after normalising. Resizing is bilinear and antialiased, rounded to whole grey levels, which is what
-Pillow does for the published models; small planes are enlarged in the same way.
+below, after normalising. Resizing is Pillow's bilinear one, antialiased and in whole grey levels, as for the
+published models; small planes are enlarged in the same way.
 
 Model pixels count from the centre of the first one: a pixel's centre is a whole number. (The prompt encoder
 adds the half pixel that leads to its edge.) So the centre of a plane's voxel (row, col) lies at
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -120,11 +121,13 @@ class Frame:
             raise InvalidPrompt(
                 f"a plane of {plane.shape[:2]} does not fit a frame of {self.plane_hw}; make one for it"
             )
-        values = torch.from_numpy(np.array(plane, dtype=np.float32))
+        height, width = self.resized_hw
+        picture = Image.fromarray(np.ascontiguousarray(plane)).resize(
+            (width, height), Image.Resampling.BILINEAR
+        )
+        values = torch.from_numpy(np.array(picture, dtype=np.float32))
         channels = values[None] if values.ndim == 2 else values.permute(2, 0, 1)
-        resized = _resize(channels, self.resized_hw).round().clamp(0.0, 255.0)
-        normalised = (resized - _per_channel(mean)) / _per_channel(std)
-        return self._pad(normalised, 0.0)
+        return self._pad((channels - _per_channel(mean)) / _per_channel(std))
 
     def plane_logits(self, low_logits: Tensor) -> Tensor:
         """Bring low-resolution logits back to the plane, as the published models do.
@@ -163,21 +166,18 @@ class Frame:
         Tensor
             ``(h, w)`` float32 from -`MASK_LOGIT` to `MASK_LOGIT`, by how much of each cell is inside.
         """
-        inside = torch.from_numpy(mask.astype(np.float32))[None]
-        square = self._pad(_resize(inside, self.resized_hw), 0.0)
+        inside = torch.from_numpy(mask.astype(np.float32))[None, None]
+        resized = F.interpolate(
+            inside, size=self.resized_hw, mode="bilinear", align_corners=False, antialias=True
+        )
+        square = self._pad(resized[0])
         coverage = F.interpolate(square[None], size=low_hw, mode="area")[0, 0]
         return (2.0 * coverage - 1.0) * MASK_LOGIT
 
-    def _pad(self, image: Tensor, value: float) -> Tensor:
+    def _pad(self, image: Tensor) -> Tensor:
+        """Pad ``(C, H, W)`` with zeros to the square."""
         height, width = image.shape[-2:]
-        return F.pad(image, (0, self.side - width, 0, self.side - height), value=value)
-
-
-def _resize(image: Tensor, size_hw: tuple[int, int]) -> Tensor:
-    """Resize ``(C, H, W)`` bilinearly with antialiasing."""
-    if tuple(image.shape[-2:]) == size_hw:
-        return image
-    return F.interpolate(image[None], size=size_hw, mode="bilinear", align_corners=False, antialias=True)[0]
+        return F.pad(image, (0, self.side - width, 0, self.side - height))
 
 
 def _per_channel(values: Sequence[float]) -> Tensor:

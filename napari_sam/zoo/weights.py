@@ -26,7 +26,6 @@ State = dict[str, "Tensor"]
 
 _NESTS = ("model_state", "model", "state_dict")
 _PREFIXES = ("module.", "sam.")
-_PARTS = ("image_encoder.", "prompt_encoder.", "mask_decoder.")
 _N_NAMED = 3
 """How many keys an error names before it counts the rest."""
 
@@ -96,43 +95,38 @@ def check_digest(spec: ModelSpec, path: Path, sha256: str) -> None:
     )
 
 
-def read_state(path: Path) -> tuple[State, tuple[str, ...]]:
-    """Read a checkpoint, and return its tensors by SAM's own names, and the keys left out.
+def read_checkpoint(path: Path) -> tuple[State, tuple[str, ...]]:
+    """Read the tensors of a checkpoint, and name the entries that are none.
 
     Safetensors and torch files are told apart by content. A torch file is unpickled with
-    ``weights_only=True``: a file that wants to run code is refused, and runs none. The state may lie
-    under ``model_state``, ``model`` or ``state_dict``, and its keys may be prefixed ``sam.`` or ``module.``;
-    what is not a tensor of the image encoder, the prompt encoder or the mask decoder is left out.
+    ``weights_only=True``: a file that wants to run code is refused, and runs none. The tensors may lie under
+    ``model_state``, ``model`` or ``state_dict``; prefixes ``sam.`` and ``module.`` are taken off their names.
 
     Raises
     ------
     WeightsError
-        The file cannot be read, is cut short, holds code, or holds no tensors of a SAM model.
+        The file cannot be read, is cut short, or holds code.
     """
     content = _read_safetensors(path) if _looks_like_safetensors(path) else _read_torch(path)
-    outer: list[str] = []
+    left_out: list[str] = []
     nest = next((name for name in _NESTS if isinstance(content.get(name), Mapping)), None)
     if nest is not None:
-        outer = [str(name) for name in content if name != nest]
+        left_out = [str(name) for name in content if name != nest]
         content = content[nest]
     state: State = {}
-    left_out: list[str] = []
     for key, value in content.items():
-        name = _without_prefixes(str(key))
-        if name.startswith(_PARTS) and isinstance(value, torch.Tensor):
-            state[name] = value
+        if isinstance(value, torch.Tensor):
+            state[_without_prefixes(str(key))] = value
         else:
             left_out.append(str(key))
-    if not state:
-        raise WeightsError(
-            f"{path} holds no weights of a SAM model (its keys: {_listed(left_out + outer)}); pass a "
-            "checkpoint with image_encoder, prompt_encoder and mask_decoder"
-        )
-    return state, tuple(left_out + outer)
+    return state, tuple(left_out)
 
 
 def load_model(spec: ModelSpec, path: Path) -> tuple[Sam, LoadedWeights]:
     """Build a model with a file's numbers, as float32, after checking digest, names, shapes and values.
+
+    Entries that belong to no part of the model (an optimiser's state, another decoder) are left out; within
+    the model's parts every name must fit.
 
     Returns
     -------
@@ -146,12 +140,16 @@ def load_model(spec: ModelSpec, path: Path) -> tuple[Sam, LoadedWeights]:
     """
     sha256 = file_sha256(path)
     check_digest(spec, path, sha256)
-    state, left_out = read_state(path)
+    found, no_tensors = read_checkpoint(path)
     if spec.convert is not None:
-        state = spec.convert(state)
+        found = spec.convert(found)
     with torch.device("meta"):  # no time spent on numbers that are replaced at once
         model = spec.build()
-    _check_architecture(model.state_dict(), state, spec, path)
+    expected = model.state_dict()
+    parts = {_part(key) for key in expected}
+    state = {key: value for key, value in found.items() if _part(key) in parts}
+    left_out = (*(key for key in found if key not in state), *no_tensors)
+    _check_architecture(expected, state, spec, path)
     whole = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
     model.load_state_dict(whole, strict=True, assign=True)
     if any(buffer.is_meta for buffer in model.buffers()):  # buffers that the state does not hold
@@ -161,6 +159,9 @@ def load_model(spec: ModelSpec, path: Path) -> tuple[Sam, LoadedWeights]:
 
 
 def _check_architecture(expected: Mapping[str, Tensor], state: State, spec: ModelSpec, path: Path) -> None:
+    if not state:
+        parts = ", ".join(dict.fromkeys(_part(key) for key in expected))
+        raise WeightsError(f"{path} holds no weights of {spec.name}; pass a checkpoint with {parts}")
     missing = [key for key in expected if key not in state]
     extra = [key for key in state if key not in expected]
     misshapen = [
@@ -225,6 +226,11 @@ def _read_torch(path: Path) -> dict[str, Any]:
             f"{path} holds a {type(content).__name__}, not a dictionary of weights; pass a state_dict"
         )
     return dict(content)
+
+
+def _part(key: str) -> str:
+    """Return the part of a model that a name belongs to: what stands before the first dot."""
+    return key.split(".", 1)[0]
 
 
 def _without_prefixes(key: str) -> str:

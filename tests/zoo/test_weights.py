@@ -14,7 +14,7 @@ from torch import Tensor
 from napari_sam import zoo
 from napari_sam.errors import MissingWeights, WeightsError
 from napari_sam.zoo.spec import Weights
-from napari_sam.zoo.weights import find_weights, load_model, read_state
+from napari_sam.zoo.weights import find_weights, load_model, read_checkpoint
 from tests.tiny_models import build_conv_sam, build_vit_sam, random_sam, spec_of
 
 
@@ -231,9 +231,11 @@ def test_package_without_its_weights_says_so(tmp_path: Path) -> None:
         find_weights(spec, None, tmp_path)
 
 
-def test_reading_keeps_only_the_model(tmp_path: Path, state: dict[str, Tensor]) -> None:
+def test_reading_keeps_tensors_under_their_own_names(tmp_path: Path) -> None:
     path = tmp_path / "c.pt"
-    torch.save({"sam.mask_decoder.iou_token.weight": torch.ones(1, 2), "pixel_mean": torch.zeros(3)}, path)
-    read, left_out = read_state(path)
-    assert list(read) == ["mask_decoder.iou_token.weight"]
-    assert left_out == ("pixel_mean",)
+    torch.save(
+        {"sam.mask_decoder.iou_token.weight": torch.ones(1, 2), "pixel_mean": torch.zeros(3), "note": 1}, path
+    )
+    read, left_out = read_checkpoint(path)
+    assert list(read) == ["mask_decoder.iou_token.weight", "pixel_mean"]
+    assert left_out == ("note",)
