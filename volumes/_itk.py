@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from volumes._dtypes import compact
 from volumes._metaimage_header import check_metaimage, is_metaimage
-from volumes._nifti_header import NiftiHeader, check_complete, is_nifti, parse_nifti_header
+from volumes._nifti_header import VOXELS_AT, NiftiHeader, check_complete, is_nifti, parse_nifti_header
+from volumes._quiet import quiet_stderr
 from volumes._replacing import replacing
-from volumes.errors import BrokenFile, InvalidGeometry, UnknownFormat, UnsupportedImage
+from volumes.errors import BrokenFile, InvalidGeometry, UnknownFormat, UnsupportedImage, UnwritableOutput
 from volumes.geometry import Geometry
 from volumes.volume import Provenance, Volume
 
@@ -229,6 +230,16 @@ class MetaImageReader:
         return Volume(data, geometry_of(image), Provenance(self.name, notes=notes))
 
 
+def _check_written(path: Path, temporary: Path, needed_bytes: int) -> None:
+    """Raise UnwritableOutput where the disk was full: the NIfTI library then stops without an error."""
+    try:
+        check_complete(temporary, needed_bytes)
+    except BrokenFile as error:
+        raise UnwritableOutput(
+            f"cannot write {path}: not all of {needed_bytes} bytes could be stored; free disk space"
+        ) from error
+
+
 @dataclass(frozen=True)
 class ItkWriter:
     """Labels as NIfTI-1, NRRD or MetaImage."""
@@ -261,5 +272,8 @@ class ItkWriter:
         image.SetSpacing(like.geometry.spacing_mm[::-1])
         image.SetOrigin(like.geometry.affine[:3, 3].tolist())
         image.SetDirection(directions.ravel().tolist())
-        with replacing(path, suffix) as temporary, quiet_sitk():
-            SimpleITK.WriteImage(image, str(temporary), suffix != ".nii")
+        with replacing(path, suffix) as temporary:
+            with quiet_sitk(), quiet_stderr():
+                SimpleITK.WriteImage(image, str(temporary), suffix != ".nii")
+            if ".nii" in suffix:
+                _check_written(path, temporary, VOXELS_AT + labels.nbytes)

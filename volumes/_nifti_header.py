@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from volumes.errors import BrokenFile, InvalidGeometry, UnsupportedImage
 
 HEADER_BYTES = 348
+VOXELS_AT = 352
 _NIFTI2_HEADER_BYTES = 540
 _MILLIMETRES = (0, 2)  # xyzt_units: unknown, or mm
 _CHUNK_BYTES = 1 << 20
@@ -106,13 +107,14 @@ def parse_nifti_header(head: bytes, path: Path) -> NiftiHeader:
 
 
 def _shape(dim: list[int], path: Path) -> tuple[int, ...]:
-    """Return the lengths (x, y, z) without trailing ones, or refuse what is not one volume."""
+    """Return the lengths (x, y, z, …) without trailing ones, or refuse what is not one volume."""
     if not 1 <= dim[0] <= 7 or min(dim[1 : dim[0] + 1]) < 1:
         raise BrokenFile(f"{path} says its dimensions are {dim}; get an undamaged copy")
     shape = dim[1 : dim[0] + 1]
     while len(shape) > 3 and shape[-1] == 1:
         shape.pop()
-    if len(shape) > 3:
+    holds_vectors = len(shape) == 5 and shape[3] == 1  # one volume with several values a voxel, such as RGB
+    if len(shape) > 3 and not holds_vectors:
         raise UnsupportedImage(
             f"{path} has {len(shape)} dimensions, {'x'.join(map(str, shape))}, and this version reads three; "
             "save one of its volumes as a 3-D file (fslroi, or nibabel.funcs.four_to_three)"

@@ -201,6 +201,24 @@ def test_a_writer_that_fails_half_way_leaves_the_older_file(
     assert [path.read_text() for path in tmp_path.iterdir()] == ["older"]
 
 
+@pytest.mark.parametrize("name", ["a.nii.gz", "a.nii"])
+def test_a_disk_that_was_full_is_noticed(
+    name: str, image: Volume, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The NIfTI library writes what it can and reports nothing."""
+    whole = sitk.WriteImage
+
+    def write_a_part(picture: sitk.Image, target: str, compress: bool) -> None:
+        whole(picture, target, compress)
+        content = Path(target).read_bytes()
+        Path(target).write_bytes(content[:-20])
+
+    monkeypatch.setattr(sitk, "WriteImage", write_a_part)
+    with pytest.raises(UnwritableOutput, match="free disk space"):
+        write(tmp_path / name, labels_for(image), like=image)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_sheared_axes_go_to_nrrd_but_not_to_nifti(image: Volume, tmp_path: Path) -> None:
     affine = image.geometry.affine.copy()
     affine[0, 1] = 0.5
