@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_sam.nodes.outputs import check_label_format, check_label_suffix, check_outputs, write_bytes
+from volumes import (
+    Geometry,
+    InvalidGeometry,
+    Provenance,
+    UnknownFormat,
+    UnwritableOutput,
+    Volume,
+    VolumeError,
+)
+
+
+def test_places_that_cannot_be_written_are_refused(tmp_path: Path) -> None:
+    image = tmp_path / "image.nii.gz"
+    image.touch()
+    (tmp_path / "folder.nii.gz").mkdir()
+    for outputs, message in (
+        ([tmp_path / "none" / "out.nii.gz"], "there is no folder"),
+        ([tmp_path / "folder.nii.gz"], "it is a folder"),
+        ([image], "is the input"),
+        ([tmp_path / "a.nii.gz", tmp_path / "x" / ".." / "a.nii.gz"], "named for two outputs"),
+        ([image / "out.nii.gz"], "there is no folder"),
+        ([Path("/proc/out.nii.gz")], "/proc"),
+    ):
+        with pytest.raises(UnwritableOutput, match=message):
+            check_outputs([image], outputs)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.nii.gz", "image.nii.gz"]
+
+
+def test_checking_leaves_no_trace(tmp_path: Path) -> None:
+    check_outputs([], [tmp_path / "out.nii.gz"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_suffix_is_refused_with_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(UnknownFormat, match=r"out\.xyz.*\.nii\.gz"):
+        check_label_suffix(tmp_path / "out.xyz")
+
+
+def test_a_format_that_cannot_hold_the_volume_is_found_out_early(tmp_path: Path) -> None:
+    stack = Volume(np.zeros((3, 4, 5), np.uint8), Geometry.from_spacing((3, 4, 5)), Provenance("test"))
+    with pytest.raises(VolumeError, match=str(tmp_path / "out.png")):
+        check_label_format(tmp_path / "out.png", stack)
+    sheared = np.eye(4)
+    sheared[0, 1] = 0.3
+    skewed = Volume(stack.data, Geometry((3, 4, 5), sheared), Provenance("test"))
+    with pytest.raises(InvalidGeometry):
+        check_label_format(tmp_path / "out.nii.gz", skewed)
+    check_label_format(tmp_path / "out.nii.gz", stack)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bytes_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    write_bytes(path, b"old")
+    write_bytes(path, b"new")
+    assert path.read_bytes() == b"new"
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(UnwritableOutput):
+        write_bytes(tmp_path / "taken", b"x")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["report.json", "taken"]
