@@ -15,8 +15,8 @@ from torch.nn import functional as F
 
 from napari_sam.models.layers import LayerNorm2d
 
-MAX_LOGITS_AT_ONCE = 2**25
-"""Attention runs over some heads at a time: its table of logits stays below this many numbers (128 MB)."""
+MAX_LOGITS_AT_ONCE = 2**24
+"""Attention runs over some heads at a time: its table of logits stays below this many numbers (64 MB)."""
 
 
 @dataclass(frozen=True)

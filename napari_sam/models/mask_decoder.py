@@ -23,9 +23,6 @@ class MaskDecoder(nn.Module):
         Mixes tokens and image.
     iou_hidden_dim, iou_depth : int
         Hidden width and number of layers of the head that predicts each mask's IoU.
-    refine : nn.Module, optional
-        Maps the upscaled features ``(N, C // 8, 4h, 4w)`` to the same shape before the
-        masks are read from them; the published models have none.
 
     Notes
     -----
@@ -34,12 +31,7 @@ class MaskDecoder(nn.Module):
     """
 
     def __init__(
-        self,
-        dim: int,
-        transformer: TwoWayTransformer,
-        iou_hidden_dim: int = 256,
-        iou_depth: int = 3,
-        refine: nn.Module | None = None,
+        self, dim: int, transformer: TwoWayTransformer, iou_hidden_dim: int = 256, iou_depth: int = 3
     ) -> None:
         super().__init__()
         n_masks = N_CANDIDATES + 1
@@ -55,7 +47,6 @@ class MaskDecoder(nn.Module):
         )
         self.output_hypernetworks_mlps = nn.ModuleList(MLP(dim, dim, dim // 8, 3) for _ in range(n_masks))
         self.iou_prediction_head = MLP(dim, iou_hidden_dim, n_masks, iou_depth)
-        self.refine = refine
 
     def forward(
         self,
@@ -103,7 +94,7 @@ class MaskDecoder(nn.Module):
         first, norm, first_act, second, second_act = self.output_upscaling
         if fine is None:
             upscaled: Tensor = self.output_upscaling(image)
-            return upscaled if self.refine is None else self.refine(upscaled)
+            return upscaled
         half = first_act(norm(first(image) + fine[0]))
         full: Tensor = second_act(second(half) + fine[1])
-        return full if self.refine is None else self.refine(full)
+        return full

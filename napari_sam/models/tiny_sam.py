@@ -86,18 +86,41 @@ def _between(position: Tensor, low: Tensor, high: Tensor) -> Tensor:
     return (torch.minimum(position + 0.5, high) - torch.maximum(position - 0.5, low)).clamp(0, 1)
 
 
-class FineBlock(nn.Module):
-    """Two 3 x 3 convolutions with a shortcut, where image and prompts meet on the finest grid."""
+class MeetingBlock(nn.Module):
+    """Two 3 x 3 convolutions with a shortcut, where image and prompts meet on a grid.
 
-    def __init__(self, n_channels: int) -> None:
+    Parameters
+    ----------
+    n_channels, n_inner : int
+        Channels of input and output, and between the convolutions.
+    """
+
+    def __init__(self, n_channels: int, n_inner: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(n_channels, n_channels, 3, padding=1)
-        self.conv2 = nn.Conv2d(n_channels, n_channels, 3, padding=1)
+        self.conv1 = nn.Conv2d(n_channels, n_inner, 3, padding=1)
+        self.conv2 = nn.Conv2d(n_inner, n_channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``x (N, C, H, W)`` to the same shape."""
         inner: Tensor = self.conv2(F.gelu(self.conv1(x)))
         return x + inner
+
+
+class TinyMaskDecoder(MaskDecoder):
+    """The mask decoder with convolutions on its two finer grids."""
+
+    def __init__(self, dim: int, transformer: TwoWayTransformer) -> None:
+        super().__init__(dim, transformer, iou_hidden_dim=dim)
+        self.meet_half = MeetingBlock(dim // 4, dim // 4)
+        self.meet_full = MeetingBlock(dim // 8, dim // 8)
+
+    def _upscale(self, image: Tensor, fine: tuple[Tensor, Tensor] | None) -> Tensor:
+        if fine is None:
+            raise ValueError("the small decoder needs its encoder's finer levels; pass fine=(half, full)")
+        first, norm, first_act, second, second_act = self.output_upscaling
+        half = self.meet_half(first_act(norm(first(image) + fine[0])))
+        full: Tensor = self.meet_full(second_act(second(half) + fine[1]))
+        return full
 
 
 class TinySam(Sam):
@@ -113,14 +136,14 @@ class TinySam(Sam):
 
     def __init__(self, side: int = TINY_SIDE, dim: int = 128) -> None:
         transformer = TwoWayTransformer(depth=2, dim=dim, n_heads=4, mlp_dim=4 * dim)
-        decoder = MaskDecoder(dim, transformer, iou_hidden_dim=dim, refine=FineBlock(dim // 8))
-        super().__init__(TinyEncoder(dim), PromptEncoder(dim), decoder, side)
+        super().__init__(TinyEncoder(dim), PromptEncoder(dim), TinyMaskDecoder(dim, transformer), side)
         half, full = dim // 4, dim // 8
         self.drawing_full = nn.Sequential(nn.Conv2d(4, full, 3, padding=1), nn.GELU())
         self.drawing_half = nn.Sequential(nn.Conv2d(full, half, 2, stride=2), LayerNorm2d(half), nn.GELU())
         self.drawing_dense = nn.Conv2d(half, dim, 2, stride=2)
         self.join_full = nn.Conv2d(full, full, 1)
         self.join_half = nn.Conv2d(half, half, 1)
+        self.meet_dense = MeetingBlock(dim, dim // 4)
 
     def decode_all(
         self,
@@ -141,12 +164,9 @@ class TinySam(Sam):
         full = self.drawing_full(drawing)
         half = self.drawing_half(full)
         fine = (features[FINE_HALF] + self.join_half(half), features[FINE_FULL] + self.join_full(full))
+        met = self.meet_dense(embedding + dense + self.drawing_dense(half))
         decoded: tuple[Tensor, Tensor] = self.mask_decoder(
-            embedding,
-            self.prompt_encoder.dense_pe((height, width)),
-            sparse,
-            dense + self.drawing_dense(half),
-            fine,
+            met, self.prompt_encoder.dense_pe((height, width)), sparse, met.new_zeros(()), fine
         )
         return decoded
 
