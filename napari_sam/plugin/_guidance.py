@@ -122,4 +122,5 @@ def propagation_summary(predictions: Sequence[PlanePrediction]) -> str:
         if p.state == "stopped" and p.reason in _REASONS
     ]
     where = f"Planes {done[0]} to {done[-1]} are done" if done else "No plane was done"
-    return where + (f"; {', '.join(stops)}." if stops else ".")
+    ends = f"; {', '.join(stops)}." if stops else "."
+    return f"{where}{ends} Scroll to check, correct where needed, then accept (Q)."

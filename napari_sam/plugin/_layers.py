@@ -18,7 +18,7 @@ from volumes import Box
 
 __all__ = ["PALETTE", "SessionLayers"]
 
-PALETTE = ("#ffd166", "#4cc9f0", "#ef476f", "#80ed99", "#c77dff", "#ff924c", "#3a86ff", "#f9c6d7", "#b8c480")
+PALETTE = ("#35b6ff", "#ff8c42", "#c77dff", "#5ee6a8", "#ff5d8f", "#e9e36b", "#3a6bff", "#f9c6d7", "#a3b18a")
 """Colours of objects 1, 2, 3 …, over again after the last."""
 
 _POSITIVE, _NEGATIVE, _BOX = "#2ee66b", "#ff4d4d", "#ffd800"
@@ -162,7 +162,8 @@ class SessionLayers:
         self.boxes.data = []
         if boxes:
             corners = [_corners(box, self._plane)[:, 3 - self.boxes.ndim :] for box in boxes]
-            width = 2.0 / (self._viewer.camera.zoom * float(np.abs(self.boxes.scale[-2:]).mean()))
+            camera = getattr(self._viewer, "scene", self._viewer).camera  # in the scene since napari 0.9
+            width = 2.0 / (camera.zoom * float(np.abs(self.boxes.scale[-2:]).mean()))
             self.boxes.add_rectangles(corners, edge_width=width, edge_color=_BOX, face_color="transparent")
             self.boxes.selected_data = set()
 

@@ -54,7 +54,11 @@ class ImagePanel(QGroupBox):
         self.images = QComboBox()
         self.images.setToolTip("The image to segment")
         self.windows = QComboBox()
-        self.windows.addItems([_AUTO, _AS_SHOWN, *HU_PRESETS, _CUSTOM])
+        for text, request in ((_AUTO, None), (_AS_SHOWN, "as shown")):
+            self.windows.addItem(text, request)
+        for name in HU_PRESETS:
+            self.windows.addItem(f"CT {name.replace('-', ' ')}", name)
+        self.windows.addItem(_CUSTOM)
         self.windows.setToolTip(
             "Which intensities the model sees as black and white: one window for the whole volume.\n"
             "The presets are in Hounsfield units, for CT."
@@ -69,7 +73,7 @@ class ImagePanel(QGroupBox):
         grid.setColumnStretch(0, 1)
         grid.setColumnStretch(1, 1)
         self.images.currentIndexChanged.connect(lambda _: self.image_chosen.emit(self.images.currentData()))
-        self.windows.textActivated.connect(self._window_chosen)
+        self.windows.activated.connect(self._window_chosen)
         for box in (self.low, self.high):
             box.editingFinished.connect(self._custom_edited)
         self.to_screen.clicked.connect(self.show_pressed)
@@ -96,12 +100,12 @@ class ImagePanel(QGroupBox):
             if not box.hasFocus():
                 box.setValue(value)
 
-    def _window_chosen(self, text: str) -> None:
-        if text == _CUSTOM:
+    def _window_chosen(self, _: int) -> None:
+        if self.windows.currentText() == _CUSTOM:
             self.low.setFocus()
             self.low.selectAll()
         else:
-            self.window_chosen.emit({_AUTO: None, _AS_SHOWN: "as shown"}.get(text, text))
+            self.window_chosen.emit(self.windows.currentData())
 
     def _custom_edited(self) -> None:
         if self.low.isEnabled() and self.low.value() < self.high.value():
@@ -129,8 +133,10 @@ class ModelPanel(QGroupBox):
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__("2  Model")
         self.names = QComboBox()
-        self.names.addItems(list(names))
-        self.names.setToolTip("The default comes with the plugin and works offline")
+        self.names.addItem("default: small, works offline", "default")
+        for name in names:
+            self.names.addItem(name, name)
+        self.names.setToolTip("The default comes with the plugin; others need a file of weights")
         self.weights = make_button("File…", "Use a checkpoint file of your own with the chosen model")
         self.note = QLabel()
         grid = QGridLayout(self)
@@ -138,8 +144,13 @@ class ModelPanel(QGroupBox):
         grid.addWidget(self.weights, 0, 1)
         grid.addWidget(self.note, 1, 0, 1, 2)
         grid.setColumnStretch(0, 1)
-        self.names.textActivated.connect(self.model_chosen)
+        self.names.activated.connect(lambda _: self.model_chosen.emit(self.name))
         self.weights.clicked.connect(self.weights_pressed)
+
+    @property
+    def name(self) -> str:
+        """The chosen model's name."""
+        return str(self.names.currentData())
 
     def draw(self, state: PanelState) -> None:
         """Show a state."""
@@ -198,7 +209,10 @@ class ObjectPanel(QGroupBox):
 def _swatch(object_id: int) -> QIcon:
     pixmap = QPixmap(12, 12)
     pixmap.fill(QColor(PALETTE[(object_id - 1) % len(PALETTE)]))
-    return QIcon(pixmap)
+    icon = QIcon()
+    for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected, QIcon.Mode.Disabled):
+        icon.addPixmap(pixmap, mode)
+    return icon
 
 
 class PromptPanel(QGroupBox):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
+    QFrame,
     QGridLayout,
     QGroupBox,
     QHBoxLayout,
@@ -11,7 +12,6 @@ from qtpy.QtWidgets import (
     QProgressBar,
     QSpinBox,
     QVBoxLayout,
-    QWidget,
 )
 
 from napari_sam.plugin._panels import make_button
@@ -86,24 +86,31 @@ class SavePanel(QGroupBox):
         self.save.setEnabled(state.can_save)
 
 
-class StatusPanel(QWidget):
+class StatusPanel(QFrame):
     """What goes on, or what to do next."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
-        self.bar.setFixedHeight(6)
         self.text = QLabel()
         self.text.setWordWrap(True)
-        self.text.setMinimumHeight(3 * self.text.fontMetrics().lineSpacing())
+        self.text.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+        self.text.setFixedHeight(3 * self.text.fontMetrics().lineSpacing() + 6)
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setFixedHeight(5)
+        policy = self.bar.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.bar.setSizePolicy(policy)
         column = QVBoxLayout(self)
-        column.addWidget(self.bar)
+        column.setContentsMargins(12, 8, 12, 2)
         column.addWidget(self.text)
+        column.addWidget(self.bar)
 
     def draw(self, state: PanelState) -> None:
         """Show a state."""
-        self.text.setText(("⚠ " if state.warning else "") + state.status)
-        done, total = state.progress or (0, 0 if state.busy else 1)
+        self.text.setText(("⚠ " if state.warning else "▸ ") + state.status)
+        self.text.setToolTip(state.status)
+        done, total = state.progress or (0, 0)
         self.bar.setRange(0, total)
         self.bar.setValue(done)
+        self.bar.setVisible(state.busy)

@@ -42,7 +42,7 @@ class SamWidget(QWidget):
 
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.image, self.model = ImagePanel(), ModelPanel(("default", *zoo.names()))
+        self.image, self.model = ImagePanel(), ModelPanel(zoo.names())
         self.object, self.prompt = ObjectPanel(), PromptPanel()
         self.volume, self.end, self.status = PropagatePanel(), SavePanel(), StatusPanel()
         self._lay_out()
@@ -64,8 +64,8 @@ class SamWidget(QWidget):
         scroll.setWidget(steps)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
-        whole.addWidget(scroll, 1)
         whole.addWidget(self.status)
+        whole.addWidget(scroll, 1)
         self.setMinimumWidth(290)
 
     def _connect(self) -> None:
@@ -101,7 +101,7 @@ class SamWidget(QWidget):
     def _choose_weights(self) -> None:
         path = ask_weights(self)
         if path is not None:
-            self.controller.choose_model(self.model.names.currentText(), path)
+            self.controller.choose_model(self.model.name, path)
 
     def _save(self) -> None:
         source = self.controller.cases.source

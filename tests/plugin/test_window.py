@@ -1,0 +1,360 @@
+"""Real napari windows: what a person does with mouse and buttons, and what they then see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("napari")
+pytest.importorskip("qtpy")
+
+import volumes
+from napari_sam.plugin._bindings import Tool
+
+# napari, its dependencies and Qt warn of things that are not ours.
+pytestmark = [pytest.mark.viewer, pytest.mark.filterwarnings("default")]
+
+PLUGIN, WIDGET = "napari-sam-volumes", "Segment objects"
+BALL_AREA = 380
+WAIT_MS = 60_000
+
+
+class Window:
+    """A viewer with our dock in it, and a person's hands."""
+
+    def __init__(self, viewer: Any, qtbot: Any) -> None:
+        self.viewer = viewer
+        self.qtbot = qtbot
+        self.dock, self.widget = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
+        self.controller = self.widget.controller
+
+    @property
+    def session(self) -> Any:
+        return self.controller.session
+
+    def until(self, condition: Callable[[], Any]) -> None:
+        """Let the window work until something is so."""
+        self.qtbot.waitUntil(lambda: bool(condition()), timeout=WAIT_MS)
+
+    def ready(self) -> None:
+        """Wait until the image is read and all questions are answered."""
+        self.until(lambda: self.session is not None and self.controller.asking.request is None)
+
+    def press(self, button: Any) -> None:
+        """Press a button of the dock."""
+        from qtpy.QtCore import Qt
+
+        self.qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+        self.settle()
+
+    def settle(self) -> None:
+        """Let the window finish its layout, and bring the whole image onto the canvas."""
+        from qtpy.QtWidgets import QApplication
+
+        for _ in range(5):
+            QApplication.processEvents()
+        self.viewer.reset_view()
+
+    def pixel_of(self, row: float, column: float) -> Any:
+        """Return where on the canvas a voxel of the shown plane is."""
+        from qtpy.QtCore import QPoint
+
+        image, native = self.widget.view.image, self.native
+        plane = self.controller.plane
+        index = plane.at(row, column)[3 - image.ndim :]
+        at = np.asarray(image.data_to_world(index))[list(self.viewer.dims.displayed)[-2:]]
+        centre = np.asarray(self.camera.center)[-2:]
+        y, x = (at - centre) * self.camera.zoom + (native.height() / 2, native.width() / 2)
+        return QPoint(round(x), round(y))
+
+    @property
+    def camera(self) -> Any:
+        return getattr(self.viewer, "scene", self.viewer).camera
+
+    @property
+    def native(self) -> Any:
+        return self.viewer.__wrapped__.window._qt_viewer.canvas.native
+
+    def click(self, row: float, column: float, *, right: bool = False, control: bool = False) -> None:
+        from qtpy.QtCore import Qt
+
+        button = Qt.MouseButton.RightButton if right else Qt.MouseButton.LeftButton
+        modifier = Qt.KeyboardModifier.ControlModifier if control else Qt.KeyboardModifier.NoModifier
+        self.qtbot.mouseClick(self.native, button, modifier, self.pixel_of(row, column))
+
+    def drag(self, start: tuple[float, float], stop: tuple[float, float]) -> None:
+        from qtpy.QtCore import Qt
+
+        points = [self.pixel_of(*start), self.pixel_of(*stop)]
+        self.qtbot.mousePress(self.native, Qt.MouseButton.LeftButton, pos=points[0])
+        self.qtbot.mouseMove(self.native, points[1])
+        self.qtbot.wait(30)
+        self.qtbot.mouseRelease(self.native, Qt.MouseButton.LeftButton, pos=points[1])
+
+
+@pytest.fixture
+def window(make_napari_viewer_proxy, qtbot, monkeypatch, segmenter, make_ball_volume, tmp_path):
+    """Open a window on the bright ball, read by our reader from a NIfTI file."""
+    import napari_sam.plugin.widget as widget
+    from napari_sam.plugin._reader import layer_of_volume
+
+    monkeypatch.setattr(widget, "load_model", lambda name, weights: segmenter)
+    viewer = make_napari_viewer_proxy(show=True)
+    data, arguments, _ = layer_of_volume(make_ball_volume(), "ball")
+    viewer.add_image(data, **arguments)
+    opened = Window(viewer, qtbot)
+    opened.ready()
+    viewer.dims.set_current_step(0, 4)
+    return opened
+
+
+def test_opening_the_dock_changes_nothing_in_the_viewer(window):
+    assert [layer.name for layer in window.viewer.layers] == ["ball"]
+    assert window.controller.plane.index == 4
+    assert "Click inside the object" in window.widget.status.text.text()
+    assert not window.widget.volume.start.isEnabled()
+
+
+def test_click_gives_a_mask_that_is_seen(window):
+    window.press(window.widget.prompt.tools[Tool.INCLUDE])
+    window.click(19, 24)
+    window.until(lambda: window.session.labels.any())
+    assert np.count_nonzero(window.session.labels[4] == 1) == BALL_AREA
+    labels = window.viewer.layers["ball labels"]
+    assert labels.data is window.session.labels
+    assert tuple(labels.scale) == (3.0, 1.0, 1.0)
+    (at,) = window.viewer.layers["prompts"].data
+    assert at == pytest.approx((4, 19, 24), abs=0.6)
+
+
+@pytest.mark.parametrize("how", [{"right": True}, {"control": True}])
+def test_right_or_control_click_is_a_negative_point(window, segmenter, how):
+    window.press(window.widget.prompt.tools[Tool.INCLUDE])
+    window.click(19, 24)
+    window.ready()
+    window.click(4, 4, **how)
+    window.ready()
+    window.until(lambda: len(segmenter.requests) == 2)
+    assert [prompt.positive for prompt in segmenter.requests[-1].prompts] == [True, False]
+
+
+def test_drag_draws_a_box_and_does_not_pan(window, segmenter):
+    centre = window.camera.center
+    window.press(window.widget.prompt.tools[Tool.BOX])
+    window.drag((6, 8), (32, 41))
+    window.until(lambda: segmenter.requests)
+    window.ready()
+    (prompt,) = segmenter.requests[0].prompts
+    assert np.abs(np.subtract(prompt.box.start, (4, 6, 8))).max() <= 1
+    assert np.abs(np.subtract(prompt.box.stop, (5, 33, 42))).max() <= 1
+    assert np.count_nonzero(window.session.labels) == BALL_AREA
+    assert len(window.viewer.layers["prompt boxes"].data) == 1
+    assert window.camera.center == centre
+
+
+def test_prompts_are_shown_on_their_plane_only(window):
+    window.press(window.widget.prompt.tools[Tool.INCLUDE])
+    window.click(19, 24)
+    window.ready()
+    window.viewer.dims.set_current_step(0, 5)
+    assert len(window.viewer.layers["prompts"].data) == 0
+    window.viewer.dims.set_current_step(0, 4)
+    assert len(window.viewer.layers["prompts"].data) == 1
+
+
+def test_another_axis_can_be_the_sliced_one(window):
+    window.viewer.dims.order = (2, 0, 1)
+    window.viewer.dims.set_current_step(2, 25)
+    assert (window.controller.plane.axis, window.controller.plane.index) == (2, 25)
+    window.press(window.widget.prompt.tools[Tool.INCLUDE])
+    window.click(4, 19)
+    window.until(lambda: window.session.labels.any())
+    shown = window.session.labels[:, :, 25]
+    assert np.array_equal(shown == 1, window.session.volume.data[:, :, 25] > 100)
+    assert np.count_nonzero(window.session.labels) == np.count_nonzero(shown)
+
+
+def test_three_dimensional_view_takes_no_prompts(window):
+    window.viewer.dims.ndisplay = 3
+    assert window.controller.plane is None
+    assert "2-D view" in window.widget.status.text.text()
+    assert not window.widget.prompt.tools[Tool.BOX].isEnabled()
+    window.viewer.dims.ndisplay = 2
+    assert window.controller.plane.index == 4
+
+
+def test_propagate_then_undo_then_accept(window):
+    window.press(window.widget.prompt.tools[Tool.INCLUDE])
+    window.click(19, 24)
+    window.ready()
+    window.press(window.widget.volume.start)
+    window.until(lambda: not window.controller.following.is_running)
+    assert np.flatnonzero(window.session.labels.any(axis=(1, 2))).tolist() == [2, 3, 4, 5, 6]
+    assert "Planes 2 to 6 are done" in window.widget.status.text.text()
+    window.press(window.widget.prompt.undo)
+    assert np.flatnonzero(window.session.labels.any(axis=(1, 2))).tolist() == [4]
+    window.press(window.widget.prompt.redo)
+    window.press(window.widget.end.accept)
+    assert window.session.objects[1].locked
+    assert window.viewer.layers["ball labels"].selected_label == 2
+    assert window.widget.object.rows.count() == 2
+
+
+def test_cancel_keeps_what_is_done(window, segmenter):
+    window.press(window.widget.prompt.tools[Tool.INCLUDE])
+    window.click(19, 24)
+    window.ready()
+    answer = segmenter.segment
+
+    def segment(request):
+        if request.plane.index == 5:
+            window.controller.cancel()
+        return answer(request)
+
+    segmenter.segment = segment
+    window.press(window.widget.volume.start)
+    window.until(lambda: not window.controller.following.is_running)
+    assert np.flatnonzero(window.session.labels.any(axis=(1, 2))).tolist() == [4, 5]
+    assert "cancelled" in window.widget.status.text.text()
+    assert window.viewer.layers["ball labels"].editable
+
+
+def test_brush_stroke_is_undone_by_the_session(window):
+    window.press(window.widget.prompt.tools[Tool.INCLUDE])
+    window.press(window.widget.prompt.tools[Tool.MOVE])
+    labels = window.viewer.layers["ball labels"]
+    assert window.viewer.layers.selection.active == labels
+    labels.mode = "paint"
+    labels.brush_size = 5
+    window.drag((10, 10), (10, 20))
+    painted = np.count_nonzero(window.session.labels)
+    assert painted > 20
+    window.press(window.widget.prompt.undo)
+    assert not window.session.labels.any()
+    window.press(window.widget.prompt.redo)
+    assert np.count_nonzero(window.session.labels) == painted
+
+
+def test_keys(window, qtbot):
+    from qtpy.QtCore import Qt
+
+    def key(letter, modifier=Qt.KeyboardModifier.NoModifier):
+        qtbot.keyClick(window.native, getattr(Qt.Key, f"Key_{letter}"), modifier)
+
+    window.native.setFocus()
+    key("D")
+    assert window.widget.prompt.tools[Tool.BOX].isChecked()
+    key("A")
+    assert window.widget.prompt.tools[Tool.INCLUDE].isChecked()
+    window.click(19, 24)
+    window.ready()
+    key("W")
+    window.until(lambda: not window.controller.following.is_running)
+    assert window.session.labels[5].any()
+    key("Z", Qt.KeyboardModifier.ControlModifier)
+    assert not window.session.labels[5].any()
+    key("Q")
+    assert window.session.objects[1].locked
+
+
+def test_labels_saved_by_the_plugin_lie_on_the_image(window, tmp_path):
+    window.press(window.widget.prompt.tools[Tool.INCLUDE])
+    window.click(19, 24)
+    window.ready()
+    by_button, by_layer = tmp_path / "button.nii.gz", tmp_path / "layer.nrrd"
+    window.controller.save(by_button)
+    window.until(by_button.exists)
+    window.until(lambda: not window.controller.saving.is_running)
+    window.viewer.layers["ball labels"].save(str(by_layer), plugin=PLUGIN)
+    for path in (by_button, by_layer):
+        saved = volumes.read(path)
+        assert np.array_equal(saved.data, window.session.labels)
+        assert saved.geometry.is_close(window.session.volume.geometry)
+
+
+def test_unwritable_place_is_one_message(window, monkeypatch):
+    told = []
+    monkeypatch.setattr("napari_sam.plugin._napari_view.show_error", told.append)
+    window.press(window.widget.prompt.tools[Tool.INCLUDE])
+    window.click(19, 24)
+    window.ready()
+    window.controller.save(Path("/proc/no/labels.nii.gz"))
+    window.until(lambda: told)
+    assert len(told) == 1
+    assert "/proc/no" in told[0]
+    assert not window.widget.status.bar.isVisible()
+
+
+def test_users_layers_stay_as_they_were(window):
+    image = window.viewer.layers["ball"]
+    before = (tuple(image.scale), tuple(image.contrast_limits), image.name, image.mode)
+    window.press(window.widget.prompt.tools[Tool.BOX])
+    window.drag((6, 8), (32, 41))
+    window.ready()
+    assert (tuple(image.scale), tuple(image.contrast_limits), image.name, image.mode) == before
+
+
+def test_closing_the_dock_leaves_the_labels_and_the_image(window):
+    window.press(window.widget.prompt.tools[Tool.INCLUDE])
+    window.click(19, 24)
+    window.ready()
+    window.viewer.window.remove_dock_widget(window.dock)
+    assert [layer.name for layer in window.viewer.layers] == ["ball", "ball labels"]
+    window.viewer.dims.set_current_step(0, 2)
+    window.viewer.layers.remove("ball labels")
+
+
+def test_image_that_is_removed_and_one_that_comes(window):
+    window.press(window.widget.prompt.tools[Tool.INCLUDE])
+    window.click(19, 24)
+    window.ready()
+    window.viewer.layers.remove("ball")
+    assert window.session is None
+    assert "Open an image" in window.widget.status.text.text()
+    window.viewer.add_image(np.zeros((20, 30), np.uint8), name="flat")
+    window.ready()
+    assert window.session.volume.shape == (1, 20, 30)
+    assert window.controller.plane.index == 0
+
+
+def test_flat_colour_picture(make_napari_viewer_proxy, qtbot, monkeypatch, segmenter, tmp_path):
+    from PIL import Image
+
+    import napari_sam.plugin.widget as widget
+
+    monkeypatch.setattr(widget, "load_model", lambda name, weights: segmenter)
+    monkeypatch.setattr(segmenter, "segment", _bright_red(segmenter))
+    picture = np.zeros((30, 40, 3), np.uint8)
+    picture[8:20, 10:30, 0] = 250
+    Image.fromarray(picture).save(tmp_path / "red.png")
+    viewer = make_napari_viewer_proxy(show=True)
+    viewer.open(tmp_path / "red.png", plugin=PLUGIN)
+    window = Window(viewer, qtbot)
+    window.ready()
+    window.press(window.widget.prompt.tools[Tool.INCLUDE])
+    window.click(12, 20)
+    window.until(lambda: window.session.labels.any())
+    labels = viewer.layers["red labels"]
+    assert labels.ndim == 2
+    assert np.shares_memory(labels.data, window.session.labels)
+    assert np.count_nonzero(labels.data) == 12 * 20
+    assert not window.widget.volume.start.isEnabled()
+    labels.save(str(tmp_path / "out.png"), plugin=PLUGIN)
+    assert np.array_equal(volumes.read(tmp_path / "out.png").data, window.session.labels)
+
+
+def _bright_red(segmenter):
+    """Let the fake look at the first colour."""
+    from dataclasses import replace
+
+    ask = type(segmenter).segment
+
+    def segment(request):
+        red = replace(request.volume, data=np.ascontiguousarray(request.volume.data[..., 0]))
+        return ask(segmenter, replace(request, volume=red))
+
+    return segment
