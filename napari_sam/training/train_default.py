@@ -26,7 +26,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save
 from torch import distributed, nn
 from torch.utils.data import DataLoader
 
@@ -245,8 +245,7 @@ def export(run: Path, path: Path, metadata: dict[str, str]) -> None:
         for name, value in model.state_dict().items()
     }
     temporary = path.with_suffix(".tmp")
-    save_file(tensors, temporary, metadata={"format": "pt", "side": str(TINY_SIDE), **metadata})
-    load_file(temporary)
+    temporary.write_bytes(save(tensors, metadata={"format": "pt", "side": str(TINY_SIDE), **metadata}))
     temporary.replace(path)
 
 
