@@ -1,6 +1,8 @@
 """Makes docs/screenshot.png: the phantom in a real window, one box, its organ through the volume.
 
-Run under a screen, virtual or not: ``xvfb-run -a -s "-screen 0 1600x1000x24" python docs/make_screenshot.py``.
+Run under a screen, virtual or not::
+
+    xvfb-run -a -s "-screen 0 1600x1000x24" python docs/make_screenshot.py
 """
 
 from __future__ import annotations

@@ -11,10 +11,21 @@ from napari_sam.core.window import Window
 from napari_sam.plugin._cases import ImageSource
 from volumes import Geometry, Provenance, Volume
 
-__all__ = ["NAMESPACE", "as_planes", "is_usable", "plain_volume", "shown_window", "source_of", "volume_of"]
+__all__ = [
+    "NAMESPACE",
+    "as_planes",
+    "is_usable",
+    "patient_geometry",
+    "plain_volume",
+    "shown_window",
+    "source_of",
+    "volume_of",
+]
 
 NAMESPACE = "napari-sam-volumes"
 """The plugin's key in a layer's metadata: {"volume": Volume, "window": Window or None}."""
+
+_ORIENTED = ("DICOM", "NIfTI", "NRRD", "MetaImage", "phantom")
 
 
 def is_usable(layer: Any) -> bool:
@@ -26,6 +37,14 @@ def source_of(layer: Any) -> ImageSource:
     """Describe an image layer to the controller."""
     own = layer.metadata.get(NAMESPACE, {})
     return ImageSource(layer.unique_id, layer.name, lambda: volume_of(layer), own.get("window"))
+
+
+def patient_geometry(layer: Any) -> Geometry | None:
+    """Return the geometry of a layer that our reader read from a format which knows how the patient lies."""
+    volume = layer.metadata.get(NAMESPACE, {}).get("volume")
+    if isinstance(volume, Volume) and volume.provenance.format.startswith(_ORIENTED):
+        return volume.geometry
+    return None
 
 
 def volume_of(layer: Any) -> Volume:

@@ -13,12 +13,13 @@ from napari_sam.core.prompts import Prompt
 from napari_sam.core.session import Session
 from napari_sam.core.window import Window
 from napari_sam.plugin._bindings import Keys, Prompting, Tool
-from napari_sam.plugin._images import shown_window, source_of
+from napari_sam.plugin._images import patient_geometry, shown_window, source_of
 from napari_sam.plugin._layers import SessionLayers
-from napari_sam.plugin._space import index_at, plane_shown
+from napari_sam.plugin._space import index_at, is_head_down, plane_shown
 from napari_sam.plugin._viewer_events import ViewerEvents, images_of, layer_of
 from napari_sam.plugin.controller import Controller
 from napari_sam.plugin.view import PanelState
+from volumes import Geometry
 
 __all__ = ["NapariView"]
 
@@ -52,6 +53,7 @@ class NapariView:
         self._controller: Controller
         self._keys: Keys
         self._events: ViewerEvents
+        self._is_turned = False
         self.layers: SessionLayers
         self.mouse: Prompting
 
@@ -81,6 +83,7 @@ class NapariView:
     def close(self) -> None:
         """Stop listening, and leave nothing in the viewer but the labels."""
         self.stop()
+        self._turn_upright(None)
         self._keys.close()
         self.layers.close()
 
@@ -140,7 +143,18 @@ class NapariView:
 
     def _plane_changed(self) -> None:
         image = self.image
+        self._turn_upright(None if image is None else patient_geometry(image))
         self._controller.show_plane(None if image is None else plane_shown(self._viewer.dims, image))
+
+    def _turn_upright(self, geometry: Geometry | None) -> None:
+        """Put a patient's coronal and sagittal cuts head up, and leave the camera as it was for all else."""
+        is_turned = geometry is not None and is_head_down(self._viewer.dims, geometry)
+        if is_turned == self._is_turned:
+            return
+        self._is_turned = is_turned
+        camera = getattr(self._viewer, "scene", self._viewer).camera  # in the scene since napari 0.9
+        vertical, horizontal = (str(getattr(way, "value", way)) for way in camera.orientation2d)
+        camera.orientation2d = ({"up": "down", "down": "up"}[vertical], horizontal)
 
     def _active_changed(self) -> None:
         self._show_tool(self.mouse.tool if self.layers.prompts_are_active else Tool.MOVE)

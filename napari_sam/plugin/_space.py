@@ -18,7 +18,14 @@ from numpy.typing import NDArray
 from napari_sam.core.planes import PlaneRef
 from volumes import Geometry
 
-__all__ = ["flipped_axes", "index_at", "plane_shown", "space_of_geometry", "space_of_layer"]
+__all__ = [
+    "flipped_axes",
+    "index_at",
+    "is_head_down",
+    "plane_shown",
+    "space_of_geometry",
+    "space_of_layer",
+]
 
 _WANTED = (1.0, 1.0, -1.0)
 """Which way a row or column should run along patient left, posterior, superior."""
@@ -109,3 +116,15 @@ def plane_shown(dims: Any, layer: Any) -> PlaneRef | None:
     axis = next(axis for axis in range(3) if axis not in shown)
     index = math.floor(index_at(layer, dims.point)[axis] + 0.5)
     return PlaneRef(axis, index) if 0 <= index < layer.data.shape[axis] else None
+
+
+def is_head_down(dims: Any, geometry: Geometry) -> bool:
+    """Return whether a viewer shows a stack that runs from feet to head from the side, feet on top.
+
+    The stack's planes are not mirrored as rows and columns are, so that the slider counts them as the file
+    does; a coronal or sagittal cut is put upright by turning the camera's vertical axis instead.
+    """
+    direction = geometry.affine[:3, 0]
+    vertical = dims.displayed[-2] - (dims.ndim - 3)
+    is_superior = int(np.argmax(np.abs(direction))) == 2 and direction[2] > 0
+    return dims.ndisplay == 2 and vertical == 0 and bool(is_superior)

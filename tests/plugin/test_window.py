@@ -321,6 +321,33 @@ def test_image_that_is_removed_and_one_that_comes(window):
     assert window.controller.plane.index == 0
 
 
+def test_real_model_answers_in_the_window(make_napari_viewer_proxy, qtbot, make_ball_volume, tmp_path):
+    """The whole way to torch and back; its numbers are random, so the mask's shape means nothing."""
+    import torch
+    from safetensors.torch import save_file
+
+    from napari_sam import zoo
+    from napari_sam.plugin._reader import layer_of_volume
+
+    torch.manual_seed(0)
+    spec = zoo.get("default")
+    weights = {name: value.contiguous() for name, value in spec.build().state_dict().items()}
+    save_file(weights, tmp_path / "random.safetensors")
+    viewer = make_napari_viewer_proxy(show=True)
+    data, arguments, _ = layer_of_volume(make_ball_volume(), "ball")
+    viewer.add_image(data, **arguments)
+    window = Window(viewer, qtbot)
+    window.ready()
+    window.controller.choose_model(spec.name, tmp_path / "random.safetensors")
+    window.press(window.widget.prompt.tools[Tool.BOX])
+    window.drag((6, 8), (32, 41))
+    window.until(lambda: window.session.objects)
+    window.ready()
+    (anchor,) = window.session.objects[1].anchors
+    assert anchor.is_settled
+    assert window.widget.model.note.text() == "ready on CPU"
+
+
 def test_flat_colour_picture(make_napari_viewer_proxy, qtbot, monkeypatch, segmenter, tmp_path):
     from PIL import Image
 

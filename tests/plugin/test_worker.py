@@ -1,0 +1,84 @@
+"""Jobs on another thread, and what comes back to the window's thread."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from napari_sam.errors import Cancelled
+from napari_sam.plugin._jobs import Job
+
+pytest.importorskip("napari")
+pytest.importorskip("qtpy")
+pytestmark = [pytest.mark.viewer, pytest.mark.filterwarnings("default")]
+
+
+@pytest.fixture
+def worker(qtbot):
+    from napari_sam.plugin._worker import Worker
+
+    made = Worker()
+    yield made
+    made.close()
+    qtbot.waitUntil(lambda: made.is_idle)
+
+
+def test_work_is_done_elsewhere_and_told_here(worker, qtbot):
+    threads, told = [], []
+
+    def work(cancel):
+        for number in range(3):
+            threads.append(threading.get_ident())
+            yield number
+
+    def part(number):
+        threads.append(threading.get_ident())
+        told.append(number)
+
+    worker.submit(Job("segment", work, part, lambda: told.append("done")))
+    qtbot.waitUntil(lambda: "done" in told)
+    assert told == [0, 1, 2, "done"]
+    assert len(set(threads)) == 2
+
+
+def test_error_is_handed_over_and_the_next_job_runs(worker, qtbot):
+    errors, told = [], []
+
+    def work(cancel):
+        raise ValueError("no")
+
+    worker.submit(Job("load", work, on_error=errors.append, on_done=lambda: told.append("never")))
+    worker.submit(Job("segment", lambda cancel: [1], told.append))
+    qtbot.waitUntil(lambda: told == [1])
+    assert [str(error) for error in errors] == ["no"]
+
+
+def test_cancelled_job_is_done_not_failed(worker, qtbot):
+    told, started = [], threading.Event()
+
+    def work(cancel):
+        started.set()
+        while not cancel.requested:
+            yield "part"
+        raise Cancelled("stopped")
+
+    worker.submit(Job("propagate", work, on_done=lambda: told.append("done"), on_error=told.append))
+    qtbot.waitUntil(started.is_set)
+    worker.cancel("propagate")
+    qtbot.waitUntil(lambda: told == ["done"])
+
+
+def test_closed_worker_tells_nothing(worker, qtbot):
+    told, release = [], threading.Event()
+
+    def work(cancel):
+        release.wait(10)
+        yield 1
+
+    worker.submit(Job("segment", work, told.append, lambda: told.append("done")))
+    worker.close()
+    release.set()
+    qtbot.waitUntil(lambda: worker.is_idle)
+    worker.submit(Job("segment", lambda cancel: [2], told.append))
+    assert told == []
