@@ -22,7 +22,9 @@ BoxMethod = Callable[[NDArray[np.uint8], tuple[int, int, int, int]], BoolPlane]
 MAX_SIDE_PX = 160
 MARGIN_SHARE = 0.2
 MIN_MARGIN_PX = 4
-VERSION = 1
+WALKER_BETA = 1500.0
+FLAT = 1e-6
+VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -53,26 +55,23 @@ def whole_box(image: NDArray[np.uint8], box: tuple[int, int, int, int]) -> BoolP
 def otsu_in_box(image: NDArray[np.uint8], box: tuple[int, int, int, int]) -> BoolPlane:
     """Split the box's greys by Otsu; the object is the side found more in the centre than on the rim."""
     crop = _crop(image, box)
-    grey = ndimage.gaussian_filter(crop.grey, 1.0)
+    grey = ndimage.gaussian_filter(crop.grey, min(1.0, float(np.sqrt(crop.inside.sum())) / 40))
     values = grey[crop.inside]
-    if float(np.ptp(values)) < 1e-6:
+    if float(np.ptp(values)) < FLAT:
         return whole_box(image, box)
     bright = grey > filters.threshold_otsu(values)
-    distance = crop.centre_distance()
-    centre, rim = crop.inside & (distance < 0.6), distance > 1.0
-    is_bright = bool(bright[centre].mean() >= bright[rim].mean())
-    return _paste(_tidy(bright if is_bright else ~bright, crop), image, crop, box)
+    return _paste(_tidy(_object_side(bright, crop), crop), image, crop, box)
 
 
-def random_walker(image: NDArray[np.uint8], box: tuple[int, int, int, int], beta: float = 250.0) -> BoolPlane:
+def random_walker(image: NDArray[np.uint8], box: tuple[int, int, int, int]) -> BoolPlane:
     """Walk from the box's centre and from all outside the box."""
     crop = _crop(image, box)
     seeds = np.zeros(crop.grey.shape, dtype=np.int32)
-    seeds[crop.centre_distance() < 0.3] = 1
+    seeds[crop.centre_distance() < 0.6] = 1
     seeds[~crop.inside] = 2
-    if not (seeds == 0).any():
+    if not (seeds == 0).any() or float(np.ptp(crop.colour)) < FLAT:
         return whole_box(image, box)
-    labels = segmentation.random_walker(crop.colour, seeds, beta=beta, mode="cg_j", tol=1e-3, channel_axis=-1)
+    labels = segmentation.random_walker(crop.colour, seeds, beta=WALKER_BETA, mode="bf", channel_axis=-1)
     return _paste(_tidy(np.asarray(labels) == 1, crop), image, crop, box)
 
 
@@ -80,11 +79,10 @@ def chan_vese(image: NDArray[np.uint8], box: tuple[int, int, int, int]) -> BoolP
     """Morphological Chan–Vese from the ellipse in the box."""
     crop = _crop(image, box)
     start = (crop.centre_distance() < 1.0).astype(np.int8)
-    found = segmentation.morphological_chan_vese(crop.grey, 40, init_level_set=start, smoothing=1) > 0
-    distance = crop.centre_distance()
-    if found[distance < 0.6].mean() < found[distance > 1.0].mean():
-        found = ~found
-    return _paste(_tidy(found, crop), image, crop, box)
+    found = segmentation.morphological_chan_vese(
+        crop.grey, 40, init_level_set=start, smoothing=1, lambda2=1.5
+    ).astype(bool)
+    return _paste(_tidy(_object_side(found, crop), crop), image, crop, box)
 
 
 BOX_METHODS: dict[str, BoxMethod] = {
@@ -106,10 +104,10 @@ def _crop(image: NDArray[np.uint8], box: tuple[int, int, int, int]) -> _Crop:
         shape = tuple(max(8, round(side * factor)) for side in colour.shape[:2])
         colour = transform.resize(colour, shape, order=1, anti_aliasing=True, preserve_range=True)
         inside = transform.resize(inside.astype(float), shape, order=1) > 0.5
-    return _Crop(_stretch(_grey(colour)), _stretch(colour), inside, (r0, c0, r1, c1))
+    return _Crop(stretch(grey_of(colour)), stretch(colour), inside, (r0, c0, r1, c1))
 
 
-def _grey(colour: FloatPlane) -> FloatPlane:
+def grey_of(colour: FloatPlane) -> FloatPlane:
     """One channel of many: the direction in which the crop's colours differ most."""
     pixels = colour.reshape(-1, colour.shape[2])
     if pixels.shape[1] == 1:
@@ -119,9 +117,17 @@ def _grey(colour: FloatPlane) -> FloatPlane:
     return np.asarray((centred @ axis).reshape(colour.shape[:2]), dtype=np.float64)
 
 
-def _stretch(values: FloatPlane) -> FloatPlane:
+def stretch(values: FloatPlane) -> FloatPlane:
     low, high = np.percentile(values, (1, 99))
     return np.asarray(np.clip((values - low) / max(high - low, 1e-6), 0, 1), dtype=np.float64)
+
+
+def _object_side(mask: BoolPlane, crop: _Crop) -> BoolPlane:
+    """Return the mask or its complement, whichever is more in the centre than in the corners."""
+    distance = crop.centre_distance()
+    centre, rim = distance <= max(0.6, float(distance.min())), distance > 1.0
+    beyond = float(mask[rim].mean()) if rim.any() else 0.5
+    return mask if float(mask[centre].mean()) >= beyond else ~mask
 
 
 def _tidy(mask: BoolPlane, crop: _Crop) -> BoolPlane:

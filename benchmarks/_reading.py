@@ -74,7 +74,8 @@ def read_planes(path: Path) -> NDArray[Any]:
 def read_labels(path: Path) -> NDArray[np.int32]:
     """Read a label image as ``(P, R, C)`` int32."""
     labels = read_planes(path)
-    return np.rint(labels[..., 0] if labels.ndim == 4 else labels).astype(np.int32)
+    rounded: NDArray[np.int32] = np.rint(labels[..., 0] if labels.ndim == 4 else labels).astype(np.int32)
+    return rounded
 
 
 def display_range(volume: NDArray[Any], modality: str) -> tuple[float, float]:

@@ -215,7 +215,7 @@ def _volume_candidates(row: Row, labels: NDArray[np.int32]) -> list[_Candidate]:
         planes = np.flatnonzero(areas[:, value] >= MIN_AREA_PX)
         for turn in range(rounds):
             share = 0.2 + 0.6 * ((0.5 + 0.618034 * (number + turn)) % 1.0)
-            plane = int(planes[int(round(share * (len(planes) - 1)))])
+            plane = int(planes[round(share * (len(planes) - 1))])
             mask = labels[plane] == value
             if "video" not in row.modality:
                 mask = _components(mask)[0]
