@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -64,17 +64,20 @@ class MaskPrediction:
         Predicted IoU of each candidate.
     hints : NDArray[float16], shape (n_candidates, h, w)
         Low-resolution logits of each candidate, in the model's own frame.
+    preferred : int or None
+        The candidate that the segmenter itself would take, where that is not the one with the highest score.
     """
 
     plane: PlaneRef
     masks: tuple[BoxedMask, ...]
     scores: NDArray[np.float32]
     hints: NDArray[np.float16]
+    preferred: int | None = field(default=None, kw_only=True)
 
     @property
     def best(self) -> int:
-        """Index of the candidate with the highest score."""
-        return int(np.argmax(self.scores))
+        """Index of the candidate to take: the preferred one, or the one with the highest score."""
+        return int(np.argmax(self.scores)) if self.preferred is None else self.preferred
 
 
 @runtime_checkable

@@ -192,9 +192,9 @@ def _prediction(question: _Question, logits: Tensor, scores: NDArray[np.float32]
     low_logits = logits[kept]
     inside = (question.frame.plane_logits(low_logits) > 0).cpu().numpy()
     hints = low_logits.clamp(-_HALF_MAX, _HALF_MAX).half().cpu().numpy()
-    return MaskPrediction(
-        plane, tuple(BoxedMask.of_plane(mask, plane, shape) for mask in inside), scores[kept], hints
-    )
+    masks = tuple(BoxedMask.of_plane(mask, plane, shape) for mask in inside)
+    preferred = None if question.prompts.is_ambiguous else 0
+    return MaskPrediction(plane, masks, scores[kept], hints, preferred=preferred)
 
 
 def choose_candidates(scores: NDArray[np.float32], is_ambiguous: bool) -> tuple[int, int, int]:
