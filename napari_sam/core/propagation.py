@@ -201,7 +201,7 @@ class _Run:
             reason_to_stop(self._plan.limits, score, overlap, previous.area, area_px)
             for score, overlap, area_px in zip(scores, overlaps, areas_px, strict=True)
         ]
-        chosen = choose_candidate(scores, overlaps, reasons)
+        chosen = choose_candidate(scores, overlaps, reasons, answer.preferred)
         mask, reason = answer.masks[chosen], reasons[chosen]
         state = "stopped" if reason else "propagated"
         if reason:

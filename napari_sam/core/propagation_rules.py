@@ -51,16 +51,26 @@ class PropagationLimits:
         return box.grow(margins).clip(volume_shape)
 
 
-def choose_candidate(scores: Sequence[float], overlaps: Sequence[float], reasons: Sequence[str]) -> int:
-    """Return the best candidate by score and overlap, of those that break no rule where there are any.
+def choose_candidate(
+    scores: Sequence[float],
+    overlaps: Sequence[float],
+    reasons: Sequence[str],
+    preferred: int | None = None,
+) -> int:
+    """Return the preferred candidate, or the best by score and overlap of those that break no rule.
 
     Parameters
     ----------
     scores, overlaps : sequence of float
         Each candidate's predicted IoU, and its IoU with the mask of the plane before; their sum counts.
     reasons : sequence of str
-        Which rule each candidate breaks, as `reason_to_stop` says it.
+        Which rule each candidate breaks, as `reason_to_stop` says it. Where all break one, the best still
+        is named.
+    preferred : int, optional
+        What the model itself would take; it is taken where it breaks no rule.
     """
+    if preferred is not None and not reasons[preferred]:
+        return preferred
     return max(range(len(scores)), key=lambda k: (not reasons[k], scores[k] + overlaps[k]))
 
 

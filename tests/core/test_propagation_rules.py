@@ -72,3 +72,8 @@ def test_candidate_is_chosen_by_score_and_overlap_together() -> None:
 def test_a_candidate_that_breaks_no_rule_goes_first() -> None:
     assert choose_candidate([0.95, 0.6, 0.4], [0.9, 0.5, 0.9], ["area", "", "score"]) == 1
     assert choose_candidate([0.95, 0.6, 0.4], [0.9, 0.5, 0.9], ["area", "empty", "score"]) == 0
+
+
+def test_the_preferred_candidate_is_taken_unless_it_breaks_a_rule() -> None:
+    assert choose_candidate([0.8, 0.9, 0.7], [0.7, 0.9, 0.7], ["", "", ""], preferred=0) == 0
+    assert choose_candidate([0.8, 0.9, 0.7], [0.7, 0.9, 0.7], ["area", "", ""], preferred=0) == 1
