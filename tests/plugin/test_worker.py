@@ -10,7 +10,7 @@ from napari_sam.errors import Cancelled
 from napari_sam.plugin._jobs import Job
 
 pytest.importorskip("napari")
-pytest.importorskip("qtpy")
+pytest.importorskip("qtpy", exc_type=ImportError)
 pytestmark = [pytest.mark.viewer, pytest.mark.filterwarnings("default")]
 
 
