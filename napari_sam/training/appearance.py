@@ -136,7 +136,7 @@ def _noise(image: Tensor, rng: torch.Generator, strength: float) -> Tensor:
         if chance(0.4, rng):
             grain = blur(grain[:, 0], uniform(0.5, 1.5, rng)).unsqueeze(1)
             grain = grain / (grain.std() + 1e-6)
-        amount = uniform(0.0, 0.18, rng) * uniform(0.2, 1.0, rng)
+        amount = uniform(0.0, 0.15, rng) * uniform(0.1, 1.0, rng)
         if chance(0.2, rng):
             other = torch.randn(two_grey, generator=rng, device=rng.device)
             return torch.sqrt((image + amount * grain) ** 2 + (amount * other) ** 2)

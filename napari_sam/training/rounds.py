@@ -121,7 +121,7 @@ def _first_rounds(
     """Prompt afresh and correct once or twice; gives the last logits ``(N, h, w)``."""
     looseness = uniform(0.0, 0.06, rng)
     prompts = draw_boxes(masks, looseness) if with_box else draw_clicks(masks, cell=4)
-    n_rounds = 1 + chance(0.7, rng) + chance(0.25, rng)
+    n_rounds = 1 + chance(0.35, rng) + chance(0.15, rng)
     logits, scores = view.decode(prompts)
     losses.append((interaction_loss(logits, scores, masks), len(masks)))
     chosen = best_logits(logits, scores).detach().float()

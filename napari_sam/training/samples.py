@@ -99,7 +99,7 @@ class PairSampler:
             return degrade(image, rng, strength=0.5), labels, {}
         scene: Scene = draw_scene(hw, rng)
         textures = draw_textures(self._real, hw, 2, rng) if self._real and chance(0.6, rng) else None
-        return degrade(paint(scene, textures, rng), rng), scene.labels, scene.parents
+        return degrade(paint(scene, textures, rng), rng, strength=0.7), scene.labels, scene.parents
 
     def _draw_item(self, rng: torch.Generator) -> LabelledFrames:
         words = list(self._by_kind)
