@@ -125,9 +125,11 @@ class Keys:
         self._actions = {KEYS[name]: action for name, action in actions.items()}
         self._bound: list[tuple[Any, str]] = []
 
-    def bind(self, target: Any) -> None:
-        """Bind all keys on a viewer or a layer; a key that the person bound there stays theirs."""
+    def bind(self, target: Any, *, but: str = "") -> None:
+        """Bind the keys on a viewer or a layer, but one; a key that the person bound stays theirs."""
         for key, action in self._actions.items():
+            if key == KEYS.get(but):
+                continue
             with contextlib.suppress(ValueError):
                 target.bind_key(key, _ignoring_target(action))
                 self._bound.append((target, key))

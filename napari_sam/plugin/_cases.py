@@ -78,7 +78,7 @@ class Cases:
         self._on_open = on_open
         self._on_error = on_error
         self._all: dict[Hashable, Case] = {}
-        self._request: Window | str | None = None
+        self._requests: dict[Hashable, Window | str | None] = {}
         self.source: ImageSource | None = None
         self.opening = False
 
@@ -86,6 +86,11 @@ class Cases:
     def current(self) -> Case | None:
         """The chosen image's work; None before it is read."""
         return self._all.get(self.source.key) if self.source is not None else None
+
+    @property
+    def window_request(self) -> Window | str | None:
+        """What was asked of the chosen image's window."""
+        return self._requests.get(self.source.key) if self.source is not None else None
 
     def is_chosen(self, source: ImageSource | None) -> bool:
         """Return whether this is the chosen image (or none is, for None)."""
@@ -102,15 +107,16 @@ class Cases:
     def drop(self, key: Hashable) -> None:
         """Forget an image."""
         self._all.pop(key, None)
+        self._requests.pop(key, None)
 
     def set_window(self, request: Window | str | None) -> None:
-        """Ask for a window for this and the following images; None is each volume's own."""
-        self._request = request
+        """Ask for a window of the chosen image; None is the volume's own."""
         if self.source is not None:
+            self._requests[self.source.key] = request
             self._open(self.source)
 
     def _open(self, source: ImageSource) -> None:
-        request, case = self._request, self._all.get(source.key)
+        request, case = self._requests.get(source.key), self._all.get(source.key)
         known = source.window if request is None else None
 
         def work(_: Cancel) -> Iterable[tuple[Volume, Window]]:

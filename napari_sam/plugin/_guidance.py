@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["panel_state", "plain_message", "propagation_summary"]
 
 _REASONS = {
-    "score": "the model was unsure",
-    "overlap": "the shape changed too much",
-    "area": "the size changed too much",
-    "empty": "nothing was found",
+    "score": "the model is unsure",
+    "overlap": "the shape jumps",
+    "area": "the size jumps",
+    "empty": "nothing found",
     "cancelled": "cancelled",
 }
 
@@ -45,6 +45,7 @@ def panel_state(controller: Controller) -> PanelState:
         busy=bool(_going_on(controller)) or controller.model.is_loading,
         progress=controller.following.progress,
         window=window,
+        window_request=controller.cases.window_request,
         model_note=controller.model.note,
         objects=_rows(session, current_id),
         current_id=current_id,
@@ -116,11 +117,11 @@ def propagation_summary(predictions: Sequence[PlanePrediction]) -> str:
         In the order in which they came.
     """
     done = sorted(p.plane.index for p in predictions if p.state != "stopped")
-    stops = [
-        f"{_REASONS[p.reason]} at plane {p.plane.index}"
-        for p in sorted(predictions, key=lambda p: p.plane.index)
-        if p.state == "stopped" and p.reason in _REASONS
-    ]
+    stops = {
+        f"{prediction.plane.index} ({_REASONS[prediction.reason]})": None
+        for prediction in sorted(predictions, key=lambda prediction: prediction.plane.index)
+        if prediction.state == "stopped" and prediction.reason in _REASONS
+    }
     where = f"Planes {done[0]} to {done[-1]} are done" if done else "No plane was done"
-    ends = f"; {', '.join(stops)}." if stops else "."
-    return f"{where}{ends} Scroll to check, correct where needed, then accept (Q)."
+    ends = f"; it ended at {' and '.join(stops)}." if stops else "."
+    return f"{where}{ends} Check and correct, then accept (Q)."

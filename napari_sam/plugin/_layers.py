@@ -84,6 +84,7 @@ class SessionLayers:
             **space_of_layer(image),
         )
         layer.events.paint.connect(self._paint)
+        layer.events.n_edit_dimensions.connect(_edit_one_plane)
         return layer
 
     def remove_prompts(self) -> None:
@@ -206,6 +207,12 @@ class SessionLayers:
             before, now = (np.expand_dims(x[cut].copy(), axis) for x in (self._before, after))
             self._on_painted(self._plane.box_of(changed), before, now)
             self._copy_plane()
+
+
+def _edit_one_plane(event: Any) -> None:
+    """Keep the brush to the shown plane: what it does in others could not be undone."""
+    if event.source.n_edit_dimensions != 2:
+        event.source.n_edit_dimensions = 2
 
 
 def _corners(box: Box, plane: PlaneRef) -> NDArray[np.float64]:

@@ -169,8 +169,8 @@ class NapariView:
         """Show a session's layers on its image."""
         self.layers.show(session, self.image)
         self.layers.points.mouse_drag_callbacks.append(self.mouse.drag)
-        for layer in (self.layers.points, self.layers.labels):
-            self._keys.bind(layer)
+        self._keys.bind(self.layers.points)
+        self._keys.bind(self.layers.labels, but="cancel")  # there Escape ends a polygon
         self._active_changed()
 
     def show_object(self, object_id: int) -> None:

@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
-from napari_sam.core.window import HU_PRESETS
+from napari_sam.core.window import HU_PRESETS, Window
 from napari_sam.plugin._bindings import KEYS, Tool
 from napari_sam.plugin._layers import PALETTE
 from napari_sam.plugin.view import ObjectRow, PanelState
@@ -95,6 +95,10 @@ class ImagePanel(QGroupBox):
         """Show a state."""
         self.windows.setEnabled(state.window is not None)
         self.to_screen.setEnabled(state.window is not None)
+        request = state.window_request
+        self.windows.setCurrentIndex(
+            self.windows.findText(_CUSTOM) if isinstance(request, Window) else self.windows.findData(request)
+        )
         for box, value in zip((self.low, self.high), state.window or (0.0, 0.0), strict=True):
             box.setEnabled(state.window is not None)
             if not box.hasFocus():
@@ -109,7 +113,6 @@ class ImagePanel(QGroupBox):
 
     def _custom_edited(self) -> None:
         if self.low.isEnabled() and self.low.value() < self.high.value():
-            self.windows.setCurrentText(_CUSTOM)
             self.window_chosen.emit((self.low.value(), self.high.value()))
 
 

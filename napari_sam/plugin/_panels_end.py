@@ -94,7 +94,7 @@ class StatusPanel(QFrame):
         self.text = QLabel()
         self.text.setWordWrap(True)
         self.text.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
-        self.text.setFixedHeight(3 * self.text.fontMetrics().lineSpacing() + 6)
+        self.text.setFixedHeight(4 * self.text.fontMetrics().lineSpacing() + 6)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(5)

@@ -6,7 +6,7 @@ and neither Qt, napari nor torch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Hashable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from napari_sam.plugin._cases import Case, Cases, ImageSource
 from napari_sam.plugin._guidance import panel_state, plain_message
 from napari_sam.plugin._jobs import Background
 from napari_sam.plugin._model_slot import Load, ModelSlot
+from napari_sam.plugin._object_steps import ObjectSteps
 from napari_sam.plugin._volume_jobs import Following, Save, Saving, plane_meets
 from napari_sam.plugin.view import View
 from volumes import Box, Volume, VolumeError
@@ -59,6 +60,7 @@ class Controller:
         self.cases = Cases(background, self._opened, self._failed)
         self.model = ModelSlot(background, load, self._model_ready, self._model_failed)
         self.asking = Asking(background, self.model, self._answered, self._failed)
+        self.objects = ObjectSteps(view, self._free_case, self._objects_changed)
         self.following = Following(background, self._followed, self._propagated, self._broke_off)
         self.saving = Saving(files, save or _write, self.say, self._failed)
         self.plane: PlaneRef | None = None
@@ -201,61 +203,22 @@ class Controller:
         """Take a brush stroke that is in the labels already into the session's history."""
         if self.session is None or not self._may_edit:
             return
-        edit = self.session.paint(box, before, after)
+        try:
+            edit = self.session.paint(box, before, after)
+        except SamError as error:
+            self._failed(error)
+            return
         if not np.array_equal(edit.after, after):
             self._redraw([edit])
         self.say("")
 
-    def select_object(self, object_id: int) -> None:
-        """Send prompts to this object from now on."""
-        if self.case is None or object_id == self.case.current_id or not self._may_edit:
-            return
-        self.case.current_id = object_id
-        self._view.show_object(object_id)
+    def _free_case(self) -> Case | None:
+        return self.case if self._may_edit else None
+
+    def _objects_changed(self, edits: Iterable[Edit], news: str) -> None:
+        self._redraw(edits)
         self._show_prompts()
-        self.say("")
-
-    def next_object(self) -> None:
-        """Start another object."""
-        if self.session is not None:
-            self.select_object(max(self.session.objects, default=0) + 1)
-
-    def accept(self) -> None:
-        """Finish the object: it keeps its voxels from now on, and the next prompt starts another one."""
-        case = self.case
-        if case is None or case.current_id not in case.session.objects or not self._may_edit:
-            return
-        case.session.accept(case.current_id)
-        accepted = case.current_id
-        self.next_object()
-        self.say(f"Object {accepted} is accepted. Click inside the next object, or save the labels.")
-
-    def reopen(self) -> None:
-        """Allow changes of an accepted object again."""
-        if self.case is not None and self._may_edit:
-            self.case.session.lock(self.case.current_id, False)
-            self.say("")
-
-    def undo(self) -> None:
-        """Take the last step back: prompt, stroke, whole propagation, acceptance."""
-        if self.session is not None and self._may_edit:
-            self._step(self.session.undo)
-
-    def redo(self) -> None:
-        """Do the step again that was taken back last."""
-        if self.session is not None and self._may_edit:
-            self._step(self.session.redo)
-
-    def _step(self, step: Callable[[], Iterable[Edit]]) -> None:
-        case = self.case
-        if case is None:
-            return
-        self.asking.forget()
-        self._redraw(step())
-        case.current_id = case.session.current_id
-        self._view.show_object(case.current_id)
-        self._show_prompts()
-        self.say("")
+        self.say(news)
 
     # Steps 5 and 6: the volume
 

@@ -9,6 +9,7 @@ from typing import Protocol
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import Prompt
 from napari_sam.core.session import Session
+from napari_sam.core.window import Window
 
 __all__ = ["ObjectRow", "PanelState", "View"]
 
@@ -38,6 +39,8 @@ class PanelState:
         (done, total) planes; None where nothing is counted.
     window : tuple[float, float] or None
         The intensities that become black and white; None while unknown or for colour.
+    window_request : Window, str or None
+        The window that was asked for: numbers, the name of a preset, or None for the volume's own.
     model_note : str
         Where the model stands: loading, ready, failed.
     objects : tuple[ObjectRow, ...]
@@ -55,6 +58,7 @@ class PanelState:
     busy: bool = False
     progress: tuple[int, int] | None = None
     window: tuple[float, float] | None = None
+    window_request: Window | str | None = None
     model_note: str = ""
     objects: tuple[ObjectRow, ...] = ()
     current_id: int = 1

@@ -75,22 +75,22 @@ class SamWidget(QWidget):
         self.image.show_pressed.connect(view.show_window)
         self.model.model_chosen.connect(control.choose_model)
         self.model.weights_pressed.connect(self._choose_weights)
-        self.object.object_chosen.connect(control.select_object)
-        self.object.new_pressed.connect(control.next_object)
-        self.object.reopen_pressed.connect(control.reopen)
+        self.object.object_chosen.connect(control.objects.select)
+        self.object.new_pressed.connect(control.objects.start)
+        self.object.reopen_pressed.connect(control.objects.reopen)
         self.prompt.tool_chosen.connect(view.choose_tool)
-        self.prompt.undo_pressed.connect(control.undo)
-        self.prompt.redo_pressed.connect(control.redo)
+        self.prompt.undo_pressed.connect(control.objects.undo)
+        self.prompt.redo_pressed.connect(control.objects.redo)
         self.volume.propagate_pressed.connect(control.propagate)
         self.volume.cancel_pressed.connect(control.cancel)
-        self.end.accept_pressed.connect(control.accept)
+        self.end.accept_pressed.connect(control.objects.accept)
         self.end.save_pressed.connect(self._save)
         keys = {
             "propagate": self.volume.press,
             "cancel": control.cancel,
-            "accept": control.accept,
-            "undo": control.undo,
-            "redo": control.redo,
+            "accept": control.objects.accept,
+            "undo": control.objects.undo,
+            "redo": control.objects.redo,
         }
         view.connect(control, keys)
 

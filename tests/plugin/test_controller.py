@@ -180,11 +180,11 @@ def test_undo_takes_prompt_and_mask_back_and_redo_brings_them(desk):
     desk.click()
     desk.background.run()
     labels = desk.controller.session.labels.copy()
-    desk.controller.undo()
+    desk.controller.objects.undo()
     assert not desk.controller.session.labels.any()
     assert desk.view.show_prompts.call_args.args[1] == ()
     assert not desk.state.can_undo
-    desk.controller.redo()
+    desk.controller.objects.redo()
     assert np.array_equal(desk.controller.session.labels, labels)
     assert len(desk.view.show_prompts.call_args.args[1]) == 1
 
@@ -192,7 +192,7 @@ def test_undo_takes_prompt_and_mask_back_and_redo_brings_them(desk):
 def test_undo_before_the_answer_makes_the_answer_stale(desk):
     desk.open()
     desk.click()
-    desk.controller.undo()
+    desk.controller.objects.undo()
     desk.background.run()
     assert not desk.controller.session.labels.any()
 
@@ -202,7 +202,7 @@ def test_accept_locks_and_starts_the_next_object(desk):
     desk.click()
     desk.background.run()
     assert desk.state.can_accept
-    desk.controller.accept()
+    desk.controller.objects.accept()
     assert desk.state.current_id == 2
     assert [(row.id, row.locked) for row in desk.state.objects] == [(1, True), (2, False)]
     assert desk.view.show_prompts.call_args.args[1] == ()
@@ -210,10 +210,10 @@ def test_accept_locks_and_starts_the_next_object(desk):
     desk.background.run()
     assert np.count_nonzero(desk.controller.session.labels == 1) == BALL_AREA
     assert not (desk.controller.session.labels == 2).any()
-    desk.controller.select_object(1)
+    desk.controller.objects.select(1)
     assert desk.state.can_reopen
     assert not desk.state.can_accept
-    desk.controller.reopen()
+    desk.controller.objects.reopen()
     assert not desk.state.can_reopen
     assert desk.state.can_accept
 
@@ -222,8 +222,8 @@ def test_undo_of_accept_goes_back_to_the_object(desk):
     desk.open()
     desk.click()
     desk.background.run()
-    desk.controller.accept()
-    desk.controller.undo()
+    desk.controller.objects.accept()
+    desk.controller.objects.undo()
     assert desk.state.current_id == 1
     assert desk.state.can_accept
 
@@ -241,10 +241,9 @@ def test_propagation_fills_the_planes_and_says_where_it_ended(desk):
     session = desk.controller.session
     filled = np.flatnonzero(session.labels.any(axis=(1, 2)))
     assert filled.tolist() == [2, 3, 4, 5, 6]
-    assert desk.state.status.startswith("Planes 2 to 6 are done; ")
-    assert "at plane 1" in desk.state.status
+    assert desk.state.status.startswith("Planes 2 to 6 are done; it ended at 1 (")
     desk.view.lock_labels.assert_called_with(False)
-    desk.controller.undo()
+    desk.controller.objects.undo()
     assert np.flatnonzero(session.labels.any(axis=(1, 2))).tolist() == [4]
 
 
@@ -303,8 +302,8 @@ def test_clicks_during_propagation_change_nothing(desk):
     desk.background.run()
     desk.controller.propagate()
     desk.click(5, 5)
-    desk.controller.undo()
-    desk.controller.accept()
+    desk.controller.objects.undo()
+    desk.controller.objects.accept()
     assert len(desk.controller.session.objects[1].prompts) == 1
     assert not desk.controller.session.objects[1].locked
 
@@ -318,7 +317,7 @@ def test_brush_stroke_is_in_the_history(desk):
     desk.controller.painted(box, before, np.ones_like(before))
     assert desk.state.can_undo
     desk.view.redraw_labels.assert_not_called()
-    desk.controller.undo()
+    desk.controller.objects.undo()
     assert not session.labels.any()
 
 
@@ -326,7 +325,7 @@ def test_brush_does_not_eat_an_accepted_object(desk):
     desk.open()
     desk.click()
     desk.background.run()
-    desk.controller.accept()
+    desk.controller.objects.accept()
     session = desk.controller.session
     box = Box((4, 20, 25), (5, 21, 26))
     session.labels[box.slices()] = 2
@@ -341,7 +340,7 @@ def test_save_writes_a_copy_in_the_background(desk):
     desk.background.run()
     desk.controller.save(Path("labels.nii.gz"))
     assert desk.state.status == "Saving the labels…"
-    desk.controller.undo()
+    desk.controller.objects.undo()
     desk.files.run()
     ((path, labels, volume),) = desk.saved
     assert path == Path("labels.nii.gz")
@@ -406,3 +405,32 @@ def test_idle_time_encodes_the_planes_around(desk):
     desk.click()
     desk.background.run()
     assert [plane.index for plane in desk.segmenter.prefetched[-1]] == [4, 5, 3, 6, 2, 7, 1]
+
+
+def test_each_image_keeps_its_own_window(desk, make_ball_volume):
+    desk.open(key="a")
+    desk.controller.choose_window("bone")
+    desk.background.run()
+    desk.open(make_ball_volume((5, 40, 50)), key="b")
+    assert desk.state.window_request is None
+    assert desk.state.window != (-500, 1300)
+    desk.controller.choose_image(ImageSource("a", "image a", make_ball_volume))
+    assert (desk.state.window, desk.state.window_request) == ((-500, 1300), "bone")
+
+
+def test_accepting_before_there_is_anything_does_nothing(desk):
+    desk.open()
+    desk.click()
+    desk.controller.objects.accept()
+    assert desk.state.current_id == 1
+    desk.background.run()
+    assert np.count_nonzero(desk.controller.session.labels) == BALL_AREA
+
+
+def test_choosing_another_object_keeps_the_answer_that_is_under_way(desk):
+    desk.open()
+    desk.click()
+    desk.controller.objects.start()
+    desk.background.run()
+    assert desk.state.current_id == 2
+    assert np.count_nonzero(desk.controller.session.labels == 1) == BALL_AREA

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("napari")
-pytest.importorskip("qtpy")
+pytest.importorskip("qtpy", exc_type=ImportError)
 
 import volumes
 from napari_sam.plugin._bindings import Tool
@@ -385,3 +385,48 @@ def _bright_red(segmenter):
         return ask(segmenter, replace(request, volume=red))
 
     return segment
+
+
+def test_window_by_preset_by_numbers_and_from_the_screen(window):
+    panel, image = window.widget.image, window.viewer.layers["ball"]
+    panel.windows.setCurrentText("CT lung")
+    panel.windows.activated.emit(panel.windows.currentIndex())
+    window.until(lambda: window.session.window.low == -1350)
+    assert panel.low.value() == -1350
+    panel.low.setValue(-20)
+    panel.low.editingFinished.emit()
+    window.until(lambda: (window.session.window.low, window.session.window.high) == (-20, 150))
+    assert panel.windows.currentText() == "Custom"
+    assert tuple(image.contrast_limits) != (-20, 150)
+    window.press(panel.to_screen)
+    assert tuple(image.contrast_limits) == (-20, 150)
+    image.contrast_limits = (0, 100)
+    panel.windows.setCurrentText("As on the screen")
+    panel.windows.activated.emit(panel.windows.currentIndex())
+    window.until(lambda: (window.session.window.low, window.session.window.high) == (0, 100))
+    window.until(lambda: not window.controller.cases.opening)
+
+
+def test_brush_keeps_to_one_plane(window):
+    window.press(window.widget.prompt.tools[Tool.INCLUDE])
+    labels = window.viewer.layers["ball labels"]
+    labels.n_edit_dimensions = 3
+    assert labels.n_edit_dimensions == 2
+
+
+def test_side_view_of_a_patient_is_head_up_and_the_camera_is_given_back(window):
+    from napari_sam.plugin._reader import layer_of_volume
+
+    volume = window.session.volume
+    data, arguments, _ = layer_of_volume(
+        volumes.Volume(volume.data, volume.geometry, volumes.Provenance("DICOM", "CT")), "patient"
+    )
+    window.viewer.add_image(data, **arguments)
+    before = window.camera.orientation2d
+    window.widget.image.images.setCurrentText("patient")
+    window.ready()
+    assert window.camera.orientation2d == before
+    window.viewer.dims.order = (1, 0, 2)
+    assert [str(way) for way in window.camera.orientation2d] != [str(way) for way in before]
+    window.viewer.window.remove_dock_widget(window.dock)
+    assert window.camera.orientation2d == before
