@@ -125,8 +125,12 @@ def choose_planes(filled: Sequence[int], anchors: Sequence[int], n: int = _MAX_P
     """
     if len(anchors) >= n:
         return [anchors[i] for i in _spread(len(anchors), n)]
-    rest = [index for index in filled if index not in set(anchors)]
-    return sorted({*anchors, *(rest[i] for i in _spread(len(rest), n - len(anchors)))})
+    chosen = {filled[i] for i in _spread(len(filled), n)}
+    for anchor in anchors:
+        if anchor not in chosen and len(chosen) == n:
+            chosen.remove(min(chosen.difference(anchors), key=lambda index: abs(index - anchor)))
+        chosen.add(anchor)
+    return sorted(chosen)
 
 
 def _spread(n_all: int, n: int) -> list[int]:
@@ -204,7 +208,7 @@ def _draw_prompts(draw: ImageDraw.ImageDraw, view: _View, plane: PlaneRef, promp
 
 
 def _captions(scene: PreviewScene) -> list[tuple[str, Colour]]:
-    spacing = " × ".join(f"{mm:.3g}" for mm in scene.volume.geometry.spacing_mm)
+    spacing = " x ".join(f"{mm:.3g}" for mm in scene.volume.geometry.spacing_mm)
     window = f"{scene.window.low:g} to {scene.window.high:g}"
     captions = [(f"axis {scene.axis}   window {window}   voxels {spacing} mm", _INK)]
     voxel_ml = float(np.prod(scene.volume.geometry.spacing_mm)) / 1000.0
