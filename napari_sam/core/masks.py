@@ -110,6 +110,17 @@ class BoxedMask:
         """Return the same bits on another plane of the same axis."""
         return BoxedMask(plane.box_of(plane.box_hw(self.box)), self.bits)
 
+    def within(self, box: Box) -> BoxedMask:
+        """Return the part inside a box, with its own tight box; empty where there is none."""
+        common = self.box.intersection(box)
+        if common == self.box:
+            return self
+        bits = np.zeros((0, 0, 0), dtype=np.bool_) if common is None else _cut(self, common)
+        tight = None if common is None else Box.of_mask(bits, common.start)
+        if tight is None:
+            return BoxedMask(Box(self.box.start, self.box.start), np.zeros((0, 0, 0), dtype=np.bool_))
+        return BoxedMask(tight, _cut(self, tight).copy())
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, BoxedMask):
             return NotImplemented

@@ -1,8 +1,9 @@
 """Propagation: following an object from the planes where a person showed it through the planes beside them.
 
 Each next plane is asked for with what the plane before it gave: its low-resolution logits, the box of its
-mask with a margin, and its innermost point. Fronts leave every anchor in both directions and take turns, so
-two anchors meet in the middle. A front stops where the rules say that it has lost the object.
+mask with a margin, and its innermost point; what the model gives is kept to that box. Fronts leave every
+anchor in both directions and take turns, so two anchors meet in the middle. A front stops where the rules
+say that it has lost the object.
 """
 
 from __future__ import annotations
@@ -187,13 +188,16 @@ class _Run:
             self._cancel.check()
             self._prefetch(front)
             started_s = time.perf_counter()
-            answer = self._segmenter.segment(self._request(front, plane))
+            request = self._request(front, plane)
+            answer = self._segmenter.segment(request)
         except Cancelled:
             self.fronts.remove(front)
             return _told_without_model(plane, _no_mask(plane), 0.0, "stopped", "cancelled")
-        return self._judge(front, answer, time.perf_counter() - started_s)
+        return self._judge(front, request, answer, time.perf_counter() - started_s)
 
-    def _judge(self, front: _Front, answer: MaskPrediction, seconds: float) -> PlanePrediction:
+    def _judge(
+        self, front: _Front, request: SegmentRequest, answer: MaskPrediction, seconds: float
+    ) -> PlanePrediction:
         previous = front.mask.moved_to(answer.plane)
         overlaps = [iou(previous, mask) for mask in answer.masks]
         scores, areas_px = answer.scores.tolist(), [mask.area for mask in answer.masks]
@@ -202,7 +206,8 @@ class _Run:
             for score, overlap, area_px in zip(scores, overlaps, areas_px, strict=True)
         ]
         chosen = choose_candidate(scores, overlaps, reasons, answer.preferred)
-        mask, reason = answer.masks[chosen], reasons[chosen]
+        kept = _kept_to_box(answer.masks, request)
+        mask, reason = kept[chosen], reasons[chosen] or ("empty" if kept[chosen].is_empty else "")
         state = "stopped" if reason else "propagated"
         if reason:
             self.fronts.remove(front)
@@ -212,8 +217,8 @@ class _Run:
             if not self._plan.first <= answer.plane.index + front.step < self._plan.last:
                 reason = "end of range"
         return PlanePrediction(
-            answer.plane, answer.masks, answer.scores, answer.hints,
-            chosen, scores[chosen], areas_px[chosen], overlaps[chosen], state, reason, seconds,
+            answer.plane, kept, answer.scores, answer.hints,
+            chosen, scores[chosen], mask.area, overlaps[chosen], state, reason, seconds,
         )  # fmt: skip
 
     def _request(self, front: _Front, plane: PlaneRef) -> SegmentRequest:
@@ -240,6 +245,12 @@ class _Run:
         planes = [PlaneRef(front.plane.axis, index) for index in ahead if index in self._open]
         front.prefetched.update(plane.index for plane in planes)
         self._segmenter.prefetch(self._plan.volume, planes, self._plan.window, self._cancel)
+
+
+def _kept_to_box(masks: tuple[BoxedMask, ...], request: SegmentRequest) -> tuple[BoxedMask, ...]:
+    """Cut masks to the box that was asked for: beyond the last mask and its margin is another object."""
+    boxes = [prompt.box for prompt in request.prompts if isinstance(prompt, BoxPrompt)]
+    return tuple(mask.within(boxes[0]) for mask in masks) if boxes else masks
 
 
 def _told_without_model(

@@ -83,3 +83,16 @@ def test_misfits_are_refused() -> None:
         BoxedMask(Box((0, 0, 0), (1, 2, 2)), np.zeros((1, 2, 2), np.uint8))
     with pytest.raises(InvalidPrompt, match="whole plane"):
         BoxedMask.of_plane(np.zeros((3, 3), bool), PlaneRef(0, 0), SHAPE)
+
+
+@given(st.data(), PLANES)
+def test_the_part_inside_a_box_is_what_both_hold(data: st.DataObject, plane: PlaneRef) -> None:
+    whole = data.draw(plane_masks(plane))
+    height, width = whole.shape
+    row0, col0 = data.draw(st.integers(0, height)), data.draw(st.integers(0, width))
+    row1, col1 = data.draw(st.integers(row0, height)), data.draw(st.integers(col0, width))
+    part = BoxedMask.of_plane(whole, plane, SHAPE).within(plane.box_of((row0, col0, row1, col1)))
+    expected = np.zeros_like(whole)
+    expected[row0:row1, col0:col1] = whole[row0:row1, col0:col1]
+    assert np.array_equal(part.to_plane(plane, SHAPE), expected)
+    assert part == BoxedMask.of_plane(expected, plane, SHAPE) or part.is_empty
