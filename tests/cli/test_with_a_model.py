@@ -20,7 +20,8 @@ from napari_sam.cli.main import main
 def segment(image: Path, weights: Path, out: Path) -> dict[str, Any]:
     arguments = [
         "segment", str(image), "-o", str(out), "--box", "7,8,2,40,30", "--point", "7,24,16",
-        "--range", "5:10", "--weights", str(weights), "--device", "cpu", "--report", str(out.with_suffix(".json")),
+        "--range", "5:10", "--weights", str(weights), "--device", "cpu",
+        "--report", str(out.with_suffix(".json")),
     ]  # fmt: skip
     assert main(arguments) == 0
     content: dict[str, Any] = json.loads(out.with_suffix(".json").read_text())
