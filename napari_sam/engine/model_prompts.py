@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, check_prompt
 from napari_sam.core.segmenter import SegmentRequest
@@ -103,7 +104,7 @@ def to_model_prompts(request: SegmentRequest, frame: Frame, low_hw: tuple[int, i
     Raises
     ------
     InvalidPrompt
-        A hint of another size, which is another model's.
+        A hint that is no plane of logits.
     """
     points: list[tuple[float, float]] = []
     labels: list[int] = []
@@ -141,9 +142,10 @@ def batch_prompts(
 
 
 def _hint_logits(hint: NDArray[np.floating], low_hw: tuple[int, int]) -> Tensor:
-    if hint.shape != low_hw:
-        raise InvalidPrompt(
-            f"the hint has shape {hint.shape}, this model's have {low_hw}; "
-            "give a hint of one of its own answers, or none"
-        )
-    return torch.from_numpy(np.array(hint, dtype=np.float32))
+    """Take a hint as it is, or resize another model's: all frames are squares padded below and right."""
+    if hint.ndim != len(low_hw) or min(hint.shape) < 1:
+        raise InvalidPrompt(f"the hint has shape {hint.shape}, not (h, w); give a hint of an earlier answer")
+    logits = torch.from_numpy(np.array(hint, dtype=np.float32))
+    if hint.shape == low_hw:
+        return logits
+    return F.interpolate(logits[None, None], size=low_hw, mode="bilinear", align_corners=False)[0, 0]

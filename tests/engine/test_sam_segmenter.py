@@ -186,9 +186,9 @@ def test_more_prompts_than_a_batch_holds(segmenter: SamSegmenter, volume: Volume
         ((BOX, BOX), None, "2 boxes"),
         ((PointPrompt((2, 99, 3)),), None, "outside the volume"),
         ((PointPrompt((3, 9, 3)),), None, "not in plane 2"),
-        ((POINT,), np.zeros((8, 8), np.float16), r"\(8, 8\).*\(16, 16\)"),
+        ((POINT,), np.zeros((3, 8, 8), np.float16), r"\(3, 8, 8\)"),
     ],
-    ids=["none", "two boxes", "outside", "other plane", "hint of another model"],
+    ids=["none", "two boxes", "outside", "other plane", "three hints"],
 )
 def test_bad_requests_are_refused(
     segmenter: SamSegmenter,
@@ -199,6 +199,15 @@ def test_bad_requests_are_refused(
 ) -> None:
     with pytest.raises(InvalidPrompt, match=message):
         segmenter.segment(ask(volume, *prompts, hint=hint))
+
+
+def test_a_hint_of_another_model_is_resized(segmenter: SamSegmenter, volume: Volume) -> None:
+    coarse = np.linspace(-4, 4, 64, dtype=np.float16).reshape(8, 8)
+    fine = np.kron(coarse, np.ones((2, 2), np.float16))
+    by_coarse, by_fine, bare = (
+        segmenter.segment(ask(volume, POINT, hint=hint)).hints for hint in (coarse, fine, None)
+    )
+    assert np.abs(by_coarse - by_fine).mean() < 0.5 * np.abs(by_coarse - bare).mean()
 
 
 def test_bad_request_in_a_batch_is_refused_before_encoding(segmenter: SamSegmenter, volume: Volume) -> None:
