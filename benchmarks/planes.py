@@ -79,17 +79,18 @@ def _fingerprint(task: Task) -> str:
 
 
 def _score_ours(tasks: Sequence[Task], options: argparse.Namespace) -> tuple[list[Scores], str]:
-    from benchmarks._ours import load, score_task
+    from benchmarks import _ours
+    from napari_sam.nodes.measured import count_work
 
-    segmenter = load(options.model, options.weights, options.device)
+    segmenter = _ours.load(options.model, options.weights, options.device)
     started_s = time.perf_counter()
-    scores = [score_task(segmenter, task) for task in tqdm(tasks, desc=segmenter.name, file=sys.stderr)]
-    seconds, timings = time.perf_counter() - started_s, segmenter.timings
+    scores = [_ours.score_task(segmenter, task) for task in tqdm(tasks, desc=segmenter.name, file=sys.stderr)]
+    seconds, work = time.perf_counter() - started_s, count_work(segmenter)
     print(f"{segmenter.name} on {machine()} (load {load_average() or 0:.1f})")
     print(
         f"{len(tasks)} tasks in {seconds:.0f} s; a plane encodes in "
-        f"{timings.encode_s / max(1, timings.n_encoded):.3f} s, a prompt decodes in "
-        f"{timings.decode_s / max(1, timings.n_decoded):.3f} s"
+        f"{work.encode_s / max(1, work.cache.n_encoded):.3f} s, a prompt decodes in "
+        f"{work.decode_s / max(1, 2 * len(tasks)):.3f} s"
     )
     return scores, "" if options.model == "default" else segmenter.name
 

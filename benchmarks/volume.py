@@ -108,9 +108,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def choose_cases(rows: Sequence[Row], only: str | None) -> list[Case]:
     """List the default cases that the index has and whose name contains `only`."""
     by_path = {row.path: row for row in rows}
-    cases = [
+    listed = [
         Case(by_path[path], label) for path, labels in DEFAULT_CASES if path in by_path for label in labels
     ]
+    cases = [case for case in listed if not case.row.names or case.label in case.row.names]
     chosen = [case for case in cases if only is None or only in case.name]
     if not chosen:
         raise ValueError(f"no case with {only!r} in its name; there are {[case.name for case in cases]}")
