@@ -1,4 +1,4 @@
-"""Makes docs/screenshot.png: the phantom in a real window, one box, its organ through the volume.
+"""Makes docs/screenshot.png: two organs of the phantom, segmented in a real window.
 
 Run under a screen, virtual or not::
 
@@ -12,6 +12,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 # Neither the settings nor the cache of the person who runs this take part.
 _FOLDER = tempfile.mkdtemp(prefix="napari-sam-screenshot-")
@@ -22,14 +23,13 @@ import napari
 import numpy as np
 from qtpy.QtCore import QEventLoop, QTimer
 
-from napari_sam.core.masks import tight_box
+from napari_sam.core.masks import innermost_point, tight_box
 from napari_sam.core.planes import PlaneRef
 from napari_sam.nodes.phantom import PHANTOM_NAMES, make_phantom
 from napari_sam.plugin._bindings import Tool
 
 SIZE_PX = (1400, 900)
 PLUGIN = "napari-sam-volumes"
-ORGAN = "liver"
 
 
 def main() -> None:
@@ -48,21 +48,33 @@ def main() -> None:
     viewer.close()
 
 
-def work(viewer: napari.Viewer, widget: object) -> None:
-    """Draw one box around an organ, wait for the answer, and propagate it."""
-    control, view = widget.controller, widget.view
+def work(viewer: napari.Viewer, widget: Any) -> None:
+    """Segment two organs: a box and propagation, accept; then a box and a point."""
+    control = widget.controller
     _, truth = make_phantom()
-    label = next(value for value, name in PHANTOM_NAMES.items() if name == ORGAN)
-    plane = PlaneRef(0, int(np.argmax((truth == label).sum(axis=(1, 2)))))
+    plane = PlaneRef(0, int(np.argmax((truth == number_of("spleen")).sum(axis=(1, 2)))))
     viewer.dims.set_current_step(0, plane.index)
     wait_until(lambda: control.session is not None)
-    view.choose_tool(Tool.BOX)
-    row0, col0, row1, col1 = tight_box(plane.take(truth) == label)
-    control.add_box(plane.box_of((row0 - 2, col0 - 2, row1 + 2, col1 + 2)))
-    wait_until(lambda: control.asking.request is None)
-    control.propagate()
-    wait_until(lambda: not control.following.is_running)
+    widget.view.choose_tool(Tool.BOX)
+    for organ in ("liver", "spleen"):
+        mask = plane.take(truth) == number_of(organ)
+        row0, col0, row1, col1 = tight_box(mask)
+        control.add_box(plane.box_of((row0 - 2, col0 - 2, row1 + 2, col1 + 2)))
+        wait_until(lambda: control.asking.request is None)
+        if organ == "liver":
+            control.propagate()
+            wait_until(lambda: not control.following.is_running)
+            control.objects.accept()
+        else:
+            widget.view.choose_tool(Tool.INCLUDE)
+            control.add_point(plane.at(*innermost_point(mask)), True)
+            wait_until(lambda: control.asking.request is None)
     wait_until(lambda: True)
+
+
+def number_of(organ: str) -> int:
+    """Return the phantom's label value of an organ."""
+    return next(value for value, name in PHANTOM_NAMES.items() if name == organ)
 
 
 def wait_until(condition: Callable[[], bool], timeout_ms: int = 120_000) -> None:

@@ -70,15 +70,16 @@ def _rows(session: Session | None, current_id: int) -> tuple[ObjectRow, ...]:
 
 
 def _going_on(controller: Controller) -> str:
-    object_id = controller.case.current_id if controller.case is not None else 1
+    asked = controller.asking.request
     if controller.following.is_running:
-        return f"Following object {object_id} through the planes. Cancel keeps the planes that are done."
+        followed = controller.following.object_id
+        return f"Following object {followed} through the planes. Cancel keeps the planes that are done."
     if controller.cases.opening:
         return "Reading the image…"
-    if controller.asking.request is not None and controller.model.is_loading:
+    if asked is not None and controller.model.is_loading:
         return "Loading the model; your prompt is answered as soon as it is ready."
-    if controller.asking.request is not None:
-        return f"Segmenting object {object_id} in this plane…"
+    if asked is not None:
+        return f"Segmenting object {asked.object_id} in plane {asked.plane.index}…"
     if controller.saving.is_running:
         return "Saving the labels…"
     return ""

@@ -63,8 +63,6 @@ class SessionLayers:
         self.points = self._viewer.add_points(
             name="prompts",
             size=1,
-            border_color="white",
-            border_width=0.15,
             canvas_size_limits=(12, 12),
             **space,
         )
@@ -149,6 +147,7 @@ class SessionLayers:
         if points:
             self.points.symbol = ["disc" if prompt.positive else "cross" for prompt in points]
             self.points.face_color = [_POSITIVE if prompt.positive else _NEGATIVE for prompt in points]
+            self.points.border_color = ["white" if prompt.positive else _NEGATIVE for prompt in points]
             self.points.selected_data = set()
         self._draw_boxes([prompt.box for prompt in prompts if isinstance(prompt, BoxPrompt)])
 

@@ -14,7 +14,6 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QGroupBox,
     QHBoxLayout,
-    QLabel,
     QListWidget,
     QListWidgetItem,
     QPushButton,
@@ -141,11 +140,9 @@ class ModelPanel(QGroupBox):
             self.names.addItem(name, name)
         self.names.setToolTip("The default comes with the plugin; others need a file of weights")
         self.weights = make_button("File…", "Use a checkpoint file of your own with the chosen model")
-        self.note = QLabel()
         grid = QGridLayout(self)
         grid.addWidget(self.names, 0, 0)
         grid.addWidget(self.weights, 0, 1)
-        grid.addWidget(self.note, 1, 0, 1, 2)
         grid.setColumnStretch(0, 1)
         self.names.activated.connect(lambda _: self.model_chosen.emit(self.name))
         self.weights.clicked.connect(self.weights_pressed)
@@ -157,7 +154,7 @@ class ModelPanel(QGroupBox):
 
     def draw(self, state: PanelState) -> None:
         """Show a state."""
-        self.note.setText(state.model_note)
+        self.setTitle(f"2  Model: {state.model_note}" if state.model_note else "2  Model")
 
 
 class ObjectPanel(QGroupBox):
@@ -171,7 +168,7 @@ class ObjectPanel(QGroupBox):
         super().__init__("3  Object")
         self.rows = QListWidget()
         self.rows.setToolTip("Prompts are for the object chosen here; accepted objects are locked")
-        self.rows.setFixedHeight(78)
+        self.rows.setFixedHeight(60)
         self.rows.setIconSize(QSize(12, 12))
         self.new = make_button("New", "Start another object")
         self.reopen = make_button("Reopen", "Allow changes of an accepted object again")

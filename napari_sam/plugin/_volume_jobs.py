@@ -52,6 +52,7 @@ class Following:
         self._on_end = on_end
         self._on_error = on_error
         self.is_running = False
+        self.object_id = 0
         self.progress: tuple[int, int] | None = None
 
     def start(self, session: Session, segmenter: Segmenter, plan: PropagationPlan) -> None:
@@ -77,7 +78,7 @@ class Following:
             self._stop()
             self._on_error(error)
 
-        self.is_running, self.progress = True, (0, n_planes)
+        self.is_running, self.object_id, self.progress = True, plan.object_id, (0, n_planes)
         self._background.submit(
             Job("propagate", lambda cancel: follow(plan, segmenter, cancel), one, ended, failed)
         )

@@ -136,12 +136,12 @@ class Controller:
         """Get ready for prompts: load the model, show the labels."""
         if self.cases.source is None:
             return
-        self.model.ensure()
         case = self.case
         if case is not None and not case.is_shown:
             case.is_shown = True
             self._view.show_session(case.session)
             self._view.show_object(case.current_id)
+        self.model.ensure()
         self.show()
 
     # Steps 3 and 4: objects and prompts
@@ -166,7 +166,7 @@ class Controller:
 
     def add_box(self, box: Box) -> None:
         """Put a box of the shown plane around the object; what lies outside the image is cut off."""
-        if self.plane is None or self.cases.source is None:
+        if self.plane is None:
             return
         inside = box if self.session is None else box.clip(self.session.volume.shape)
         if not inside.is_empty:

@@ -54,7 +54,8 @@ class SamWidget(QWidget):
     def _lay_out(self) -> None:
         steps = QWidget()
         column = QVBoxLayout(steps)
-        column.setContentsMargins(4, 4, 4, 4)
+        column.setContentsMargins(4, 0, 4, 4)
+        column.setSpacing(3)
         for panel in (self.image, self.model, self.object, self.prompt, self.volume, self.end):
             column.addWidget(panel)
         column.addStretch(1)

@@ -345,7 +345,7 @@ def test_real_model_answers_in_the_window(make_napari_viewer_proxy, qtbot, make_
     window.ready()
     (anchor,) = window.session.objects[1].anchors
     assert anchor.is_settled
-    assert window.widget.model.note.text() == "ready on CPU"
+    assert window.widget.model.title() == "2  Model: ready on CPU"
 
 
 def test_flat_colour_picture(make_napari_viewer_proxy, qtbot, monkeypatch, segmenter, tmp_path):
