@@ -115,7 +115,8 @@ def add_plane_arguments(parser: argparse.ArgumentParser) -> None:
         "--window",
         metavar="PRESET|LO,HI",
         help="intensities that the model sees: soft-tissue, abdomen, liver, mediastinum, lung, bone, brain, "
-        "subdural, stroke, angio, auto, or two numbers (default: chosen from the whole volume)",
+        "subdural, stroke, angio, file (what the file suggests), auto, or two numbers "
+        "(default: auto, chosen from the voxels of the whole volume)",
     )
     parser.add_argument("--series", metavar="KEY", help="which series of a DICOM folder (see info)")
 

@@ -61,6 +61,9 @@ class Window:
         return mapped
 
 
+FROM_FILE = "file"
+"""The request for the window that the file itself suggests, such as a DICOM VOI window."""
+
 HU_PRESETS: dict[str, Window] = {
     "soft-tissue": Window(-160, 240),
     "abdomen": Window(-150, 250),
@@ -82,12 +85,12 @@ def parse_window(text: str) -> Window | None:
     Parameters
     ----------
     text : str
-        ``"auto"``, the name of a preset (``"lung"``), or two numbers ``"LOW,HIGH"``.
+        ``"auto"``, ``"file"``, the name of a preset (``"lung"``), or two numbers ``"LOW,HIGH"``.
 
     Returns
     -------
     Window or None
-        None for ``"auto"``: the window is to be chosen from the volume.
+        None for ``"auto"`` and ``"file"``: the window is to be chosen from the volume.
 
     Raises
     ------
@@ -95,7 +98,7 @@ def parse_window(text: str) -> Window | None:
         Anything else.
     """
     name = re.sub(r"[\s_]+", "-", text.strip().lower())
-    if name == "auto":
+    if name in ("auto", FROM_FILE):
         return None
     if name in HU_PRESETS:
         return HU_PRESETS[name]
@@ -104,7 +107,7 @@ def parse_window(text: str) -> Window | None:
         low, high = (float(part) for part in parts)
     except ValueError:
         raise InvalidWindow(
-            f"the window {text!r} is unknown; give LOW,HIGH, auto, or one of {', '.join(HU_PRESETS)}"
+            f"the window {text!r} is unknown; give LOW,HIGH, auto, file, or one of {', '.join(HU_PRESETS)}"
         ) from None
     return Window(low, high)
 
@@ -112,8 +115,9 @@ def parse_window(text: str) -> Window | None:
 def resolve_window(volume: Volume, request: Window | str | None = None) -> Window:
     """Choose the one window of a volume.
 
-    In this order: the request; the window the file suggests; 0 to 255 for uint8; the soft-tissue preset for
-    CT in Hounsfield units; the 0.5 and 99.5 percentiles of the volume. Never from one plane.
+    In this order: the request; 0 to 255 for uint8; the soft-tissue preset for values that are Hounsfield
+    units of a volume with air; the 0.5 and 99.5 percentiles of the volume. Never from one plane, and without
+    a request from the voxels alone: the same volume in another format gets the same window.
 
     Parameters
     ----------
@@ -125,12 +129,16 @@ def resolve_window(volume: Volume, request: Window | str | None = None) -> Windo
     Raises
     ------
     InvalidWindow
-        A text that names no window.
+        A text that names no window, or ``"file"`` for a file that suggests none.
     """
     explicit = parse_window(request) if isinstance(request, str) else request
     if explicit is not None:
         return explicit
-    if volume.suggested_window is not None:
+    if isinstance(request, str) and request.strip().lower() == FROM_FILE:
+        if volume.suggested_window is None:
+            raise InvalidWindow(
+                "the window 'file' is not to be had: this file suggests none; give LOW,HIGH or auto"
+            )
         return Window(*volume.suggested_window)
     if volume.data.dtype == np.uint8:
         return Window(0, 255)
@@ -139,16 +147,9 @@ def resolve_window(volume: Volume, request: Window | str | None = None) -> Windo
     values = _sample(volume.data)
     low, middle, high = np.percentile(values, (0.5, 50.0, 99.5)).tolist() if values.size else (0.0, 0.0, 0.0)
     lowest = float(values.min(initial=0.0))
-    if not volume.is_rgb and _is_hounsfield(volume.provenance.modality, lowest, middle):
+    if not volume.is_rgb and lowest <= -900.0 and -4096.0 <= middle <= 1000.0:  # air, and no other scale
         return HU_PRESETS["soft-tissue"]
     return Window(low, high if high > low else low + 1.0)
-
-
-def _is_hounsfield(modality: str | None, lowest: float, middle: float) -> bool:
-    """Tell Hounsfield units by the modality, or, where none is known, by air."""
-    if modality is not None:
-        return modality.upper() == "CT"
-    return lowest <= -900.0 and -4096.0 <= middle <= 1000.0
 
 
 def _sample(data: NDArray[Any]) -> NDArray[np.float64]:

@@ -80,10 +80,14 @@ class TestResolving:
         volume = volume_of(self.ct, "CT", (0.0, 10.0))
         assert resolve_window(volume, Window(1, 2)) == Window(1, 2)
         assert resolve_window(volume, "bone") == HU_PRESETS["bone"]
-        assert resolve_window(volume, "auto") == Window(0, 10)
+        assert resolve_window(volume, "auto") == HU_PRESETS["soft-tissue"]
 
-    def test_then_what_the_file_suggests(self) -> None:
-        assert resolve_window(volume_of(self.ct, "CT", (-20.0, 80.0))) == Window(-20, 80)
+    def test_what_the_file_suggests_only_on_request(self) -> None:
+        suggesting = volume_of(self.ct, "CT", (-20.0, 80.0))
+        assert resolve_window(suggesting, "file") == Window(-20, 80)
+        assert resolve_window(suggesting) == resolve_window(volume_of(self.ct, None))
+        with pytest.raises(InvalidWindow, match="suggests none"):
+            resolve_window(volume_of(self.ct), "file")
 
     @pytest.mark.parametrize("modality", ["CT", None])
     def test_ct_is_soft_tissue(self, modality: str | None) -> None:
