@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam.core.edits import EditGroup
+from napari_sam.core.intensity import GreyRange, grey_levels
 from napari_sam.core.jobs import Cancel
 from napari_sam.core.masks import BoxedMask, innermost_point, iou
 from napari_sam.core.planes import PlaneRef
@@ -53,8 +54,9 @@ class PlanePrediction(MaskPrediction):
     state : str
         ``"anchor"``, ``"propagated"`` (written) or ``"stopped"`` (not written).
     reason : str
-        Why the front ended here: ``"score"``, ``"overlap"``, ``"area"``, ``"empty"``, ``"cancelled"``, and,
-        for a plane that is written, ``"end of range"``; empty where it went on or met another.
+        Why the front ended here: ``"score"``, ``"overlap"``, ``"area"``, ``"intensity"``, ``"empty"``,
+        ``"cancelled"``, and, for a plane that is written, ``"end of range"``; empty where it went on or met
+        another.
     seconds : float
         Time that the model took.
     """
@@ -162,6 +164,7 @@ class _Front:
     step: int
     mask: BoxedMask
     hint: NDArray[np.floating] | None
+    greys: GreyRange
     prefetched: set[int] = field(default_factory=set)
 
 
@@ -172,10 +175,13 @@ class _Run:
         self._plan, self._segmenter, self._cancel = plan, segmenter, cancel
         self._open = set(range(plan.first, plan.last)) - set(plan.seeds) - plan.walls
         self.fronts = [
-            _Front(PlaneRef(plan.axis, index), step, seed.mask, seed.hint)
-            for index, seed in sorted(plan.seeds.items())
+            _Front(plane, step, seed.mask, seed.hint, GreyRange.of_levels(self._levels(plane, seed.mask)))
+            for plane, seed in ((PlaneRef(plan.axis, i), seed) for i, seed in sorted(plan.seeds.items()))
             for step in (1, -1)
         ]
+
+    def _levels(self, plane: PlaneRef, mask: BoxedMask) -> NDArray[np.floating]:
+        return grey_levels(self._plan.volume, self._plan.window, plane, mask)
 
     def advance(self, front: _Front) -> PlanePrediction | None:
         """Ask for a front's next plane; None where the front has met an end."""
@@ -207,7 +213,7 @@ class _Run:
         ]
         chosen = choose_candidate(scores, overlaps, reasons, answer.preferred)
         kept = _kept_to_box(answer.masks, request)
-        mask, reason = kept[chosen], reasons[chosen] or ("empty" if kept[chosen].is_empty else "")
+        mask, reason = kept[chosen], reasons[chosen] or self._lost(front, answer.plane, kept[chosen])
         state = "stopped" if reason else "propagated"
         if reason:
             self.fronts.remove(front)
@@ -220,6 +226,13 @@ class _Run:
             answer.plane, kept, answer.scores, answer.hints,
             chosen, scores[chosen], mask.area, overlaps[chosen], state, reason, seconds,
         )  # fmt: skip
+
+    def _lost(self, front: _Front, plane: PlaneRef, mask: BoxedMask) -> str:
+        """Return why the mask that would be kept is not the object, or nothing."""
+        if mask.is_empty:
+            return "empty"
+        familiar = front.greys.share_of(self._levels(plane, mask))
+        return "intensity" if familiar < self._plan.limits.min_familiar else ""
 
     def _request(self, front: _Front, plane: PlaneRef) -> SegmentRequest:
         """Ask for a plane with what the plane before it gave, as far as the model can use it."""

@@ -25,6 +25,9 @@ class PropagationLimits:
     max_area_ratio : float
         Stops where the area grows or shrinks by more than this factor from plane to plane. An IoU is never
         above the ratio of the areas, so this rule adds something only below ``1 / min_overlap``.
+    min_familiar : float
+        Stops where a smaller part of the mask's voxels has grey levels that the anchor's mask has; see
+        `napari_sam.core.intensity`.
     slack_px : float
         A change that moving the outline by so many pixels explains is never a reason to stop. Without it,
         small objects, whose area is mostly outline, would end early.
@@ -39,6 +42,7 @@ class PropagationLimits:
     min_score: float = 0.5
     min_overlap: float = 0.4
     max_area_ratio: float = 2.5
+    min_familiar: float = 0.5
     slack_px: float = 1.0
     margin: float = 0.1
     min_margin_px: int = 2

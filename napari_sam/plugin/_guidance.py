@@ -20,6 +20,7 @@ __all__ = ["panel_state", "plain_message", "propagation_summary"]
 _REASONS = {
     "score": "the model is unsure",
     "overlap": "the shape jumps",
+    "intensity": "the brightness differs",
     "area": "the size jumps",
     "empty": "nothing found",
     "cancelled": "cancelled",

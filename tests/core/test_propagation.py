@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from napari_sam.core.jobs import Cancel
-from napari_sam.core.masks import BoxedMask
+from napari_sam.core.masks import BoxedMask, tight_box
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt
 from napari_sam.core.propagation import PlanePrediction, PropagationLimits, propagate
@@ -158,6 +158,15 @@ class TestFollowing:
         assert 2 * common / ((session.labels > 0).sum() + (truth > 0).sum()) > 0.85
 
 
+def mostly_beside(mask: np.ndarray) -> np.ndarray:
+    """Half of a mask, and all that is around it within two pixels of its box."""
+    row0, col0, row1, col1 = tight_box(mask)
+    beside = mask.copy()
+    beside[max(row0 - 2, 0) : row1 + 2, max(col0 - 2, 0) : col1 + 2] ^= True
+    beside[: (row0 + row1) // 2] |= mask[: (row0 + row1) // 2]
+    return beside
+
+
 class TestStopping:
     def run(self, segmenter: FakeSegmenter, **options: object) -> tuple[Session, dict[int, PlanePrediction]]:
         session = cylinder_session()
@@ -170,6 +179,7 @@ class TestStopping:
             ("empty", lambda mask: mask & False),
             ("overlap", lambda mask: np.roll(mask, 14, axis=1)),
             ("area", lambda mask: mask | (np.indices(mask.shape)[0] > 15) & (np.indices(mask.shape)[1] > 10)),
+            ("intensity", lambda mask: mostly_beside(mask)),
         ],
     )
     def test_each_rule_stops_its_direction_and_says_why(self, reason: str, change: Callable) -> None:
