@@ -39,7 +39,7 @@ class PropagationLimits:
         How many planes are named to `Segmenter.prefetch` at a time.
     """
 
-    min_score: float = 0.5
+    min_score: float = 0.2
     min_overlap: float = 0.4
     max_area_ratio: float = 2.5
     min_familiar: float = 0.5

@@ -193,14 +193,14 @@ class TestStopping:
         assert predictions[0].reason == "end of range"
 
     def test_a_low_score_stops(self) -> None:
-        segmenter = FakeSegmenter(scores=lambda plane: 0.3 if plane.index == 5 else 0.9)
+        segmenter = FakeSegmenter(scores=lambda plane: 0.1 if plane.index == 5 else 0.9)
         session, predictions = self.run(segmenter)
         assert (predictions[5].state, predictions[5].reason) == ("stopped", "score")
         assert not session.labels[5:].any()
 
     def test_limits_are_the_callers(self) -> None:
-        segmenter = FakeSegmenter(scores=lambda plane: 0.3)
-        _, predictions = self.run(segmenter, limits=PropagationLimits(min_score=0.2))
+        segmenter = FakeSegmenter(scores=lambda plane: 0.1)
+        _, predictions = self.run(segmenter, limits=PropagationLimits(min_score=0.05))
         assert all(prediction.state != "stopped" for prediction in predictions.values())
 
     def test_range_handles(self) -> None:
