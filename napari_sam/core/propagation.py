@@ -21,7 +21,7 @@ from napari_sam.core.jobs import Cancel
 from napari_sam.core.masks import BoxedMask, innermost_point, iou
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
-from napari_sam.core.propagation_plan import PropagationPlan, plan_propagation
+from napari_sam.core.propagation_plan import PropagationPlan, Seed, plan_propagation
 from napari_sam.core.propagation_rules import PropagationLimits, choose_candidate, reason_to_stop
 from napari_sam.core.segmenter import MaskPrediction, Segmenter, SegmentRequest
 from napari_sam.core.session import Session
@@ -165,6 +165,7 @@ class _Front:
     mask: BoxedMask
     hint: NDArray[np.floating] | None
     greys: GreyRange
+    anchor_px: int
     prefetched: set[int] = field(default_factory=set)
 
 
@@ -175,10 +176,14 @@ class _Run:
         self._plan, self._segmenter, self._cancel = plan, segmenter, cancel
         self._open = set(range(plan.first, plan.last)) - set(plan.seeds) - plan.walls
         self.fronts = [
-            _Front(plane, step, seed.mask, seed.hint, GreyRange.of_levels(self._levels(plane, seed.mask)))
+            self._front(plane, step, seed)
             for plane, seed in ((PlaneRef(plan.axis, i), seed) for i, seed in sorted(plan.seeds.items()))
             for step in (1, -1)
         ]
+
+    def _front(self, plane: PlaneRef, step: int, seed: Seed) -> _Front:
+        greys = GreyRange.of_levels(self._levels(plane, seed.mask))
+        return _Front(plane, step, seed.mask, seed.hint, greys, seed.mask.area)
 
     def _levels(self, plane: PlaneRef, mask: BoxedMask) -> NDArray[np.floating]:
         return grey_levels(self._plan.volume, self._plan.window, plane, mask)
@@ -231,6 +236,8 @@ class _Run:
         """Return why the mask that would be kept is not the object, or nothing."""
         if mask.is_empty:
             return "empty"
+        if mask.area > self._plan.limits.max_growth * front.anchor_px:
+            return "area"
         familiar = front.greys.share_of(self._levels(plane, mask))
         return "intensity" if familiar < self._plan.limits.min_familiar else ""
 

@@ -25,6 +25,9 @@ class PropagationLimits:
     max_area_ratio : float
         Stops where the area grows or shrinks by more than this factor from plane to plane. An IoU is never
         above the ratio of the areas, so this rule adds something only below ``1 / min_overlap``.
+    max_growth : float
+        Stops where the area is more than this many times that of the anchor the front left: growth that is
+        small from plane to plane adds up when it is a leak.
     min_familiar : float
         Stops where a smaller part of the mask's voxels has grey levels that the anchor's mask has; see
         `napari_sam.core.intensity`.
@@ -42,10 +45,11 @@ class PropagationLimits:
     min_score: float = 0.2
     min_overlap: float = 0.4
     max_area_ratio: float = 2.5
+    max_growth: float = 3.0
     min_familiar: float = 0.5
     slack_px: float = 1.0
-    margin: float = 0.1
-    min_margin_px: int = 2
+    margin: float = 0.05
+    min_margin_px: int = 1
     n_prefetched: int = 2
 
     def grown_box(self, box: Box, plane: PlaneRef, volume_shape: tuple[int, int, int]) -> Box:

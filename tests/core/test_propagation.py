@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from napari_sam.core.jobs import Cancel
 from napari_sam.core.masks import BoxedMask, tight_box
@@ -191,6 +192,18 @@ class TestStopping:
         assert 7 not in predictions
         assert predictions[5].reason == ""
         assert predictions[0].reason == "end of range"
+
+    def test_a_slow_leak_stops_where_it_has_grown_too_far_from_the_anchor(self) -> None:
+        growing = {
+            index: lambda mask, n=index: ndimage.binary_dilation(mask, iterations=n - 3)
+            for index in range(4, 11)
+        }
+        limits = PropagationLimits(max_growth=1.5, min_familiar=0.0, margin=0.5)
+        _, predictions = self.run(Scripted(growing), limits=limits)
+        stopped = [p for p in predictions.values() if p.state == "stopped"]
+        assert [p.reason for p in stopped] == ["area"]
+        assert stopped[0].area_px > 1.5 * predictions[3].area_px
+        assert stopped[0].overlap > 0.5
 
     def test_a_low_score_stops(self) -> None:
         segmenter = FakeSegmenter(scores=lambda plane: 0.1 if plane.index == 5 else 0.9)

@@ -52,15 +52,15 @@ def test_slack_does_not_help_large_objects_or_lost_ones() -> None:
     assert reason_to_stop(LIMITS, 0.9, 0.39, 12, 12) == ""
 
 
-def test_margin_is_never_below_two_pixels_and_stays_in_the_plane() -> None:
+def test_margin_is_never_below_a_pixel_and_stays_in_the_plane() -> None:
     shape = (5, 100, 100)
     small, large, corner = (
         LIMITS.grown_box(PlaneRef(0, 2).box_of(box_hw), PlaneRef(0, 2), shape)
         for box_hw in ((10, 10, 13, 13), (10, 10, 70, 50), (0, 95, 4, 100))
     )
-    assert small == Box((2, 8, 8), (3, 15, 15))
-    assert large == Box((2, 4, 6), (3, 76, 54))
-    assert corner == Box((2, 0, 93), (3, 6, 100))
+    assert small == Box((2, 9, 9), (3, 14, 14))
+    assert large == Box((2, 7, 8), (3, 73, 52))
+    assert corner == Box((2, 0, 94), (3, 5, 100))
 
 
 def test_candidate_is_chosen_by_score_and_overlap_together() -> None:
