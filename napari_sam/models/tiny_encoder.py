@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from napari_sam.models.sam import FINE_FULL, FINE_HALF, IMAGE_EMBEDDING
 
-TINY_SIDE = 512
+TINY_SIDE = 384
 """Side of the default model's square input, in pixels."""
 
 

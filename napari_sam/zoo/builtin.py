@@ -18,7 +18,7 @@ PIXEL_STD = (58.395, 57.12, 57.375)
 """Normalisation of 0..255 RGB, that of the published Segment Anything models."""
 
 SAM_SIDE = 1024
-TINY_SIDE = 512
+TINY_SIDE = 384
 """As in `models.tiny_encoder`, which loads torch and so is not imported here; a test compares the two."""
 
 _EMBEDDED = Path(__file__).parent / "weights" / "tiny_sam_v1.safetensors"

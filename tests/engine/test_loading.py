@@ -45,7 +45,7 @@ def test_from_a_name_and_a_file_to_a_mask(settings: Settings, tiny_weights: Path
     request = session.prompt(PlaneRef(0, 1), PointPrompt((1, 20, 20)), object_id=1)
     prediction = segmenter.segment(request)
     session.apply(prediction, request)
-    assert prediction.hints.shape == (3, 128, 128)
+    assert prediction.hints.shape == (3, 96, 96)
     assert np.count_nonzero(session.labels) == prediction.masks[prediction.best].area
     assert list((settings.cache_dir / "embeddings").rglob("*.safetensors"))
 
