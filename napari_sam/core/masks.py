@@ -121,6 +121,21 @@ class BoxedMask:
             return BoxedMask(Box(self.box.start, self.box.start), np.zeros((0, 0, 0), dtype=np.bool_))
         return BoxedMask(tight, _cut(self, tight).copy())
 
+    def pieces_over(self, other: BoxedMask, min_share: float) -> BoxedMask:
+        """Return the connected pieces (with corners) of which at least a share lies in another mask."""
+        pieces, n_pieces = ndimage.label(self.bits, structure=np.ones((3, 3, 3)))
+        shared = np.zeros_like(self.bits)
+        common = self.box.intersection(other.box)
+        if common is not None and not common.is_empty:
+            start = self.box.start
+            shared[common.shift((-start[0], -start[1], -start[2])).slices()] = _cut(other, common)
+        areas = np.bincount(pieces.ravel(), minlength=n_pieces + 1)
+        within = np.bincount(pieces[shared], minlength=n_pieces + 1)
+        is_kept = within >= min_share * areas
+        is_kept[0] = False
+        kept = np.asarray(is_kept[pieces])
+        return BoxedMask(self.box, kept).within(Box.of_mask(kept, self.box.start) or self.box)
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, BoxedMask):
             return NotImplemented

@@ -217,7 +217,8 @@ class _Run:
             for score, overlap, area_px in zip(scores, overlaps, areas_px, strict=True)
         ]
         chosen = choose_candidate(scores, overlaps, reasons, answer.preferred)
-        kept = _kept_to_box(answer.masks, request)
+        least = self._plan.limits.min_piece_overlap
+        kept = tuple(mask.pieces_over(previous, least) for mask in _kept_to_box(answer.masks, request))
         mask, reason = kept[chosen], reasons[chosen] or self._lost(front, answer.plane, kept[chosen])
         state = "stopped" if reason else "propagated"
         if reason:

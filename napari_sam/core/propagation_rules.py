@@ -25,6 +25,9 @@ class PropagationLimits:
     max_area_ratio : float
         Stops where the area grows or shrinks by more than this factor from plane to plane. An IoU is never
         above the ratio of the areas, so this rule adds something only below ``1 / min_overlap``.
+    min_piece_overlap : float
+        Pieces of a mask of which a smaller part lies in the mask of the plane before are left out: they are
+        islands of something else.
     max_growth : float
         Stops where the area is more than this many times that of the anchor the front left: growth that is
         small from plane to plane adds up when it is a leak.
@@ -45,6 +48,7 @@ class PropagationLimits:
     min_score: float = 0.2
     min_overlap: float = 0.4
     max_area_ratio: float = 2.5
+    min_piece_overlap: float = 0.3
     max_growth: float = 3.0
     min_familiar: float = 0.5
     slack_px: float = 1.0

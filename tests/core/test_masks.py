@@ -96,3 +96,17 @@ def test_the_part_inside_a_box_is_what_both_hold(data: st.DataObject, plane: Pla
     expected[row0:row1, col0:col1] = whole[row0:row1, col0:col1]
     assert np.array_equal(part.to_plane(plane, SHAPE), expected)
     assert part == BoxedMask.of_plane(expected, plane, SHAPE) or part.is_empty
+
+
+def test_pieces_that_lie_beside_another_mask_are_left_out() -> None:
+    plane = PlaneRef(0, 2)
+    whole, before = np.zeros((7, 8), np.bool_), np.zeros((7, 8), np.bool_)
+    whole[0:3, 0:3] = True
+    whole[5:7, 6:8] = True
+    before[1:4, 1:4] = True
+    mask, other = (BoxedMask.of_plane(bits, plane, SHAPE) for bits in (whole, before))
+    kept = mask.pieces_over(other, 0.3)
+    assert kept.box == Box((2, 0, 0), (3, 3, 3))
+    assert kept.area == 9
+    assert mask.pieces_over(other, 0.5).is_empty
+    assert mask.pieces_over(mask, 1.0) == mask
