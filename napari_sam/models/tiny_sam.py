@@ -57,9 +57,9 @@ def draw_prompts(
     y = torch.arange(height, device=points_xy.device) + 0.5
     x = torch.arange(width, device=points_xy.device) + 0.5
     placed = (points_xy + 0.5) / cell
-    down = (y - placed[..., 1:]) ** 2
-    across = (x - placed[..., :1]) ** 2
-    spots = torch.exp(-(down[..., :, None] + across[..., None, :]) / (2 * CLICK_SIGMA_CELLS**2))
+    down = torch.exp(-((y - placed[..., 1:]) ** 2) / (2 * CLICK_SIGMA_CELLS**2))
+    across = torch.exp(-((x - placed[..., :1]) ** 2) / (2 * CLICK_SIGMA_CELLS**2))
+    spots = down[..., :, None] * across[..., None, :]
     layers = [
         (spots * (point_labels == sign)[..., None, None]).sum(dim=1).clamp(max=1)
         for sign in (POSITIVE, NEGATIVE)
