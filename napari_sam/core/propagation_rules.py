@@ -12,6 +12,10 @@ from volumes import Box
 __all__ = ["PropagationLimits", "choose_candidate", "reason_to_stop"]
 
 
+NEAR_BEST = 0.5
+"""Part of the best score that a candidate needs to stand in for the best."""
+
+
 @dataclass(frozen=True)
 class PropagationLimits:
     """When propagation stops, and how it asks.
@@ -71,6 +75,8 @@ def choose_candidate(
 ) -> int:
     """Return the preferred candidate, or the best by score and overlap of those that break no rule.
 
+    A candidate that the model itself holds for much worse than its best is never taken.
+
     Parameters
     ----------
     scores, overlaps : sequence of float
@@ -83,7 +89,9 @@ def choose_candidate(
     """
     if preferred is not None and not reasons[preferred]:
         return preferred
-    return max(range(len(scores)), key=lambda k: (not reasons[k], scores[k] + overlaps[k]))
+    least = NEAR_BEST * max(scores)
+    credible = [k for k, score in enumerate(scores) if score >= least]
+    return max(credible, key=lambda k: (not reasons[k], scores[k] + overlaps[k]))
 
 
 def reason_to_stop(

@@ -77,3 +77,7 @@ def test_a_candidate_that_breaks_no_rule_goes_first() -> None:
 def test_the_preferred_candidate_is_taken_unless_it_breaks_a_rule() -> None:
     assert choose_candidate([0.8, 0.9, 0.7], [0.7, 0.9, 0.7], ["", "", ""], preferred=0) == 0
     assert choose_candidate([0.8, 0.9, 0.7], [0.7, 0.9, 0.7], ["area", "", ""], preferred=0) == 1
+
+
+def test_a_candidate_that_the_model_does_not_believe_in_is_never_taken() -> None:
+    assert choose_candidate([0.9, 0.4, 0.3], [0.1, 0.9, 0.9], ["overlap", "", ""]) == 0
