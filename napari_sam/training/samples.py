@@ -17,10 +17,7 @@ from napari_sam.training.appearance import degrade, paint, resize_pair
 from napari_sam.training.fields import chance, uniform, whole
 from napari_sam.training.real_images import LabelledFrames, draw_real_pair, draw_textures
 from napari_sam.training.scenes import Scene, draw_scene
-
-PIXEL_MEAN = (123.675, 116.28, 103.53)
-PIXEL_STD = (58.395, 57.12, 57.375)
-"""Normalisation of 0..255 RGB, that of the published Segment Anything models."""
+from napari_sam.zoo.builtin import PIXEL_MEAN, PIXEL_STD
 
 REAL_SHARES = {"nuclei": 0.55, "video": 0.25, "ray": 0.16, "fundus": 0.04}
 """How often each kind of real picture is drawn, by a word in its modality."""
