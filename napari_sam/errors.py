@@ -6,6 +6,7 @@
     ├── InvalidPrompt       (ValueError)         a point, box, mask or object id that cannot be used
     ├── InvalidEdit         (ValueError)         a change of labels that does not fit the labels
     ├── InvalidWindow       (ValueError)         an intensity window that cannot be used
+    ├── InvalidDataset      (ValueError)         a folder of images with masks that cannot be used
     ├── UnknownModel        (KeyError)           no model of that name is registered
     ├── WeightsError        (ValueError)         weights that do not belong to the model, or are damaged
     ├── MissingWeights      (FileNotFoundError)  weights that are not on this machine
@@ -24,6 +25,7 @@ from __future__ import annotations
 __all__ = [
     "Cancelled",
     "DeviceUnavailable",
+    "InvalidDataset",
     "InvalidEdit",
     "InvalidPrompt",
     "InvalidWindow",
@@ -51,6 +53,10 @@ class InvalidEdit(SamError, ValueError):
 
 class InvalidWindow(SamError, ValueError):
     """An intensity window that cannot be used."""
+
+
+class InvalidDataset(SamError, ValueError):
+    """A folder of images with masks that cannot be used."""
 
 
 class UnknownModel(SamError, KeyError):
