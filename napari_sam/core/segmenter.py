@@ -66,6 +66,8 @@ class MaskPrediction:
         Low-resolution logits of each candidate, in the model's own frame.
     preferred : int or None
         The candidate that the segmenter itself would take, where that is not the one with the highest score.
+    presence : float
+        Probability that the object is in this plane at all; 1 from models that do not say.
     """
 
     plane: PlaneRef
@@ -73,6 +75,7 @@ class MaskPrediction:
     scores: NDArray[np.float32]
     hints: NDArray[np.float16]
     preferred: int | None = field(default=None, kw_only=True)
+    presence: float = field(default=1.0, kw_only=True)
 
     @property
     def best(self) -> int:

@@ -165,12 +165,13 @@ class SamSegmenter:
         started = time.perf_counter()
         with self._decoding, torch.inference_mode():
             points_xy, labels, mask_inputs = batch_prompts([q.prompts for q in questions], self.device)
-            logits, scores = self._model.decode_all(
+            logits, scores, presence = self._model.decode_all(
                 self._features(questions[0].embedding.features), points_xy, labels, mask_inputs
             )
             all_scores: NDArray[np.float32] = scores.float().cpu().numpy()
+            there = torch.ones(len(questions)) if presence is None else presence.float().sigmoid()
             answers = [
-                _prediction(question, logits[row].float(), all_scores[row])
+                _prediction(question, logits[row].float(), all_scores[row], float(there[row]))
                 for row, question in enumerate(questions)
             ]
             self._n_decoded += len(questions)
@@ -185,7 +186,9 @@ class SamSegmenter:
         }
 
 
-def _prediction(question: _Question, logits: Tensor, scores: NDArray[np.float32]) -> MaskPrediction:
+def _prediction(
+    question: _Question, logits: Tensor, scores: NDArray[np.float32], presence: float
+) -> MaskPrediction:
     """Make an answer of one prompt's ``logits (4, 4h, 4w)`` and ``scores (4,)``."""
     plane, shape = question.request.plane, question.request.volume.shape
     kept = list(choose_candidates(scores, question.prompts.is_ambiguous))
@@ -194,7 +197,7 @@ def _prediction(question: _Question, logits: Tensor, scores: NDArray[np.float32]
     hints = low_logits.clamp(-_HALF_MAX, _HALF_MAX).half().cpu().numpy()
     masks = tuple(BoxedMask.of_plane(mask, plane, shape) for mask in inside)
     preferred = None if question.prompts.is_ambiguous else 0
-    return MaskPrediction(plane, masks, scores[kept], hints, preferred=preferred)
+    return MaskPrediction(plane, masks, scores[kept], hints, preferred=preferred, presence=presence)
 
 
 def choose_candidates(scores: NDArray[np.float32], is_ambiguous: bool) -> tuple[int, int, int]:

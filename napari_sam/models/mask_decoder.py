@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
@@ -10,6 +12,24 @@ from napari_sam.models.two_way_transformer import TwoWayTransformer
 
 N_CANDIDATES = 3
 """Masks that an ambiguous prompt gets; one more token serves prompts that leave no doubt."""
+
+
+class Decoded(NamedTuple):
+    """What a decoder gives for ``N`` prompts.
+
+    Attributes
+    ----------
+    mask_logits : Tensor
+        ``(N, 4, 4h, 4w)``; index 0 is the single mask, 1 to 3 the candidates.
+    iou_scores : Tensor
+        ``(N, 4)`` predicted IoU.
+    presence : Tensor or None
+        ``(N,)`` logits of whether the object is in this plane at all; None from models that do not say.
+    """
+
+    mask_logits: Tensor
+    iou_scores: Tensor
+    presence: Tensor | None = None
 
 
 class MaskDecoder(nn.Module):
@@ -55,7 +75,7 @@ class MaskDecoder(nn.Module):
         sparse_prompts: Tensor,
         dense_prompts: Tensor,
         fine: tuple[Tensor, Tensor] | None = None,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> Decoded:
         """Decode all four masks of every prompt.
 
         Parameters
@@ -74,8 +94,8 @@ class MaskDecoder(nn.Module):
 
         Returns
         -------
-        tuple of Tensor
-            ``mask_logits (N, 4, 4h, 4w)`` and ``iou_scores (N, 4)``.
+        Decoded
+            Without presence, as the published checkpoints.
         """
         n_prompts = len(sparse_prompts)
         own = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
@@ -87,7 +107,7 @@ class MaskDecoder(nn.Module):
         per_mask = [mlp(mask_state[:, i]) for i, mlp in enumerate(self.output_hypernetworks_mlps)]
         weights = torch.stack(per_mask, dim=1)
         logits = torch.einsum("nmc,nchw->nmhw", weights, upscaled)
-        return logits, self.iou_prediction_head(state[:, 0])
+        return Decoded(logits, self.iou_prediction_head(state[:, 0]))
 
     def _upscale(self, image: Tensor, fine: tuple[Tensor, Tensor] | None) -> Tensor:
         """Quadruple the grid: ``(N, C, h, w)`` to ``(N, C // 8, 4h, 4w)``."""

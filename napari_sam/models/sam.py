@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from napari_sam.models.mask_decoder import MaskDecoder
+from napari_sam.models.mask_decoder import Decoded, MaskDecoder
 from napari_sam.models.prompt_encoder import PromptEncoder
 
 IMAGE_EMBEDDING = "image_embedding"
@@ -57,7 +57,7 @@ class Sam(nn.Module):
         point_labels: Tensor,
         mask_inputs: Tensor | None = None,
         input_hw: tuple[int, int] | None = None,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> Decoded:
         """Decode the single mask and the three candidates of every prompt.
 
         Parameters
@@ -75,15 +75,15 @@ class Sam(nn.Module):
 
         Returns
         -------
-        tuple of Tensor
-            ``mask_logits (N, 4, 4h, 4w)`` and ``iou_scores (N, 4)``; index 0 is the single mask.
+        Decoded
+            Logits and scores of all four masks and, from models that say it, the object's presence.
         """
         image_embedding = features[IMAGE_EMBEDDING]
         height, width = image_embedding.shape[-2:]
         sparse = self.prompt_encoder.sparse(points_xy, point_labels, input_hw or (self.side, self.side))
         dense = self.prompt_encoder.dense(mask_inputs, len(points_xy), (height, width))
         fine = (features[FINE_HALF], features[FINE_FULL]) if FINE_HALF in features else None
-        decoded: tuple[Tensor, Tensor] = self.mask_decoder(
+        decoded: Decoded = self.mask_decoder(
             image_embedding, self.prompt_encoder.dense_pe((height, width)), sparse, dense, fine
         )
         return decoded
@@ -103,5 +103,5 @@ class Sam(nn.Module):
         tuple of Tensor
             ``mask_logits (N, M, 4h, 4w)`` and ``iou_scores (N, M)``; ``M`` is 3 or 1.
         """
-        logits, scores = self.decode_all(features, points_xy, point_labels, mask_inputs)
+        logits, scores, _presence = self.decode_all(features, points_xy, point_labels, mask_inputs)
         return (logits[:, 1:], scores[:, 1:]) if multimask else (logits[:, :1], scores[:, :1])

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_sam.models.layers import LayerNorm2d
-from napari_sam.models.mask_decoder import MaskDecoder
+from napari_sam.models.mask_decoder import Decoded, MaskDecoder
 from napari_sam.models.prompt_encoder import BOX_FIRST, BOX_SECOND, NEGATIVE, POSITIVE, PromptEncoder
 from napari_sam.models.sam import FINE_FULL, FINE_HALF, IMAGE_EMBEDDING, Sam
 from napari_sam.models.tiny_encoder import TINY_SIDE, TinyEncoder
@@ -152,7 +152,7 @@ class TinySam(Sam):
         point_labels: Tensor,
         mask_inputs: Tensor | None = None,
         input_hw: tuple[int, int] | None = None,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> Decoded:
         """Decode as `Sam.decode_all` does, with the prompts drawn besides."""
         embedding = features[IMAGE_EMBEDDING]
         height, width = embedding.shape[-2:]
@@ -165,7 +165,7 @@ class TinySam(Sam):
         half = self.drawing_half(full)
         fine = (features[FINE_HALF] + self.join_half(half), features[FINE_FULL] + self.join_full(full))
         met = self.meet_dense(embedding + dense + self.drawing_dense(half))
-        decoded: tuple[Tensor, Tensor] = self.mask_decoder(
+        decoded: Decoded = self.mask_decoder(
             met, self.prompt_encoder.dense_pe((height, width)), sparse, met.new_zeros(()), fine
         )
         return decoded

@@ -67,7 +67,7 @@ class _View:
             prompts.point_labels,
             prompts.mask_logits,
             (16 * height, 16 * width),
-        )
+        )[:2]
 
 
 def _views(model: Sam, features: Mapping[str, Tensor], images: Tensor) -> _View:

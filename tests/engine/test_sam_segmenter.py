@@ -84,7 +84,7 @@ def test_answer_is_what_the_model_says_of_these_pixels(segmenter: SamSegmenter, 
         }
         corners = [frame.to_model_xy((7.5, 6.5)), frame.to_model_xy((32.5, 31.5))]
         points = torch.tensor([[frame.to_model_xy((20, 19)), frame.to_model_xy((3, 4)), *corners]])
-        logits, scores = model.decode_all(features, points, torch.tensor([[1, 0, 2, 3]]))
+        logits, scores, _presence = model.decode_all(features, points, torch.tensor([[1, 0, 2, 3]]))
     prediction = segmenter.segment(ask(volume, POINT, BOX, AWAY))
     kept = list(choose_candidates(scores[0].numpy(), is_ambiguous=False))
     assert np.allclose(prediction.scores, scores[0, kept], atol=1e-5)

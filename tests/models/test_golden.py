@@ -230,8 +230,8 @@ def test_many_prompts_at_once_are_as_one_by_one(ours: Sam, pixels: Tensor) -> No
     features = ours.encode(pixels)
     xy = torch.rand(5, 2, 2, generator=torch.Generator().manual_seed(1)) * SIDE
     labels = torch.tensor([[1, 0]]).expand(5, -1)
-    together, scores = ours.decode_all(features, xy, labels)
+    together, scores, _presence = ours.decode_all(features, xy, labels)
     for i in range(5):
-        alone, score = ours.decode_all(features, xy[i : i + 1], labels[i : i + 1])
+        alone, score, _presence = ours.decode_all(features, xy[i : i + 1], labels[i : i + 1])
         assert _difference(together[i : i + 1], alone) <= TOLERANCE
         assert _difference(scores[i : i + 1], score) <= TOLERANCE

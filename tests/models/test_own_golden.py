@@ -46,7 +46,8 @@ def _answer(model: Sam) -> tuple[Tensor, Tensor]:
     points = torch.tensor([[[20.0, 31.5], [50.0, 8.0], [10.0, 12.0], [55.0, 60.0]]])
     mask = torch.cos(rows / 9.0)[None, None, ::4, ::4] * 4
     with torch.inference_mode():
-        return model.eval().decode_all(model.encode(pixels), points, torch.tensor([[1, 0, 2, 3]]), mask)
+        decoded = model.eval().decode_all(model.encode(pixels), points, torch.tensor([[1, 0, 2, 3]]), mask)
+        return decoded.mask_logits, decoded.iou_scores
 
 
 @pytest.mark.parametrize("build", [build_conv_sam, build_vit_sam])
