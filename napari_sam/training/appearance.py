@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_sam.training.fields import blur, chance, octaves, smooth_noise, uniform, unit_grid, whole
-from napari_sam.training.scenes import Scene
+from napari_sam.training.scene import Scene
+from napari_sam.training.tissues import paint_tissues
 
 
 def paint(scene: Scene, textures: Tensor | None, rng: torch.Generator) -> Tensor:
@@ -30,6 +31,10 @@ def paint(scene: Scene, textures: Tensor | None, rng: torch.Generator) -> Tensor
     Tensor
         ``(2, 3, H, W)`` float32, mostly within 0 to 1.
     """
+    if scene.image is not None:
+        return scene.image
+    if scene.tissues:
+        return paint_tissues(scene, rng)
     labels = scene.labels
     hw = (labels.shape[1], labels.shape[2])
     n_labels = int(labels.max()) + 1

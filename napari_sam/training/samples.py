@@ -9,14 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import ndimage
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
 from napari_sam.training.appearance import degrade, paint, resize_pair
 from napari_sam.training.fields import chance, uniform, whole
 from napari_sam.training.real_images import LabelledFrames, draw_real_pair, draw_textures
-from napari_sam.training.scenes import Scene, draw_scene
+from napari_sam.training.scene import Scene
+from napari_sam.training.scenes import draw_scene
+from napari_sam.training.targets import Roles, choose
 from napari_sam.zoo.builtin import PIXEL_MEAN, PIXEL_STD
 
 REAL_SHARES = {"nuclei": 0.55, "video": 0.25, "ray": 0.16, "fundus": 0.04}
@@ -81,22 +82,26 @@ class PairSampler:
     def draw(self, rng: torch.Generator) -> PlanePair:
         """Draw one pair with at least one object."""
         while True:
-            image, labels, parents = self._draw_planes(rng)
+            image, labels, roles = self._draw_planes(rng)
             image, labels = resize_pair(image, labels, self.settings.side)
-            masks = choose_objects(labels, parents, self.settings, rng)
+            checked = None if roles is None else image
+            masks = choose_objects(labels, {}, self.settings, rng, checked, roles)
             if masks is not None:
                 return PlanePair(normalise(image), masks)
 
-    def _draw_planes(self, rng: torch.Generator) -> tuple[Tensor, Tensor, dict[int, int]]:
+    def _draw_planes(self, rng: torch.Generator) -> tuple[Tensor, Tensor, Roles | None]:
+        """Draw image and labels; real pictures, whose outlines people drew, have no roles."""
         hw = self._draw_size(rng)
         if self._by_kind and chance(self.settings.real_share, rng):
             image, labels = draw_real_pair(self._draw_item(rng), hw, rng)
             if chance(0.2, rng):
                 image = image.mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
-            return degrade(image, rng, strength=0.5), labels, {}
+            return degrade(image, rng, strength=0.5), labels, None
         scene: Scene = draw_scene(hw, rng)
         textures = draw_textures(self._real, hw, 2, rng) if self._real and chance(0.6, rng) else None
-        return degrade(paint(scene, textures, rng), rng, strength=0.7), scene.labels, scene.parents
+        strength = 0.3 if scene.tissues or scene.image is not None else 0.7
+        image = degrade(paint(scene, textures, rng), rng, strength)
+        return image, scene.labels, Roles(scene.parents, scene.backdrop, scene.whole)
 
     def _draw_item(self, rng: torch.Generator) -> LabelledFrames:
         words = list(self._by_kind)
@@ -122,7 +127,12 @@ def normalise(image: Tensor) -> Tensor:
 
 
 def choose_objects(
-    labels: Tensor, parents: dict[int, int], settings: SampleSettings, rng: torch.Generator
+    labels: Tensor,
+    parents: dict[int, int],
+    settings: SampleSettings,
+    rng: torch.Generator,
+    image: Tensor | None = None,
+    roles: Roles | None = None,
 ) -> Tensor | None:
     """Choose objects in the first plane and follow them into the second.
 
@@ -131,64 +141,34 @@ def choose_objects(
     labels : Tensor
         ``(2, S, S)`` int64.
     parents : dict of int to int
-        Labels inside other objects: such an object counts with or without them.
+        Labels inside other objects: such an object may be asked for with or without them.
     settings : SampleSettings
         How many, and how small.
     rng : torch.Generator
         Where chance comes from.
+    image : Tensor or None
+        ``(2, 3, S, S)``, 0 to 1, NaN in the padding: objects without a visible outline are mostly
+        left out. None trusts every outline.
+    roles : Roles or None
+        More about what labels stand for.
 
     Returns
     -------
     Tensor or None
-        ``(2, M, S, S)`` bool, or None where no object is large enough.
+        ``(2, M, S, S)`` bool, or None where no object is fit.
     """
-    planes = labels.cpu().numpy()
-    if parents and chance(0.5, rng):
-        planes = _with_children(planes, parents)
-    pieces = [_pieces(plane) for plane in planes]
-    areas = np.bincount(pieces[0].ravel())
-    areas[0] = 0
-    found = np.flatnonzero((areas >= settings.min_area) & (areas < 0.7 * planes[0].size))
-    if not len(found):
-        return None
-    weights = torch.as_tensor(areas[found].astype(np.float64) ** 0.3)
-    n_chosen = min(settings.n_objects, len(found))
-    chosen = found[torch.multinomial(weights, n_chosen, generator=rng).numpy()]
-    both = [np.stack([pieces[0] == piece for piece in chosen])]
-    both.append(np.stack([_follow(mask, planes, pieces[1]) for mask in both[0]]))
-    return torch.as_tensor(np.stack(both))
+    roles = roles or Roles()
+    roles = Roles({**parents, **roles.parents}, roles.backdrop, roles.whole)
+    seen = None if image is None else _channels(image[0])
+    limits = settings.n_objects, settings.min_area
+    chosen = choose(labels.cpu().numpy(), roles, limits, rng, seen)
+    return None if chosen is None else chosen.to(labels.device)
 
 
-def _pieces(plane: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Give each 4-connected piece of equal labels a number from 1; 0 stays 0."""
-    pieces = np.zeros_like(plane)
-    n_pieces = 0
-    for number, box in enumerate(ndimage.find_objects(plane), start=1):
-        if box is None:
-            continue
-        found, n_found = ndimage.label(plane[box] == number)
-        pieces[box][found > 0] = found[found > 0] + n_pieces
-        n_pieces += n_found
-    return pieces
-
-
-def _with_children(planes: NDArray[np.int64], parents: dict[int, int]) -> NDArray[np.int64]:
-    """Give inner objects the number of what they lie in."""
-    lookup = np.arange(int(planes.max()) + 1)
-    for child, parent in sorted(parents.items()):
-        if child < len(lookup):
-            lookup[child] = lookup[parent] if parent < len(lookup) else parent
-    return lookup[planes]
-
-
-def _follow(
-    mask: NDArray[np.bool_], planes: NDArray[np.int64], pieces: NDArray[np.int64]
-) -> NDArray[np.bool_]:
-    """Find an object of the first plane in the second: pieces of the same label that overlap it."""
-    label = planes[0][mask][0]
-    same = planes[1] == label
-    touched = np.unique(pieces[mask & same])
-    return np.asarray(same & np.isin(pieces, touched[touched > 0]))
+def _channels(plane: Tensor) -> NDArray[np.float32]:
+    """Give ``(C, S, S)`` with a single channel where all are alike."""
+    grey = bool((plane[0] == plane[1]).logical_or(plane[0].isnan()).all())
+    return np.asarray((plane[:1] if grey else plane).float().cpu().numpy())
 
 
 class PairStream(IterableDataset[PlanePair]):

@@ -14,26 +14,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from napari_sam.training.abdomen import abdomen, pelvis
+from napari_sam.training.chest import chest, short_axis
 from napari_sam.training.fields import chance, rotate_noise, smooth_noise, uniform, unit_grid, whole
-
-
-@dataclass(frozen=True)
-class Scene:
-    """Two neighbouring planes of labels.
-
-    Attributes
-    ----------
-    labels : Tensor
-        ``(2, H, W)`` int64.
-    kind : str
-        Name of the family, which says how it is painted.
-    parents : dict of int to int
-        Labels that lie inside another object, and that object's label.
-    """
-
-    labels: Tensor
-    kind: str
-    parents: dict[int, int]
+from napari_sam.training.head import brain
+from napari_sam.training.scene import Scene
+from napari_sam.training.spine import cord, spine
 
 
 def regions(hw: tuple[int, int], rng: torch.Generator) -> Scene:
@@ -243,12 +229,19 @@ def _paint_polygon(labels: Tensor, label: int, rng: torch.Generator) -> None:
 
 
 SCENES: tuple[tuple[float, Callable[[tuple[int, int], torch.Generator], Scene]], ...] = (
-    (0.22, regions),
-    (0.34, anatomy),
-    (0.12, rings),
-    (0.12, cells),
-    (0.04, vessels),
-    (0.16, figures),
+    (0.13, abdomen),
+    (0.04, pelvis),
+    (0.08, chest),
+    (0.07, short_axis),
+    (0.13, brain),
+    (0.05, spine),
+    (0.04, cord),
+    (0.04, regions),
+    (0.12, anatomy),
+    (0.06, rings),
+    (0.08, cells),
+    (0.02, vessels),
+    (0.14, figures),
 )
 """Families of scenes with their share."""
 

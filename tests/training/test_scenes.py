@@ -17,6 +17,20 @@ def seeded(seed: int) -> torch.Generator:
 
 
 @pytest.mark.parametrize("family", [family for _, family in SCENES], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("seed", range(3))
+def test_parents_backdrop_and_tissues_name_labels_of_the_scene(family, seed):
+    scene = family((72, 64), seeded(seed))
+    known = len(scene.tissues) if scene.tissues else 10**6
+    assert int(scene.labels.max()) < known
+    assert {*scene.parents, *scene.parents.values(), *scene.backdrop, *scene.whole} <= set(range(1, known))
+    for child in scene.parents:
+        above, steps = scene.parents.get(child), 0
+        while above is not None:
+            above, steps = scene.parents.get(above), steps + 1
+            assert steps < 10, "parents run in a circle"
+
+
+@pytest.mark.parametrize("family", [family for _, family in SCENES], ids=lambda f: f.__name__)
 @pytest.mark.parametrize("seed", range(4))
 def test_a_scene_has_two_planes_that_are_alike(family, seed):
     scene = family((64, 48), seeded(seed))

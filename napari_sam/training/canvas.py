@@ -1,0 +1,180 @@
+"""A canvas for labels: shapes are painted one over the other, each made of a tissue."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from napari_sam.training.fields import chance, uniform
+from napari_sam.training.scene import Scene
+from napari_sam.training.shapes import Frame, Lump, Patch, depth
+
+
+class Canvas:
+    """Collects the labels of one scene.
+
+    Parameters
+    ----------
+    frame : Frame
+        The planes to paint on.
+    rng : torch.Generator
+        Where chance comes from.
+    """
+
+    def __init__(self, frame: Frame, rng: torch.Generator) -> None:
+        self.frame = frame
+        self.rng = rng
+        self.labels = torch.zeros(2, *frame.hw, dtype=torch.int64, device=rng.device)
+        self.limit: Tensor | None = None
+        self.body: Tensor | None = None
+        self._tissues: list[str] = ["air"]
+        self._parents: dict[int, int] = {}
+        self._backdrop: set[int] = set()
+        self._whole: set[int] = set()
+
+    def new(self, tissue: str, *, parent: int = 0, target: bool = True, whole: bool = False) -> int:
+        """Give out a label, at first without pixels."""
+        self._tissues.append(tissue)
+        label = len(self._tissues) - 1
+        if parent:
+            self._parents[label] = parent
+        if not target:
+            self._backdrop.add(label)
+        if whole:
+            self._whole.add(label)
+        return label
+
+    def adopt(self, children: Sequence[int], parent: int) -> None:
+        """Say that labels are parts of another one."""
+        self._parents.update(dict.fromkeys(children, parent))
+
+    def depth(self, lump: Lump) -> Patch:
+        """Evaluate a lump on the planes."""
+        return depth(self.frame, lump, self.rng)
+
+    def fill(
+        self, patch: Patch, label: int, *, above: float = 0.0, over: int | None = None, free: bool = False
+    ) -> int:
+        """Write a label where a patch is deeper than `above`.
+
+        Parameters
+        ----------
+        patch : Patch
+            Where.
+        label : int
+            What to write.
+        above : float
+            Least depth.
+        over : int or None
+            Write over this label only.
+        free : bool
+            Write outside the canvas' limit, too.
+        """
+        inside = patch.depth > above
+        here = patch.of(self.labels)
+        if over is not None:
+            inside = inside & (here == over)
+        elif self.limit is not None and not free:
+            inside = inside & patch.of(self.limit)
+        elif self.body is not None:
+            inside = inside & patch.of(self.body)
+        here.masked_fill_(inside, label)
+        return label
+
+    def put(self, tissue: str, lump: Lump, *, over: int | None = None, target: bool = True) -> int:
+        """Paint a lump made of one tissue, where asked as a part of what it lies in."""
+        label = self.new(tissue, parent=over or 0, target=target)
+        return self.fill(self.depth(lump), label, over=over)
+
+    def back(self, tissue: str, patch: Patch, above: float = 0.0) -> int:
+        """Paint what is never an object of its own."""
+        return self.fill(patch, self.new(tissue, target=False), above=above)
+
+    def lined(self, tissue: str, lump: Lump, lining: str = "fat", gap: float = 0.012) -> tuple[int, Patch]:
+        """Paint a lump with, mostly, a thin line of something else around it."""
+        patch = self.depth(lump)
+        if chance(0.7, self.rng):
+            self.fill(patch, self.new(lining, target=False), above=-gap * uniform(0.2, 2.0, self.rng))
+        return self.fill(patch, self.new(tissue)), patch
+
+    def branches(self, tissue: str, organ: int, width: float, radius: float, *, target: bool = False) -> int:
+        """Paint winding tubes that cross an organ: dots and streaks in the plane.
+
+        Parameters
+        ----------
+        tissue : str
+            What they are made of.
+        organ : int
+            Label that they stay within.
+        width : float
+            Their share of the organ, roughly 0 to 0.3.
+        radius : float
+            Distance between them in the body's lengths.
+        target : bool
+            Whether they are objects of their own.
+        """
+        first = self.frame.field(radius, self.frame.hw, self.rng)
+        second = self.frame.field(radius / 2.2, self.frame.hw, self.rng)
+        tubes = (first.abs() < width) & (second > uniform(-0.3, 0.8, self.rng))
+        label = self.new(tissue, parent=organ, target=target)
+        self.labels.masked_fill_(tubes & (self.labels == organ), label)
+        return label
+
+    def lesions(self, organ: int, patch: Patch, n_most: int, size: float) -> None:
+        """Put lesions of up to `size` into an organ, whose place is known from its patch."""
+        middle = _middle(self.frame, patch, self.rng)
+        for _ in range(int(uniform(0, n_most + 1, self.rng))):
+            radius = size * math.exp(uniform(-1.6, 0.0, self.rng))
+            y, x = (c + uniform(-1.0, 1.0, self.rng) * 2 * size for c in middle)
+            lump = Lump(y, x, radius * uniform(0.7, 1.3, self.rng), radius, wobble=0.2)
+            tissue = "lesion_dark" if chance(0.6, self.rng) else "lesion_bright"
+            label = self.put(tissue, lump, over=organ)
+            if chance(0.2, self.rng):
+                core = Lump(lump.y, lump.x, lump.ry * 0.5, lump.rx * 0.5)
+                self.put("fluid", core, over=label, target=False)
+
+    def scene(self, kind: str) -> Scene:
+        """Finish."""
+        return Scene(
+            self.labels,
+            kind,
+            self._parents,
+            tuple(self._tissues),
+            frozenset(self._backdrop),
+            frozenset(self._whole),
+        )
+
+
+def _middle(frame: Frame, patch: Patch, rng: torch.Generator) -> tuple[float, float]:
+    """Choose a place in the middle half of a patch; body's lengths."""
+    rows, columns = frame.y[0, patch.rows, patch.columns].shape
+    if not rows or not columns:
+        return 0.0, 0.0
+    row = patch.rows.start + int(rows * uniform(0.25, 0.75, rng))
+    column = patch.columns.start + int(columns * uniform(0.25, 0.75, rng))
+    return float(frame.y[0, row, column]), float(frame.x[0, row, column])
+
+
+def near(
+    rng: torch.Generator,
+    place: tuple[float, float],
+    radii: tuple[float, float],
+    turn: float = 0.0,
+    wobble: float = 0.1,
+    n_planes: float | None = None,
+) -> Lump:
+    """Draw a lump near a place, its size and angle loosely as asked."""
+    size = math.exp(uniform(-0.2, 0.2, rng))
+    loose = 0.25 * min(radii) + 0.01
+    return Lump(
+        place[0] + uniform(-loose, loose, rng),
+        place[1] + uniform(-loose, loose, rng),
+        radii[0] * size * math.exp(uniform(-0.15, 0.15, rng)),
+        radii[1] * size * math.exp(uniform(-0.15, 0.15, rng)),
+        turn=turn + uniform(-0.25, 0.25, rng),
+        wobble=wobble * uniform(0.3, 1.5, rng),
+        n_planes=n_planes,
+    )

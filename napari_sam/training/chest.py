@@ -1,0 +1,139 @@
+"""Chest: across the body's axis, and the heart across its own.
+
+Lungs with vessels, at times one object as a pair, heart with chambers and muscle, great vessels,
+airways. The heart's short axis shows a bright cavity in a dark ring with a crescent beside it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from napari_sam.training.canvas import Canvas, near
+from napari_sam.training.fields import chance, uniform, whole
+from napari_sam.training.scene import Scene
+from napari_sam.training.shapes import LASTING, Lump, Pose, lay_frame
+from napari_sam.training.trunk import paint_ribs, paint_spine, paint_walls, start_trunk
+
+
+def chest(hw: tuple[int, int], rng: torch.Generator) -> Scene:
+    """Draw a cut through the chest."""
+    canvas = start_trunk(hw, rng)
+    wall = paint_walls(canvas)
+    paint_ribs(canvas, wall, 14)
+    _paint_lungs(canvas)
+    upper = chance(0.4, rng)
+    if upper:
+        _paint_upper(canvas)
+    else:
+        _paint_heart(canvas)
+    if chance(0.9, rng):
+        canvas.lined("vessel", near(rng, (0.2, 0.11), (0.055, 0.055), 0.0, 0.05), gap=0.006)
+    if chance(0.6, rng):
+        canvas.put("wall", near(rng, (0.16, 0.02), (0.025, 0.03)))
+    if chance(0.25, rng):
+        canvas.put("liver", near(rng, (-0.02, -0.4), (0.26, 0.26), 0.0, 0.06))
+    paint_spine(canvas, 0.32)
+    return canvas.scene("body")
+
+
+def _paint_lungs(canvas: Canvas) -> None:
+    """Paint two lungs, objects each and as a pair, with vessels and at times a nodule or fluid."""
+    rng = canvas.rng
+    both = canvas.new("lung", whole=True)
+    for side in (-1, 1):
+        patch = canvas.depth(near(rng, (0.02, side * 0.44), (0.44, 0.32), 0.0, 0.05))
+        lung = canvas.fill(patch, canvas.new("lung", parent=both))
+        if chance(0.9, rng):
+            width = uniform(0.05, 0.2, rng)
+            canvas.branches("vessel_soft", lung, width, uniform(0.04, 0.09, rng))
+        if chance(0.4, rng):
+            size = math.exp(uniform(math.log(0.015), math.log(0.12), rng))
+            place = uniform(-0.3, 0.3, rng), side * uniform(0.3, 0.65, rng)
+            canvas.put("node", near(rng, place, (size, size), 0.0, 0.2))
+        if chance(0.15, rng):
+            canvas.put("fluid", near(rng, (0.35, side * 0.5), (0.12, 0.3), 0.0, 0.1))
+
+
+def _paint_heart(canvas: Canvas) -> None:
+    """Paint the heart in its fat: muscle, two ventricles, two atria, a root of the aorta."""
+    rng = canvas.rng
+    heart = near(rng, (-0.1, 0.12), (0.32, 0.36), 0.4, 0.05)
+    patch = canvas.depth(heart)
+    canvas.back("fat", patch, -uniform(0.005, 0.03, rng))
+    organ = canvas.fill(patch, canvas.new("myocardium"))
+    rooms = ((-0.05, 0.28, 0.17, 0.1, 0.5), (-0.22, 0.05, 0.15, 0.11, 0.9), (0.1, 0.1, 0.09, 0.16, 0.0))
+    for index, (y, x, ry, rx, turn) in enumerate((*rooms, (-0.08, -0.1, 0.14, 0.1, 0.2))):
+        lump = near(rng, (y, x), (ry, rx), turn, 0.1)
+        canvas.put("blood" if index % 2 == 0 else "blood_right", lump, over=organ)
+    if chance(0.4, rng):
+        canvas.put("vessel", near(rng, (-0.06, 0.08), (0.07, 0.07), 0.0, 0.05))
+
+
+def _paint_upper(canvas: Canvas) -> None:
+    """Paint what lies above the heart: arch or ascending aorta, cava, pulmonary trunk, airways."""
+    rng = canvas.rng
+    canvas.back("fat", canvas.depth(near(rng, (-0.05, 0.0), (0.35, 0.16), 0.0, 0.1, LASTING)))
+    if chance(0.5, rng):
+        canvas.put("vessel", near(rng, (-0.02, 0.06), (0.24, 0.055), 0.25, 0.06))
+    else:
+        canvas.put("vessel", near(rng, (-0.15, -0.06), (0.08, 0.08), 0.0, 0.05))
+        canvas.put("vessel", near(rng, (-0.1, 0.1), (0.07, 0.14), 0.3, 0.1))
+    canvas.put("vein", near(rng, (-0.1, -0.17), (0.045, 0.04), 0.0, 0.05))
+    apart = uniform(0.0, 0.12, rng)
+    for side in (-1, 1) if apart > 0.05 else (0,):
+        airway = canvas.depth(near(rng, (0.08, side * apart), (0.05, 0.05), 0.0, 0.05))
+        label = canvas.fill(airway, canvas.new("wall"))
+        canvas.fill(airway, canvas.new("gas", parent=label), above=0.008)
+    for _ in range(whole(0, 4, rng)):
+        canvas.put("node", near(rng, (uniform(-0.2, 0.15, rng), uniform(-0.15, 0.15, rng)), (0.025, 0.02)))
+
+
+def short_axis(hw: tuple[int, int], rng: torch.Generator) -> Scene:
+    """Draw a cut across the heart's axis within a chest that is mostly dark."""
+    scale = math.exp(uniform(math.log(0.8), math.log(4.0), rng))
+    move = 0.5 / scale
+    centre = uniform(-move, move, rng), uniform(-move, move, rng)
+    pose = Pose(scale, uniform(0, 2 * math.pi, rng), centre, chance(0.5, rng), 1.0, 0.1)
+    canvas = Canvas(lay_frame(hw, pose, rng), rng)
+    canvas.back("fat", canvas.depth(Lump(0.1, 0.1, 0.85, 0.95, 0.0, 0.1, True, LASTING)))
+    canvas.back("muscle", canvas.depth(Lump(0.1, 0.1, 0.75, 0.85, 0.0, 0.12, True, LASTING)))
+    for side in (-1, 1):
+        lung = canvas.fill(
+            canvas.depth(near(rng, (0.0, side * 0.5), (0.5, 0.3), 0.0, 0.1)), canvas.new("lung")
+        )
+        canvas.branches("vessel_soft", lung, 0.1, 0.08)
+    canvas.put("liver", near(rng, (0.5, -0.2), (0.25, 0.4), 0.2, 0.1))
+    if chance(0.5, rng):
+        canvas.put("stool", near(rng, (0.45, 0.3), (0.15, 0.2), 0.0, 0.2))
+    _paint_ventricles(canvas)
+    canvas.put("vessel", near(rng, (0.2, 0.45), (0.05, 0.05), 0.0, 0.05))
+    return canvas.scene("heart")
+
+
+def _paint_ventricles(canvas: Canvas) -> None:
+    """Paint a ring of muscle around the left cavity with papillary muscles, and the right's crescent."""
+    rng = canvas.rng
+    size = uniform(0.14, 0.24, rng)
+    canvas.back("fat", canvas.depth(Lump(0.0, -0.3 * size, 1.3 * size, 1.8 * size, 0.0, 0.1)))
+    n_planes = math.exp(uniform(math.log(4), math.log(60), rng))
+    right = Lump(
+        -0.1 * size, -0.95 * size, size, 0.9 * size, uniform(-0.4, 0.4, rng), 0.08, n_planes=n_planes
+    )
+    outer = canvas.depth(right)
+    wall = canvas.fill(outer, canvas.new("myocardium", target=False))
+    canvas.fill(outer, canvas.new("blood_right"), above=0.12 * size, over=wall)
+    left = Lump(0.0, 0.0, size, size * uniform(0.85, 1.1, rng), uniform(0, 3, rng), 0.04, n_planes=n_planes)
+    ring = canvas.depth(left)
+    whole_ventricle = canvas.new("myocardium")
+    muscle = canvas.fill(ring, canvas.new("myocardium", parent=whole_ventricle))
+    cavity = canvas.new("blood", parent=whole_ventricle)
+    canvas.fill(ring, cavity, above=size * uniform(0.2, 0.55, rng))
+    for _ in range(whole(0, 3, rng)):
+        angle, reach = uniform(0, 2 * math.pi, rng), uniform(0.3, 0.6, rng) * size
+        radius = uniform(0.06, 0.14, rng) * size
+        place = near(rng, (reach * math.sin(angle), reach * math.cos(angle)), (radius, radius))
+        part_of = cavity if chance(0.5, rng) else muscle
+        patch = canvas.depth(place)
+        canvas.fill(patch, canvas.new("myocardium", parent=part_of, target=False), over=cavity)

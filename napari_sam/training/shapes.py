@@ -1,0 +1,217 @@
+"""Implicit shapes in a three-dimensional body, evaluated on two parallel planes only.
+
+A `Frame` lays the planes through the body: every pixel's position in the body's own lengths, bent
+by smooth noise so that outlines are organic. A `Lump` is an ellipsoid or a rounded box in that
+frame, which reaches over 3 to 60 plane spacings along the third axis and so may end between the
+planes. `depth` gives how far pixels lie within it, in a window around it: thresholds of one depth
+make shells (a wall around a cavity) that start and end together.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from napari_sam.training.fields import chance, rotate_noise, smooth_noise, uniform, unit_grid
+
+N_CELLS = (3.0, 7.0, 16.0, 40.0)
+"""Cells over the picture of the frame's noise fields, two fields of each."""
+
+LASTING = 400.0
+"""An extent in planes that does not end within a pair."""
+
+
+@dataclass(frozen=True)
+class Pose:
+    """How a body lies in the picture.
+
+    Attributes
+    ----------
+    scale : float
+        Half the picture's longer side for one length of the body.
+    turn : float
+        Angle in radians.
+    centre : tuple of float
+        Position ``(y, x)`` in the body that lies in the picture's middle.
+    flip : bool
+        Left for right.
+    stretch : float
+        Height over width.
+    bend : float
+        Strength of the noise that bends the body, in cells of that noise.
+    """
+
+    scale: float = 1.0
+    turn: float = 0.0
+    centre: tuple[float, float] = (0.0, 0.0)
+    flip: bool = False
+    stretch: float = 1.0
+    bend: float = 0.1
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A window of the picture and a field in it, ``(2, h, w)``."""
+
+    rows: slice
+    columns: slice
+    depth: Tensor
+
+    def of(self, planes: Tensor) -> Tensor:
+        """Cut the window from ``(2, H, W)``; a view."""
+        return planes[:, self.rows, self.columns]
+
+    def with_depth(self, depth: Tensor) -> Patch:
+        """Give the same window with another field."""
+        return Patch(self.rows, self.columns, depth)
+
+
+@dataclass(frozen=True)
+class Lump:
+    """An ellipsoid or rounded box; lengths are the body's, angles in radians.
+
+    Attributes
+    ----------
+    y, x : float
+        Centre.
+    ry, rx : float
+        Half the height and width before turning.
+    turn : float
+        Turns it.
+    wobble : float
+        How uneven its outline is, in radii.
+    boxy : bool
+        A rounded box instead of an ellipse.
+    n_planes : float or None
+        Extent along the third axis in plane spacings; None draws it.
+    slant : float
+        Largest move sideways for a step along the third axis.
+    """
+
+    y: float
+    x: float
+    ry: float
+    rx: float
+    turn: float = 0.0
+    wobble: float = 0.1
+    boxy: bool = False
+    n_planes: float | None = None
+    slant: float = 0.4
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Two parallel planes through a body.
+
+    Attributes
+    ----------
+    y, x : Tensor
+        ``(2, H, W)`` positions in the body, bent.
+    pose : Pose
+        How the body lies.
+    step, spacing : float
+        Distance of the two planes, and of two neighbouring ones, in the body's lengths.
+    noise : Tensor
+        ``(2 * len(N_CELLS), 2, H, W)`` smooth fields, alike in both planes.
+    """
+
+    y: Tensor
+    x: Tensor
+    pose: Pose
+    step: float
+    spacing: float
+    noise: Tensor
+
+    @property
+    def hw(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.y.shape[1], self.y.shape[2]
+
+    def window(self, y: float, x: float, reach: float) -> tuple[slice, slice]:
+        """Give rows and columns that hold everything within `reach` of a place, before bending."""
+        pose, (height, width) = self.pose, self.hw
+        across = (x - pose.centre[1]) * (-1 if pose.flip else 1)
+        down = (y - pose.centre[0]) * pose.stretch
+        cos, sin = math.cos(pose.turn), math.sin(pose.turn)
+        half = max(height, width) / 2
+        row = (cos * down + sin * across) * pose.scale * half + height / 2
+        column = (cos * across - sin * down) * pose.scale * half + width / 2
+        span = (reach * max(pose.stretch, 1.0) * pose.scale + 0.8 * pose.bend / N_CELLS[0]) * half + 2
+        return _span(row, span, height), _span(column, span, width)
+
+    def field(self, radius: float, hw: tuple[int, int], rng: torch.Generator) -> Tensor:
+        """Cut noise that varies over about `radius` (body's lengths) anywhere; ``(2, h, w)``."""
+        wanted = 1.4 / max(radius * self.pose.scale, 1e-3)
+        nearest = min(range(len(N_CELLS)), key=lambda i: abs(math.log(N_CELLS[i] / wanted)))
+        pick = 2 * nearest + int(chance(0.5, rng))
+        row = int(uniform(0, self.hw[0] - hw[0], rng))
+        column = int(uniform(0, self.hw[1] - hw[1], rng))
+        return self.noise[pick][:, row : row + hw[0], column : column + hw[1]]
+
+
+def _span(middle: float, reach: float, size: int) -> slice:
+    start = min(max(math.floor(middle - reach), 0), size)
+    return slice(start, min(max(math.ceil(middle + reach) + 1, start), size))
+
+
+def lay_frame(hw: tuple[int, int], pose: Pose, rng: torch.Generator) -> Frame:
+    """Lay two planes, one to four plane spacings apart, through a body.
+
+    Parameters
+    ----------
+    hw : tuple of int
+        Height and width in pixels.
+    pose : Pose
+        How the body lies in the picture.
+    rng : torch.Generator
+        Where chance comes from.
+    """
+    spacing = math.exp(uniform(math.log(0.006), math.log(0.03), rng))
+    step = spacing * (1 + int(4 * uniform(0, 1, rng) ** 2))
+    noise = torch.stack([_pair(hw, n_cells, step * pose.scale, rng) for n_cells in N_CELLS for _ in (0, 1)])
+    yy, xx = unit_grid(hw, rng.device)
+    cos, sin = math.cos(pose.turn), math.sin(pose.turn)
+    down, across = cos * yy - sin * xx, cos * xx + sin * yy
+    flip = -1.0 if pose.flip else 1.0
+    strength = [pose.bend / n_cells / pose.scale for n_cells in (N_CELLS[0], N_CELLS[1])]
+    y = down / (pose.scale * pose.stretch) + pose.centre[0] + strength[0] * noise[0]
+    x = across * (flip / pose.scale) + pose.centre[1] + strength[0] * noise[1]
+    return Frame(y + strength[1] * noise[2], x + strength[1] * noise[3], pose, step, spacing, noise)
+
+
+def _pair(hw: tuple[int, int], n_cells: float, step: float, rng: torch.Generator) -> Tensor:
+    """Draw noise for two planes `step` apart (half the picture's side is 1); ``(2, H, W)``."""
+    first, second = smooth_noise(2, hw, n_cells, rng)
+    return torch.stack([first, rotate_noise(first, second, min(1.2, step * n_cells * 0.8))])
+
+
+def depth(frame: Frame, lump: Lump, rng: torch.Generator) -> Patch:
+    """Say how far each pixel lies within a lump, in the body's lengths; negative is outside."""
+    reach = max(lump.ry, lump.rx) * (1.05 + 2.2 * lump.wobble) * (1.2 if lump.boxy else 1.0)
+    shift = [frame.step * uniform(-lump.slant, lump.slant, rng) for _ in (0, 1)]
+    rows, columns = frame.window(lump.y, lump.x, reach + max(abs(shift[0]), abs(shift[1])))
+    y, x = frame.y[:, rows, columns] - lump.y, frame.x[:, rows, columns] - lump.x
+    if lump.slant:
+        y, x = y - y.new_tensor([[[0.0]], [[shift[0]]]]), x - x.new_tensor([[[0.0]], [[shift[1]]]])
+    cos, sin = math.cos(lump.turn), math.sin(lump.turn)
+    u = y * (cos / lump.ry) + x * (sin / lump.ry)
+    v = x * (cos / lump.rx) - y * (sin / lump.rx)
+    u, v = u * u, v * v
+    squared = torch.sqrt(u * u + v * v) if lump.boxy else u + v
+    away = torch.sqrt(squared + squared.new_tensor(_ends(frame, lump, rng)).view(2, 1, 1))
+    if lump.wobble:
+        hw = (away.shape[1], away.shape[2])
+        away = away + lump.wobble * frame.field(min(lump.ry, lump.rx), hw, rng)
+    return Patch(rows, columns, (1 - away) * min(lump.ry, lump.rx))
+
+
+def _ends(frame: Frame, lump: Lump, rng: torch.Generator) -> tuple[float, float]:
+    """Draw what the third axis adds to the squared distance from a lump's middle in both planes."""
+    n_planes = lump.n_planes or math.exp(uniform(math.log(3), math.log(60), rng))
+    half = n_planes * frame.spacing / 2
+    middle = uniform(-0.92, 0.92, rng) * half if n_planes < LASTING else 0.0
+    power = 2.0 if chance(0.4, rng) else 5.0
+    return (abs(middle) / half) ** power, min((abs(frame.step - middle) / half) ** power, 1e6)

@@ -1,0 +1,158 @@
+"""How tissues look to a CT scanner, an MR scanner or a gamma-like unknown one.
+
+A tissue has a number in Hounsfield units and, for each kind of MR contrast, a grey from 0 to 1. A
+picture draws one contrast, moves every tissue a little (more for contrast medium and lesions), adds
+texture, partial volume, the scanner's noise and bias, and shows it in a window.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from napari_sam.training.fields import blur, chance, octaves, smooth_noise, uniform, whole
+from napari_sam.training.scene import Scene
+
+HOUNSFIELD: dict[str, tuple[float, float, float]] = {
+    "air": (-1000, 0, 0), "gas": (-950, 30, 5), "lung": (-830, 60, 25), "fat": (-100, 10, 8),
+    "skin": (0, 30, 5), "muscle": (52, 8, 8), "liver": (58, 12, 4), "spleen": (50, 6, 4),
+    "pancreas": (40, 8, 12), "cortex": (38, 5, 4), "medulla": (34, 5, 4), "wall": (40, 10, 6),
+    "fluid": (10, 10, 2), "stool": (30, 60, 50), "contrast": (250, 150, 15), "node": (40, 10, 4),
+    "gland": (45, 10, 8), "vessel": (45, 5, 3), "vein": (42, 5, 3), "vessel_soft": (35, 25, 5),
+    "blood": (45, 5, 3), "blood_right": (45, 5, 3), "myocardium": (48, 5, 4), "compact": (750, 250, 60),
+    "marrow": (200, 80, 40), "disc": (85, 20, 8), "csf": (8, 4, 2), "cord": (35, 6, 3),
+    "cord_grey": (39, 4, 2), "grey": (38, 2, 2), "white": (29, 2, 2), "deep": (37, 2, 2),
+    "stem": (31, 2, 2), "cartilage": (110, 30, 5), "plastic": (-200, 200, 5),
+    "lesion_dark": (20, 15, 6), "lesion_bright": (75, 25, 8),
+}  # fmt: skip
+"""Mean, spread between pictures and texture within one, without contrast medium."""
+
+ENHANCEMENT: dict[str, tuple[float, float, float]] = {
+    "vessel": (260, 120, 90), "vein": (30, 110, 90), "vessel_soft": (120, 90, 60), "blood": (230, 110, 80),
+    "blood_right": (150, 110, 80), "cortex": (130, 140, 100), "medulla": (30, 110, 110),
+    "liver": (10, 50, 35), "spleen": (60, 70, 40), "pancreas": (50, 45, 30), "wall": (25, 35, 25),
+    "myocardium": (40, 60, 40), "muscle": (5, 12, 10), "gland": (20, 30, 25), "node": (15, 35, 25),
+    "lesion_dark": (5, 15, 15), "lesion_bright": (60, 50, 30),
+}  # fmt: skip
+"""What an artery's, the portal vein's and a late phase add at most."""
+
+MR_NAMES = (
+    "fat", "muscle", "liver", "spleen", "cortex", "medulla", "wall", "fluid", "vessel", "marrow",
+    "disc", "cord", "grey", "white", "myocardium", "blood", "lesion_dark", "lesion_bright",
+)  # fmt: skip
+MR_TONES: tuple[tuple[int, ...], ...] = (
+    # T1
+    (95, 38, 48, 40, 45, 36, 38, 14, 15, 75, 35, 55, 45, 62, 38, 30, 30, 55),
+    # T1 with contrast medium, fat suppressed
+    (12, 38, 62, 60, 75, 68, 52, 16, 95, 20, 30, 50, 42, 52, 48, 85, 30, 92),
+    # T2
+    (75, 18, 30, 48, 55, 62, 35, 98, 12, 45, 40, 38, 55, 40, 32, 40, 42, 85),
+    # T2 with fat suppressed
+    (15, 20, 30, 60, 62, 70, 40, 98, 12, 15, 50, 40, 55, 42, 35, 45, 45, 92),
+    # balanced steady state (cine)
+    (70, 25, 32, 45, 50, 55, 30, 90, 85, 35, 35, 40, 50, 42, 28, 85, 30, 60),
+    # FLAIR
+    (80, 30, 35, 45, 45, 50, 35, 6, 10, 45, 30, 48, 58, 45, 35, 25, 30, 95),
+    # proton density, gradient echo
+    (60, 50, 50, 55, 55, 55, 50, 80, 75, 40, 55, 55, 62, 52, 50, 70, 45, 75),
+)
+"""Greys of 100 by kind of contrast, in the order of `MR_NAMES`."""
+
+MR_LIKE = {
+    "pancreas": "liver", "node": "spleen", "gland": "cortex", "vein": "vessel", "blood_right": "blood",
+    "csf": "fluid", "contrast": "fluid", "stool": "wall", "vessel_soft": "vessel", "skin": "muscle",
+    "deep": "grey", "stem": "white", "cord_grey": "grey", "cartilage": "disc",
+}  # fmt: skip
+MR_DARK = ("air", "gas", "lung", "compact", "plastic")
+
+WINDOWS = ((0.5, -160, 240), (0.12, -80, 200), (0.12, -1350, 150), (0.1, -500, 1300), (0.16, -250, 500))
+"""Share, low and high end in Hounsfield units."""
+
+BRAIN_WINDOWS = ((0.6, 0, 80), (0.25, -20, 120), (0.15, -500, 1300))
+
+
+def paint_tissues(scene: Scene, rng: torch.Generator) -> Tensor:
+    """Show a scene's tissues as CT, as MR, or in tones of no known scanner; ``(2, 3, H, W)``, 0 to 1."""
+    ct_share = {"body": 0.65, "brain": 0.12, "heart": 0.08, "spine": 0.25}.get(scene.kind, 0.4)
+    grey = _paint_ct(scene, rng) if chance(ct_share, rng) else _paint_mr(scene, rng)
+    return grey.unsqueeze(1).expand(-1, 3, -1, -1)
+
+
+def _paint_ct(scene: Scene, rng: torch.Generator) -> Tensor:
+    """Give Hounsfield units, noise as filtered back projection has it, and a window."""
+    phase = whole(-1, 2, rng)
+    dose = uniform(0.5, 1.1, rng)
+    means, textures = [], []
+    for name in scene.tissues:
+        mean, spread, texture = HOUNSFIELD[name]
+        medium = ENHANCEMENT[name][phase] * dose if phase >= 0 and name in ENHANCEMENT else 0.0
+        means.append(mean + medium + uniform(-1.0, 1.0, rng) * spread)
+        textures.append(texture)
+    image = _fill(scene, means, textures, rng)
+    noise = torch.randn(image.shape, generator=rng, device=rng.device)
+    noise = blur(noise, uniform(0.3, 1.3, rng))
+    amount = math.exp(uniform(math.log(2), math.log(5 if scene.kind == "brain" else 35), rng))
+    image = image + noise * (amount / (noise.std() + 1e-6))
+    low, high = _draw_window(BRAIN_WINDOWS if scene.kind == "brain" else WINDOWS, rng)
+    low, high = low + uniform(-0.1, 0.1, rng) * (high - low), high + uniform(-0.15, 0.15, rng) * (high - low)
+    return ((image - low) / (high - low)).clamp(0, 1)
+
+
+def _draw_window(
+    windows: tuple[tuple[float, float, float], ...], rng: torch.Generator
+) -> tuple[float, float]:
+    ticket = uniform(0, 1, rng)
+    for share, low, high in windows:
+        ticket -= share
+        if ticket <= 0:
+            return low, high
+    return windows[0][1:]
+
+
+def _paint_mr(scene: Scene, rng: torch.Generator) -> Tensor:
+    """Give a contrast's greys or, at times, greys of no known contrast; bias, Rician noise."""
+    image = _fill(scene, *_mr_tones(scene, rng), rng)
+    hw = (image.shape[1], image.shape[2])
+    if chance(0.7, rng):
+        image = image * torch.exp(smooth_noise(1, hw, uniform(1.0, 2.5, rng), rng) * uniform(0.05, 0.35, rng))
+    if chance(0.25, rng):  # a surface coil
+        coil = smooth_noise(1, hw, 1.2, rng)
+        image = image * torch.sigmoid(1.0 + coil * uniform(0.5, 2.0, rng))
+    noise = torch.randn(2, *image.shape, generator=rng, device=rng.device)
+    amount = math.exp(uniform(math.log(0.004), math.log(0.08), rng))
+    image = torch.sqrt((image + amount * noise[0]) ** 2 + (amount * noise[1]) ** 2)
+    high = torch.quantile(image[:, ::4, ::4].flatten(), uniform(0.97, 0.999, rng)).clamp(min=0.2)
+    return (image / high).clamp(0, 1)
+
+
+def _mr_tones(scene: Scene, rng: torch.Generator) -> tuple[list[float], list[float]]:
+    """Draw each label's grey and its texture."""
+    row = MR_TONES[whole(0, len(MR_TONES) - 1, rng)]
+    if scene.kind == "heart" and chance(0.7, rng):
+        row = MR_TONES[4]
+    unknown = chance(0.2, rng)
+    tones = {name: grey / 100 for name, grey in zip(MR_NAMES, row, strict=True)}
+    loose = 0.06 if not unknown else 0.25
+    by_tissue: dict[str, float] = {}
+    means, textures = [], []
+    for name in scene.tissues:
+        if name not in by_tissue:
+            known = uniform(0.0, 0.06, rng) if name in MR_DARK else tones[MR_LIKE.get(name, name)]
+            moved = known + uniform(-loose, loose, rng) * (1.0 if name not in MR_DARK else 0.1)
+            by_tissue[name] = moved + (0.05 if name in MR_LIKE else 0.0) * uniform(-1, 1, rng)
+        means.append(max(0.0, by_tissue[name] + uniform(-0.025, 0.025, rng) * (name not in MR_DARK)))
+        textures.append(0.0 if name == "air" else 0.015 + 0.05 * by_tissue[name] * uniform(0.2, 1.0, rng))
+    return means, textures
+
+
+def _fill(scene: Scene, means: list[float], textures: list[float], rng: torch.Generator) -> Tensor:
+    """Look up each label's mean and texture, softened as by partial volume; ``(2, H, W)``."""
+    labels = scene.labels
+    hw = (labels.shape[1], labels.shape[2])
+    table = torch.tensor([means, textures], device=labels.device)
+    image = table[0][labels]
+    stuff = octaves(hw, math.exp(uniform(math.log(8), math.log(60), rng)), 2, rng)
+    image = image + table[1][labels] * stuff * uniform(0.3, 1.5, rng)
+    return blur(image, uniform(0.3, 1.1, rng))
