@@ -121,6 +121,8 @@ def degrade(image: Tensor, rng: torch.Generator, strength: float = 1.0) -> Tenso
         ``(2, 3, H, W)`` from 0 to 1.
     """
     hw = (image.shape[2], image.shape[3])
+    if image.stride(1) == 0:  # grey: all channels are one
+        image = image[:, :1]
     if chance(0.6 * strength, rng):
         image = blur(image.flatten(0, 1), uniform(0.3, 2.2, rng)).reshape(image.shape)
     if chance(0.4 * strength, rng):
@@ -130,7 +132,7 @@ def degrade(image: Tensor, rng: torch.Generator, strength: float = 1.0) -> Tenso
     image = _noise(image, rng, strength)
     if chance(0.08 * strength, rng):
         image = image + _streaks(hw, rng) * uniform(0.02, 0.15, rng)
-    return _contrast(image, rng, strength)
+    return _contrast(image, rng, strength).expand(-1, 3, -1, -1)
 
 
 def _noise(image: Tensor, rng: torch.Generator, strength: float) -> Tensor:
@@ -211,7 +213,9 @@ def resize_pair(image: Tensor, labels: Tensor, side: int) -> tuple[Tensor, Tenso
     scale = side / max(height, width)
     new_hw = (max(1, round(height * scale)), max(1, round(width * scale)))
     if new_hw != (height, width):
-        image = F.interpolate(image, size=new_hw, mode="bilinear", align_corners=False, antialias=scale < 1)
+        grey = image[:, :1] if image.stride(1) == 0 else image
+        image = F.interpolate(grey, size=new_hw, mode="bilinear", align_corners=False, antialias=scale < 1)
+        image = image.expand(-1, 3, -1, -1)
         labels = F.interpolate(labels[:, None].double(), size=new_hw, mode="nearest-exact")[:, 0].long()
     pad = (0, side - new_hw[1], 0, side - new_hw[0])
     return F.pad(image, pad, value=math.nan), F.pad(labels, pad)

@@ -136,15 +136,16 @@ class Canvas:
                 core = Lump(lump.y, lump.x, lump.ry * 0.5, lump.rx * 0.5)
                 self.put("fluid", core, over=label, target=False)
 
-    def scene(self, kind: str) -> Scene:
-        """Finish."""
+    def scene(self, kind: str, image: Tensor | None = None, *, plain: bool = False) -> Scene:
+        """Finish; `plain` leaves the tissues out, so that tones are drawn at random."""
         return Scene(
             self.labels,
             kind,
             self._parents,
-            tuple(self._tissues),
+            () if plain or image is not None else tuple(self._tissues),
             frozenset(self._backdrop),
             frozenset(self._whole),
+            image,
         )
 
 

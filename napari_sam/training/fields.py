@@ -7,6 +7,7 @@ generator's device, so that one seed gives one picture.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -36,13 +37,46 @@ def smooth_noise(n_fields: int, hw: tuple[int, int], n_cells: float, rng: torch.
     Tensor
         ``(n_fields, H, W)`` float32.
     """
-    height, width = hw
-    cell = max(height, width) / max(n_cells, 1.0)
-    coarse_hw = (max(2, round(height / cell) + 1), max(2, round(width / cell) + 1))
-    if coarse_hw[0] >= height and coarse_hw[1] >= width:
-        return torch.randn(n_fields, height, width, generator=rng, device=rng.device)
-    coarse = torch.randn(1, n_fields, *coarse_hw, generator=rng, device=rng.device)
-    return F.interpolate(coarse, size=hw, mode="bicubic", align_corners=False)[0]
+    coarse_hw = _coarse(hw, n_cells)
+    coarse = torch.randn(n_fields, *coarse_hw, generator=rng, device=rng.device)
+    return coarse if coarse_hw == hw else _enlarge(coarse, hw)
+
+
+def noise_pairs(
+    n_fields: int, hw: tuple[int, int], n_cells: float, angle: float, rng: torch.Generator
+) -> Tensor:
+    """Draw smooth noise for two neighbouring planes, `angle` apart as in `rotate_noise`.
+
+    Returns
+    -------
+    Tensor
+        ``(n_fields, 2, H, W)`` float32.
+    """
+    coarse_hw = _coarse(hw, n_cells)
+    first, other = torch.randn(2, n_fields, *coarse_hw, generator=rng, device=rng.device)
+    both = torch.stack([first, rotate_noise(first, other, angle)], dim=1)
+    return both if coarse_hw == hw else _enlarge(both, hw)
+
+
+def _coarse(hw: tuple[int, int], n_cells: float) -> tuple[int, int]:
+    """Give the size of the lattice that noise is drawn on, at most the picture's."""
+    cell = max(hw) / max(n_cells, 1.0)
+    rows, columns = (max(2, round(size / cell) + 1) for size in hw)
+    return hw if rows >= hw[0] and columns >= hw[1] else (rows, columns)
+
+
+def _enlarge(coarse: Tensor, hw: tuple[int, int]) -> Tensor:
+    """Enlarge ``(…, h, w)`` to ``(…, H, W)`` with smooth (cubic) weights."""
+    rows = _cubic_weights(coarse.shape[-2], hw[0], coarse.device)
+    columns = _cubic_weights(coarse.shape[-1], hw[1], coarse.device)
+    return rows @ (coarse @ columns.T)
+
+
+@lru_cache(maxsize=512)
+def _cubic_weights(n: int, size: int, device: torch.device) -> Tensor:
+    """Give what each of `n` lattice points contributes to each of `size` pixels; ``(size, n)``."""
+    points = torch.eye(n, device=device)[None, None]
+    return F.interpolate(points, size=(size, n), mode="bicubic", align_corners=False)[0, 0]
 
 
 def octaves(hw: tuple[int, int], n_cells: float, n_octaves: int, rng: torch.Generator) -> Tensor:
@@ -62,14 +96,18 @@ def blur(image: Tensor, sigma: float) -> Tensor:
     """Blur ``(C, H, W)`` with a Gaussian of `sigma` pixels; nearly none leaves it as it is."""
     if sigma < 0.25:
         return image
-    radius = max(1, math.ceil(2.5 * sigma))
-    radius = min(radius, min(image.shape[-2:]) - 1)
-    x = torch.arange(-radius, radius + 1, device=image.device, dtype=image.dtype)
-    kernel = torch.exp(-0.5 * (x / sigma) ** 2)
-    kernel = kernel / kernel.sum()
-    stack = F.pad(image.unsqueeze(1), (radius, radius, radius, radius), mode="reflect")
-    stack = F.conv2d(F.conv2d(stack, kernel.view(1, 1, -1, 1)), kernel.view(1, 1, 1, -1))
-    return stack.squeeze(1)
+    radius = min(max(1, math.ceil(2.5 * sigma)), min(image.shape[-2:]) - 1)
+    weights = [math.exp(-0.5 * (i / sigma) ** 2) for i in range(radius + 1)]
+    total = weights[0] + 2 * sum(weights[1:])
+    weights = [weight / total for weight in weights]
+    for dim in (1, 2):
+        padding = (0, 0, radius, radius) if dim == 1 else (radius, radius, 0, 0)
+        padded, size = F.pad(image, padding, mode="reflect"), image.shape[dim]
+        image = padded.narrow(dim, radius, size) * weights[0]
+        for i in range(1, radius + 1):
+            image.add_(padded.narrow(dim, radius - i, size), alpha=weights[i])
+            image.add_(padded.narrow(dim, radius + i, size), alpha=weights[i])
+    return image
 
 
 def unit_grid(hw: tuple[int, int], device: torch.device) -> tuple[Tensor, Tensor]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from napari_sam.training.fields import chance, rotate_noise, smooth_noise, uniform, unit_grid
+from napari_sam.training.fields import chance, noise_pairs, uniform, unit_grid
 
 N_CELLS = (3.0, 7.0, 16.0, 40.0)
 """Cells over the picture of the frame's noise fields, two fields of each."""
@@ -171,7 +171,8 @@ def lay_frame(hw: tuple[int, int], pose: Pose, rng: torch.Generator) -> Frame:
     """
     spacing = math.exp(uniform(math.log(0.006), math.log(0.03), rng))
     step = spacing * (1 + int(4 * uniform(0, 1, rng) ** 2))
-    noise = torch.stack([_pair(hw, n_cells, step * pose.scale, rng) for n_cells in N_CELLS for _ in (0, 1)])
+    moved = step * pose.scale * 0.8
+    noise = torch.cat([noise_pairs(2, hw, n_cells, min(1.2, moved * n_cells), rng) for n_cells in N_CELLS])
     yy, xx = unit_grid(hw, rng.device)
     cos, sin = math.cos(pose.turn), math.sin(pose.turn)
     down, across = cos * yy - sin * xx, cos * xx + sin * yy
@@ -180,12 +181,6 @@ def lay_frame(hw: tuple[int, int], pose: Pose, rng: torch.Generator) -> Frame:
     y = down / (pose.scale * pose.stretch) + pose.centre[0] + strength[0] * noise[0]
     x = across * (flip / pose.scale) + pose.centre[1] + strength[0] * noise[1]
     return Frame(y + strength[1] * noise[2], x + strength[1] * noise[3], pose, step, spacing, noise)
-
-
-def _pair(hw: tuple[int, int], n_cells: float, step: float, rng: torch.Generator) -> Tensor:
-    """Draw noise for two planes `step` apart (half the picture's side is 1); ``(2, H, W)``."""
-    first, second = smooth_noise(2, hw, n_cells, rng)
-    return torch.stack([first, rotate_noise(first, second, min(1.2, step * n_cells * 0.8))])
 
 
 def depth(frame: Frame, lump: Lump, rng: torch.Generator) -> Patch:

@@ -1,0 +1,97 @@
+"""Cells that fill the plane or touch each other: who owns a pixel, and how far the next owner is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from napari_sam.training.fields import chance, uniform
+from napari_sam.training.shapes import Frame
+
+MARGIN = 3
+"""Rows and columns of cells beyond the picture."""
+
+
+@dataclass(frozen=True)
+class Tessellation:
+    """Which cell is nearest to each pixel of two planes.
+
+    Attributes
+    ----------
+    owner : Tensor
+        ``(2, H, W)`` int64, from 0.
+    first, second : Tensor
+        ``(2, H, W)`` distance to the nearest and the next cell's centre, in cells, less their sizes.
+    n_owners : int
+        One more than the largest owner.
+    """
+
+    owner: Tensor
+    first: Tensor
+    second: Tensor
+    n_owners: int
+
+    @property
+    def depth(self) -> Tensor:
+        """How far a pixel lies from the border with the next cell, in cells."""
+        return (self.second - self.first) / 2
+
+
+def tessellate(frame: Frame, n_cells: float, rng: torch.Generator, spread: float = 0.3) -> Tessellation:
+    """Scatter cells, one in each square of a lattice, and find the nearest two of each pixel.
+
+    Parameters
+    ----------
+    frame : Frame
+        The planes; the lattice follows its bent coordinates.
+    n_cells : float
+        Cells over two of the frame's lengths.
+    rng : torch.Generator
+        Where chance comes from.
+    spread : float
+        How much cells differ in size; some end between the planes.
+    """
+    pose = frame.pose
+    reach = 1.5 / pose.scale
+    y = (frame.y - pose.centre[0] + reach) * (n_cells / 2) + MARGIN
+    x = (frame.x - pose.centre[1] + reach) * (n_cells / 2) + MARGIN
+    side = int(reach * n_cells) + 2 * MARGIN + 2
+    row, column = (c.floor().clamp(1, side - 2) for c in (y, x))
+    centres = _centres(side, spread, rng)
+    best = torch.full_like(y, 1e3)
+    second, owner = best.clone(), torch.zeros_like(y, dtype=torch.int64)
+    corner = (row * side + column).long()
+    for down in (-1, 0, 1):
+        for across in (-1, 0, 1):
+            index = corner + (down * side + across)
+            found = _distance(centres, index, (y - row - down, x - column - across))
+            nearer = found < best
+            second = torch.where(nearer, best, torch.minimum(second, found))
+            owner = torch.where(nearer, index, owner)
+            best = torch.minimum(best, found)
+    return Tessellation(owner, best, second, side * side)
+
+
+def _centres(side: int, spread: float, rng: torch.Generator) -> Tensor:
+    """Draw centres within their squares and sizes in both planes; ``(2, side * side, 3)``."""
+    draw = torch.rand(6, side * side, generator=rng, device=rng.device)
+    jitter = uniform(0.5, 1.0, rng)
+    first = torch.stack(
+        [0.5 + (draw[0] - 0.5) * jitter, 0.5 + (draw[1] - 0.5) * jitter, draw[2] * spread], dim=1
+    )
+    second = first.clone()
+    second[:, :2] += (draw[3:5].T - 0.5) * 0.2
+    second[:, 2] += (draw[5] - 0.5) * uniform(0.0, 0.3, rng)
+    if chance(0.7, rng):
+        ended = draw[5] < uniform(0.0, 0.3, rng)
+        second[:, 2] = torch.where(ended, second[:, 2] - uniform(0.2, 1.5, rng), second[:, 2])
+    return torch.stack([first, second])
+
+
+def _distance(centres: Tensor, index: Tensor, offset: tuple[Tensor, Tensor]) -> Tensor:
+    """Give the distance to a cell's centre less the cell's size, ``(2, H, W)``."""
+    near = torch.stack([table[places] for table, places in zip(centres, index, strict=True)])
+    y, x = offset[0] - near[..., 0], offset[1] - near[..., 1]
+    return torch.sqrt(y * y + x * x) - near[..., 2]
