@@ -54,9 +54,9 @@ class PlanePrediction(MaskPrediction):
     state : str
         ``"anchor"``, ``"propagated"`` (written) or ``"stopped"`` (not written).
     reason : str
-        Why the front ended here: ``"score"``, ``"overlap"``, ``"area"``, ``"intensity"``, ``"empty"``,
-        ``"cancelled"``, and, for a plane that is written, ``"end of range"``; empty where it went on or met
-        another.
+        Why the front ended here: ``"absent"``, ``"score"``, ``"overlap"``, ``"area"``, ``"intensity"``,
+        ``"empty"``, ``"cancelled"``, and, for a plane that is written, ``"end of range"``; empty where it
+        went on or met another.
     seconds : float
         Time that the model took.
     """
@@ -220,6 +220,8 @@ class _Run:
         least = self._plan.limits.min_piece_overlap
         kept = tuple(mask.pieces_over(previous, least) for mask in _kept_to_box(answer.masks, request))
         mask, reason = kept[chosen], reasons[chosen] or self._lost(front, answer.plane, kept[chosen])
+        if answer.presence < self._plan.limits.min_presence:
+            reason = "absent"
         state = "stopped" if reason else "propagated"
         if reason:
             self.fronts.remove(front)
@@ -231,6 +233,7 @@ class _Run:
         return PlanePrediction(
             answer.plane, kept, answer.scores, answer.hints,
             chosen, scores[chosen], mask.area, overlaps[chosen], state, reason, seconds,
+            presence=answer.presence,
         )  # fmt: skip
 
     def _lost(self, front: _Front, plane: PlaneRef, mask: BoxedMask) -> str:

@@ -22,6 +22,8 @@ class PropagationLimits:
 
     Parameters
     ----------
+    min_presence : float
+        Stops where the model holds it for less probable that the object is in the plane at all.
     min_score : float
         Stops where the predicted IoU of the mask is lower.
     min_overlap : float
@@ -49,6 +51,7 @@ class PropagationLimits:
         How many planes are named to `Segmenter.prefetch` at a time.
     """
 
+    min_presence: float = 0.5
     min_score: float = 0.2
     min_overlap: float = 0.4
     max_area_ratio: float = 2.5

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["panel_state", "plain_message", "propagation_summary"]
 
 _REASONS = {
+    "absent": "the object ends",
     "score": "the model is unsure",
     "overlap": "the shape jumps",
     "intensity": "the brightness differs",

@@ -211,6 +211,19 @@ class TestStopping:
         assert (predictions[5].state, predictions[5].reason) == ("stopped", "score")
         assert not session.labels[5:].any()
 
+    def test_an_object_that_the_model_holds_for_ended_stops(self) -> None:
+        class Knowing(FakeSegmenter):
+            def segment(self, request: SegmentRequest) -> MaskPrediction:
+                presence = 0.3 if request.plane.index == 5 else 0.9
+                return replace(super().segment(request), presence=presence)
+
+        session, predictions = self.run(Knowing())
+        assert (predictions[5].state, predictions[5].reason) == ("stopped", "absent")
+        assert predictions[5].presence == 0.3
+        assert not session.labels[5:].any()
+        _, predictions = self.run(Knowing(), limits=PropagationLimits(min_presence=0.2))
+        assert predictions[5].state == "propagated"
+
     def test_limits_are_the_callers(self) -> None:
         segmenter = FakeSegmenter(scores=lambda plane: 0.1)
         _, predictions = self.run(segmenter, limits=PropagationLimits(min_score=0.05))
