@@ -192,6 +192,35 @@ def _contrast(image: Tensor, rng: torch.Generator, strength: float) -> Tensor:
     return image
 
 
+def coarsen(image: Tensor, labels: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Make pixels two to four times as long in one direction, as cuts along a stack's axis have them.
+
+    Parameters
+    ----------
+    image : Tensor
+        ``(2, 3, H, W)``.
+    labels : Tensor
+        ``(2, H, W)`` int64.
+    rng : torch.Generator
+        Where chance comes from.
+
+    Returns
+    -------
+    tuple of Tensor
+        Image and labels in the sizes that they came in.
+    """
+    hw = (labels.shape[1], labels.shape[2])
+    factor = uniform(2.0, 4.0, rng)
+    coarse = (
+        (max(8, round(hw[0] / factor)), hw[1]) if chance(0.7, rng) else (hw[0], max(8, round(hw[1] / factor)))
+    )
+    grey = image[:, :1] if image.stride(1) == 0 else image
+    grey = F.interpolate(grey, size=coarse, mode="area")
+    grey = F.interpolate(grey, size=hw, mode="bilinear", align_corners=False)
+    few = F.interpolate(labels[:, None].double(), size=coarse, mode="nearest-exact")
+    return grey.expand(-1, 3, -1, -1), F.interpolate(few, size=hw, mode="nearest-exact")[:, 0].long()
+
+
 def resize_pair(image: Tensor, labels: Tensor, side: int) -> tuple[Tensor, Tensor]:
     """Bring a pair to ``side`` at its longer edge and pad with nothing below and right.
 

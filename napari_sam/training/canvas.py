@@ -35,6 +35,11 @@ class Canvas:
         self._backdrop: set[int] = set()
         self._whole: set[int] = set()
 
+    @property
+    def tissues(self) -> tuple[str, ...]:
+        """What each label is made of."""
+        return tuple(self._tissues)
+
     def new(self, tissue: str, *, parent: int = 0, target: bool = True, whole: bool = False) -> int:
         """Give out a label, at first without pixels."""
         self._tissues.append(tissue)

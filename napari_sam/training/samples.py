@@ -12,16 +12,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from napari_sam.training.appearance import degrade, paint, resize_pair
+from napari_sam.training.appearance import coarsen, degrade, paint, resize_pair
 from napari_sam.training.fields import chance, uniform, whole
+from napari_sam.training.paste import can_paste, paste_pair
 from napari_sam.training.real_images import LabelledFrames, draw_real_pair, draw_textures
-from napari_sam.training.scene import Scene
 from napari_sam.training.scenes import draw_scene
-from napari_sam.training.targets import Roles, choose
+from napari_sam.training.targets import VISIBLE_STEP, Roles, choose
 from napari_sam.zoo.builtin import PIXEL_MEAN, PIXEL_STD
 
-REAL_SHARES = {"nuclei": 0.55, "video": 0.25, "ray": 0.16, "fundus": 0.04}
+REAL_SHARES = {"nuclei": 0.48, "video": 0.32, "ray": 0.16, "fundus": 0.04}
 """How often each kind of real picture is drawn, by a word in its modality."""
+
+REAL_STEP = 0.012
+"""Least difference of grey that is seen in real pictures, which may be dim."""
+
+PASTED_SHARE = 0.3
+"""Part of the real pictures whose objects are put before another ground."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,16 @@ class SampleSettings:
     real_share: float = 0.4
 
 
+@dataclass(frozen=True)
+class _Planes:
+    """A drawn picture: image ``(2, 3, H, W)``, labels ``(2, H, W)``, and how well outlines must be seen."""
+
+    image: Tensor
+    labels: Tensor
+    roles: Roles
+    visible_step: float = VISIBLE_STEP
+
+
 class PairSampler:
     """Draws pairs without end.
 
@@ -78,34 +94,48 @@ class PairSampler:
         self._real = real
         by_kind = {word: [i for i in real if word in i.kind] for word in REAL_SHARES}
         self._by_kind = {word: items for word, items in by_kind.items() if items}
+        self._can_paste = can_paste(real)
 
     def draw(self, rng: torch.Generator) -> PlanePair:
         """Draw one pair with at least one object."""
+        limits = self.settings.n_objects, self.settings.min_area
         while True:
-            image, labels, roles = self._draw_planes(rng)
-            image, labels = resize_pair(image, labels, self.settings.side)
-            checked = None if roles is None else image
-            masks = choose_objects(labels, {}, self.settings, rng, checked, roles)
+            drawn = self._draw_planes(rng)
+            image, labels = resize_pair(drawn.image, drawn.labels, self.settings.side)
+            seen = _channels(image[0])
+            masks = choose(labels.cpu().numpy(), drawn.roles, limits, rng, seen, drawn.visible_step)
             if masks is not None:
-                return PlanePair(normalise(image), masks)
+                return PlanePair(normalise(image), masks.to(image.device))
 
-    def _draw_planes(self, rng: torch.Generator) -> tuple[Tensor, Tensor, Roles | None]:
-        """Draw image and labels; real pictures, whose outlines people drew, have no roles."""
+    def _draw_planes(self, rng: torch.Generator) -> _Planes:
         hw = self._draw_size(rng)
-        if self._by_kind and chance(self.settings.real_share, rng):
-            image, labels = draw_real_pair(self._draw_item(rng), hw, rng)
-            if chance(0.2, rng):
-                image = image.mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
-            return degrade(image, rng, strength=0.5), labels, None
-        scene: Scene = draw_scene(hw, rng)
+        if not (self._by_kind and chance(self.settings.real_share, rng)):
+            return self._draw_generated(hw, rng)
+        if self._can_paste and chance(PASTED_SHARE, rng):
+            image, labels = paste_pair(self._real, hw, rng)
+            return _Planes(degrade(image, rng, strength=0.4), labels, Roles())
+        item = self._draw_item(rng)
+        image, labels = draw_real_pair(item, hw, rng)
+        if chance(0.2, rng):
+            image = image.mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
+        pieces_count = "nuclei" in item.kind or chance(0.5, rng)
+        whole_objects = frozenset() if pieces_count else frozenset(range(1, int(labels.max()) + 1))
+        return _Planes(degrade(image, rng, strength=0.5), labels, Roles(whole=whole_objects), REAL_STEP)
+
+    def _draw_generated(self, hw: tuple[int, int], rng: torch.Generator) -> _Planes:
+        scene = draw_scene(hw, rng)
+        roles = Roles(scene.parents, scene.backdrop, scene.whole)
+        if scene.tissues or scene.image is not None:
+            image, labels = paint(scene, None, rng), scene.labels
+            if scene.tissues and chance(0.15, rng):
+                image, labels = coarsen(image, labels, rng)
+            return _Planes(degrade(image, rng, strength=0.3), labels, roles)
         textures = draw_textures(self._real, hw, 2, rng) if self._real and chance(0.6, rng) else None
-        strength = 0.3 if scene.tissues or scene.image is not None else 0.7
-        image = degrade(paint(scene, textures, rng), rng, strength)
-        return image, scene.labels, Roles(scene.parents, scene.backdrop, scene.whole)
+        return _Planes(degrade(paint(scene, textures, rng), rng, strength=0.7), scene.labels, roles)
 
     def _draw_item(self, rng: torch.Generator) -> LabelledFrames:
         words = list(self._by_kind)
-        weights = torch.tensor([REAL_SHARES[word] for word in words])
+        weights = torch.tensor([REAL_SHARES[word] for word in words], device=rng.device)
         word = words[int(torch.multinomial(weights, 1, generator=rng))]
         return self._by_kind[word][whole(0, len(self._by_kind[word]) - 1, rng)]
 
@@ -127,14 +157,9 @@ def normalise(image: Tensor) -> Tensor:
 
 
 def choose_objects(
-    labels: Tensor,
-    parents: dict[int, int],
-    settings: SampleSettings,
-    rng: torch.Generator,
-    image: Tensor | None = None,
-    roles: Roles | None = None,
+    labels: Tensor, parents: dict[int, int], settings: SampleSettings, rng: torch.Generator
 ) -> Tensor | None:
-    """Choose objects in the first plane and follow them into the second.
+    """Choose objects in the first plane and follow them into the second, trusting every outline.
 
     Parameters
     ----------
@@ -146,22 +171,14 @@ def choose_objects(
         How many, and how small.
     rng : torch.Generator
         Where chance comes from.
-    image : Tensor or None
-        ``(2, 3, S, S)``, 0 to 1, NaN in the padding: objects without a visible outline are mostly
-        left out. None trusts every outline.
-    roles : Roles or None
-        More about what labels stand for.
 
     Returns
     -------
     Tensor or None
-        ``(2, M, S, S)`` bool, or None where no object is fit.
+        ``(2, M, S, S)`` bool, or None where no object is large enough.
     """
-    roles = roles or Roles()
-    roles = Roles({**parents, **roles.parents}, roles.backdrop, roles.whole)
-    seen = None if image is None else _channels(image[0])
     limits = settings.n_objects, settings.min_area
-    chosen = choose(labels.cpu().numpy(), roles, limits, rng, seen)
+    chosen = choose(labels.cpu().numpy(), Roles(parents), limits, rng)
     return None if chosen is None else chosen.to(labels.device)
 
 

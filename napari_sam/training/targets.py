@@ -164,11 +164,11 @@ def follow(candidate: _Candidate, second: NDArray[np.int64], n_named: int) -> ND
     return np.asarray(np.isin(pieces, touched))
 
 
-def seen_share(image: NDArray[np.float32], candidate: _Candidate) -> float:
+def seen_share(image: NDArray[np.float32], candidate: _Candidate, step: float = VISIBLE_STEP) -> float:
     """Measure how much of an object's outline can be seen.
 
     Greys just inside and just outside are compared along the outline, each averaged over a few
-    pixels; a difference counts that is above `VISIBLE_STEP` and above the pixels' noise.
+    pixels; a difference counts that is above `step` and above the pixels' noise.
 
     Parameters
     ----------
@@ -176,19 +176,15 @@ def seen_share(image: NDArray[np.float32], candidate: _Candidate) -> float:
         ``(C, H, W)`` float32, 0 to 1, NaN where there is no picture.
     candidate : _Candidate
         The object.
+    step : float
+        Least difference that is seen where there is no noise.
 
     Returns
     -------
     float
         Part of the outline, 0 to 1.
     """
-    grow = 3
-    rows = slice(max(candidate.rows.start - grow, 0), candidate.rows.stop + grow)
-    columns = slice(max(candidate.columns.start - grow, 0), candidate.columns.stop + grow)
-    grey = image[:, rows, columns]
-    mask = np.zeros(grey.shape[1:], dtype=bool)
-    top, left = candidate.rows.start - rows.start, candidate.columns.start - columns.start
-    mask[top : top + candidate.mask.shape[0], left : left + candidate.mask.shape[1]] = candidate.mask
+    grey, mask = _around_object(image, candidate, 3)
     skip = 2 if mask.size > 96 * 96 else 1
     grey, mask = grey[:, ::skip, ::skip], mask[::skip, ::skip]
     valid = ~np.isnan(grey[0])
@@ -202,8 +198,21 @@ def seen_share(image: NDArray[np.float32], candidate: _Candidate) -> float:
         noise = 1.05 * float(np.median(np.abs(np.diff(channel, axis=1))))
         within = _mean5(channel * inside)[outline] / n_inside[outline]
         beside = _mean5(channel * outside)[outline] / n_outside[outline]
-        seen |= np.abs(within - beside) > max(VISIBLE_STEP, 0.8 * noise)
+        seen |= np.abs(within - beside) > max(step, 0.8 * noise)
     return float(seen.mean())
+
+
+def _around_object(
+    image: NDArray[np.float32], candidate: _Candidate, grow: int
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Cut image and mask `grow` pixels around an object."""
+    rows = slice(max(candidate.rows.start - grow, 0), candidate.rows.stop + grow)
+    columns = slice(max(candidate.columns.start - grow, 0), candidate.columns.stop + grow)
+    grey = image[:, rows, columns]
+    mask = np.zeros(grey.shape[1:], dtype=bool)
+    top, left = candidate.rows.start - rows.start, candidate.columns.start - columns.start
+    mask[top : top + candidate.mask.shape[0], left : left + candidate.mask.shape[1]] = candidate.mask
+    return grey, mask
 
 
 def _mean5(field: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -217,21 +226,13 @@ def choose(
     limits: tuple[int, int],
     rng: torch.Generator,
     image: NDArray[np.float32] | None = None,
+    step: float = VISIBLE_STEP,
 ) -> Tensor | None:
     """Choose objects in the first plane and follow them into the second.
 
-    Parameters
-    ----------
-    labels : ndarray
-        ``(2, S, S)`` int64.
-    roles : Roles
-        What the labels stand for.
-    limits : tuple of int
-        Largest number of objects, and smallest area in pixels.
-    rng : torch.Generator
-        Where chance comes from.
-    image : ndarray or None
-        First plane ``(C, S, S)``, 0 to 1, NaN in the padding; None trusts every outline.
+    Labels ``(2, S, S)`` are int64; `limits` are the largest number of objects and the smallest area
+    in pixels. With an image, the first plane ``(C, S, S)``, 0 to 1 and NaN in the padding, objects
+    whose outline is mostly not seen (see `seen_share` for `step`) are mostly left out.
 
     Returns
     -------
@@ -242,9 +243,7 @@ def choose(
     candidates = [c for c in find_objects(labels[0], roles, min_area) if c.area < 0.7 * labels[0].size]
     if not candidates:
         return None
-    n_names = 1 + max(name for c in candidates for name in c.names)
-    counts = [np.bincount(p.ravel(), minlength=max(n_names, int(labels.max()) + 1)) for p in labels]
-    areas = np.array([[n[[*c.names]].sum() for n in counts] for c in candidates], dtype=np.float64)
+    areas = _named_areas(candidates, labels)
     weights = np.array([c.area for c in candidates]) ** 0.3
     weights *= np.where(areas[:, 1] < 0.3 * areas[:, 0], ENDING_WEIGHT, 1.0)
     n_tried = min(len(candidates), 3 * n_objects)
@@ -254,7 +253,7 @@ def choose(
     masks: list[NDArray[np.bool_]] = []
     for index, luck in zip(order, spared, strict=True):
         one = candidates[index]
-        if image is not None and luck > KEPT_UNSEEN and seen_share(image, one) < VISIBLE_SHARE:
+        if image is not None and luck > KEPT_UNSEEN and seen_share(image, one, step) < VISIBLE_SHARE:
             continue
         first = np.zeros_like(labels[0], dtype=bool)
         first[one.rows, one.columns] = one.mask
@@ -262,3 +261,10 @@ def choose(
         if len(masks) == n_objects:
             break
     return torch.as_tensor(np.stack(masks, axis=1)) if masks else None
+
+
+def _named_areas(candidates: list[_Candidate], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Count the pixels of each object's names in both planes; ``(n_candidates, 2)``."""
+    n_names = 1 + max(int(labels.max()), *(name for c in candidates for name in c.names))
+    counts = [np.bincount(plane.ravel(), minlength=n_names) for plane in labels]
+    return np.array([[n[[*c.names]].sum() for n in counts] for c in candidates], dtype=np.float64)

@@ -63,35 +63,30 @@ def tessellate(frame: Frame, n_cells: float, rng: torch.Generator, spread: float
     best = torch.full_like(y, 1e3)
     second, owner = best.clone(), torch.zeros_like(y, dtype=torch.int64)
     corner = (row * side + column).long()
+    corner[1] += side * side  # the second plane's centres stand behind the first's
+    y, x = y - row, x - column
     for down in (-1, 0, 1):
         for across in (-1, 0, 1):
             index = corner + (down * side + across)
-            found = _distance(centres, index, (y - row - down, x - column - across))
+            off_y, off_x = y - (centres[0][index] + down), x - (centres[1][index] + across)
+            found = torch.hypot(off_y, off_x).sub_(centres[2][index])
             nearer = found < best
-            second = torch.where(nearer, best, torch.minimum(second, found))
+            second = torch.minimum(second, torch.maximum(best, found))
             owner = torch.where(nearer, index, owner)
             best = torch.minimum(best, found)
+    owner[1] -= side * side
     return Tessellation(owner, best, second, side * side)
 
 
 def _centres(side: int, spread: float, rng: torch.Generator) -> Tensor:
-    """Draw centres within their squares and sizes in both planes; ``(2, side * side, 3)``."""
+    """Draw centres within their squares and sizes, first plane then second; ``(3, 2 * side * side)``."""
     draw = torch.rand(6, side * side, generator=rng, device=rng.device)
     jitter = uniform(0.5, 1.0, rng)
-    first = torch.stack(
-        [0.5 + (draw[0] - 0.5) * jitter, 0.5 + (draw[1] - 0.5) * jitter, draw[2] * spread], dim=1
-    )
+    first = torch.stack([0.5 + (draw[0] - 0.5) * jitter, 0.5 + (draw[1] - 0.5) * jitter, draw[2] * spread])
     second = first.clone()
-    second[:, :2] += (draw[3:5].T - 0.5) * 0.2
-    second[:, 2] += (draw[5] - 0.5) * uniform(0.0, 0.3, rng)
+    second[:2] += (draw[3:5] - 0.5) * 0.2
+    second[2] += (draw[5] - 0.5) * uniform(0.0, 0.3, rng)
     if chance(0.7, rng):
         ended = draw[5] < uniform(0.0, 0.3, rng)
-        second[:, 2] = torch.where(ended, second[:, 2] - uniform(0.2, 1.5, rng), second[:, 2])
-    return torch.stack([first, second])
-
-
-def _distance(centres: Tensor, index: Tensor, offset: tuple[Tensor, Tensor]) -> Tensor:
-    """Give the distance to a cell's centre less the cell's size, ``(2, H, W)``."""
-    near = torch.stack([table[places] for table, places in zip(centres, index, strict=True)])
-    y, x = offset[0] - near[..., 0], offset[1] - near[..., 1]
-    return torch.sqrt(y * y + x * x) - near[..., 2]
+        second[2] = torch.where(ended, second[2] - uniform(0.2, 1.5, rng), second[2])
+    return torch.cat([first, second], dim=1)

@@ -1,0 +1,138 @@
+"""Parts of the generator: shapes that end, cells that fill the plane, borrowed objects, coarse pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from napari_sam.training.appearance import coarsen, paint
+from napari_sam.training.canvas import Canvas
+from napari_sam.training.fields import blur, noise_pairs, smooth_noise
+from napari_sam.training.paste import can_paste, paste_pair
+from napari_sam.training.real_images import LabelledFrames
+from napari_sam.training.samples import PairSampler, SampleSettings
+from napari_sam.training.scenes import SCENES
+from napari_sam.training.shapes import LASTING, Lump, Pose, lay_frame
+from napari_sam.training.tessellation import tessellate
+from napari_sam.training.tissues import HOUNSFIELD, MR_DARK, MR_LIKE, MR_NAMES, MR_TONES
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def real_item(kind: str = "video (RGB frames)") -> LabelledFrames:
+    image = np.full((60, 80, 3), (10, 200, 40), dtype=np.uint8)
+    labels = np.zeros((60, 80), dtype=np.int32)
+    labels[20:40, 30:55] = 1
+    return LabelledFrames((image, image), (labels, labels), kind, "one")
+
+
+def test_a_lasting_lump_is_an_ellipse_in_both_planes():
+    pose = Pose(bend=0.0)
+    canvas = Canvas(lay_frame((100, 100), pose, seeded(0)), seeded(1))
+    canvas.put("liver", Lump(0.0, 0.0, 0.5, 0.25, wobble=0.0, n_planes=LASTING, slant=0.0))
+    areas = (canvas.labels == 1).sum(dim=(1, 2))
+    assert areas[0] == areas[1]
+    assert float(areas[0]) == pytest.approx(np.pi * 25 * 12.5, rel=0.02)
+
+
+def test_a_short_lump_is_there_in_the_first_plane_and_may_end_before_the_second():
+    n_ended = 0
+    for seed in range(60):
+        rng = seeded(seed)
+        canvas = Canvas(lay_frame((64, 64), Pose(bend=0.0), rng), rng)
+        canvas.put("liver", Lump(0.0, 0.0, 0.5, 0.5, wobble=0.0, n_planes=6.0, slant=0.0))
+        assert bool((canvas.labels[0] == 1).any())
+        n_ended += not bool((canvas.labels[1] == 1).any())
+    assert 5 < n_ended < 45
+
+
+def test_a_shell_of_one_depth_surrounds_its_core():
+    canvas = Canvas(lay_frame((80, 80), Pose(), seeded(3)), seeded(4))
+    patch = canvas.depth(Lump(0.1, 0.1, 0.5, 0.4, n_planes=LASTING))
+    shell = canvas.fill(patch, canvas.new("compact"))
+    core = canvas.fill(patch, canvas.new("marrow", parent=shell), above=0.08)
+    inner = canvas.labels[0] == core
+    beside = blur(inner.float()[None], 0.6)[0] > 0
+    assert set(canvas.labels[0][beside].tolist()) == {shell, core}
+
+
+def test_a_window_holds_the_whole_lump_wherever_the_body_lies():
+    for seed in range(12):
+        rng = seeded(seed)
+        pose = Pose(1.3, 0.4 * seed, (0.1, -0.2), seed % 2 == 0, 1.1, 0.2)
+        frame = lay_frame((70, 90), pose, rng)
+        rows, columns = frame.window(0.2, 0.3, 0.3)
+        inside = torch.hypot(frame.y - 0.2, frame.x - 0.3) < 0.3
+        assert int(inside.sum()) == int(inside[:, rows, columns].sum())
+
+
+def test_cells_own_every_pixel_and_the_next_is_never_nearer():
+    found = tessellate(lay_frame((64, 80), Pose(), seeded(5)), 8.0, seeded(6))
+    assert bool((found.depth >= 0).all())
+    assert int(found.owner.min()) >= 0
+    assert int(found.owner.max()) < found.n_owners
+    assert len(found.owner[0].unique()) > 20
+
+
+def test_noise_of_two_planes_is_alike_and_of_about_unit_variance():
+    pair = noise_pairs(3, (90, 120), 8.0, 0.2, seeded(7))
+    assert pair.shape == (3, 2, 90, 120)
+    assert float(torch.corrcoef(pair.transpose(0, 1).flatten(1))[0, 1]) > 0.9
+    assert 0.5 < float(smooth_noise(20, (64, 64), 12.0, seeded(8)).std()) < 1.2
+
+
+def test_blurring_keeps_the_mean_and_flattens():
+    image = torch.zeros(1, 31, 31)
+    image[0, 15, 15] = 1.0
+    for sigma in (0.5, 2.0):
+        blurred = blur(image, sigma)
+        assert float(blurred.sum()) == pytest.approx(1.0, abs=1e-4)
+        assert float(blurred.max()) < 0.8
+
+
+@pytest.mark.parametrize("family", [family for _, family in SCENES], ids=lambda f: f.__name__)
+def test_every_tissue_has_a_tone_in_ct_and_mr(family):
+    for seed in range(3):
+        for tissue in family((48, 48), seeded(seed)).tissues:
+            assert tissue in HOUNSFIELD
+            assert tissue in MR_DARK or MR_LIKE.get(tissue, tissue) in MR_NAMES
+
+
+def test_every_contrast_names_every_tissue():
+    assert {len(row) for row in MR_TONES} == {len(MR_NAMES)}
+    assert all(0 <= grey <= 100 for row in MR_TONES for grey in row)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_borrowed_object_keeps_its_own_colour_and_the_ground_is_another(seed):
+    items = [real_item(), real_item("chest X-ray")]
+    assert can_paste(items)
+    image, labels = paste_pair(items, (60, 60), seeded(seed))
+    assert image.shape == (2, 3, 60, 60)
+    assert labels.shape == (2, 60, 60)
+    assert bool(torch.isfinite(image).all())
+    assert 0.0 <= float(image.min()) <= float(image.max()) <= 1.0
+
+
+def test_no_object_is_borrowed_where_none_is_lent():
+    assert not can_paste([real_item("chest X-ray")])
+    assert not can_paste([])
+
+
+def test_coarse_pixels_keep_size_and_labels():
+    rng = seeded(9)
+    scene = SCENES[0][1]((64, 64), rng)
+    image, labels = coarsen(paint(scene, None, rng), scene.labels, rng)
+    assert image.shape == (2, 3, 64, 64)
+    assert set(labels.unique().tolist()) <= set(scene.labels.unique().tolist())
+
+
+def test_real_and_generated_pairs_come_from_one_seed():
+    sampler = PairSampler(SampleSettings(side=64, real_share=0.7), [real_item(), real_item("chest X-ray")])
+    first, again = ([sampler.draw(rng) for _ in range(8)] for rng in (seeded(2), seeded(2)))
+    for one, other in zip(first, again, strict=True):
+        assert torch.equal(one.pixels, other.pixels)
+        assert torch.equal(one.masks, other.masks)
