@@ -48,6 +48,8 @@ def paint(scene: Scene, textures: Tensor | None, rng: torch.Generator) -> Tensor
     image = image + torch.as_tensor(texture).unsqueeze(1)
     if scene.kind in ("cells", "rings") and chance(0.5, rng):
         image = _shade(image, labels, rng)
+    if scene.kind == "figures" and chance(0.6, rng):
+        image = _place_outdoors(image, labels, rng)
     if chance(0.25, rng):
         image = image + uniform(-0.5, 0.5, rng) * _outline(labels, rng).unsqueeze(1)
     return image.expand(-1, 3, -1, -1)
@@ -63,6 +65,10 @@ def _tones(scene: Scene, n_labels: int, n_channels: int, rng: torch.Generator) -
         tones[bright > 0.93] = uniform(0.8, 1.0, rng)
         tones[bright < 0.05] = uniform(0.0, 0.15, rng)
         tones[0] = uniform(0.0, 0.2, rng) if chance(0.8, rng) else uniform(0.0, 1.0, rng)
+    elif scene.kind == "figures" and chance(0.5, rng):
+        for child, parent in scene.parents.items():
+            if max(child, parent) < n_labels:
+                tones[child] = (tones[parent] + (tones[child] - 0.5) * 0.5).clamp(0, 1)
     elif scene.kind in ("cells", "rings"):
         level, spread = uniform(0.3, 1.0, rng), uniform(0.0, 0.6, rng)
         tones = (level + (tones - 0.5) * spread).clamp(0, 1)
@@ -93,6 +99,26 @@ def _shade(image: Tensor, labels: Tensor, rng: torch.Generator) -> Tensor:
     depth = blur(filled, uniform(1.0, 0.02 * max(labels.shape[1:]) + 1.0, rng))
     strength = uniform(0.2, 1.0, rng)
     return image * (1 - strength + strength * torch.where(filled > 0, depth, 1.0)).unsqueeze(1)
+
+
+def _place_outdoors(image: Tensor, labels: Tensor, rng: torch.Generator) -> Tensor:
+    """Give the ground detail of every size, and light from one side to what stands before it."""
+    hw = (labels.shape[1], labels.shape[2])
+    n_channels = image.shape[1]
+    ground = torch.rand(n_channels, 1, 1, generator=rng, device=rng.device).expand(-1, *hw)
+    for _ in (0, 1):
+        colour = torch.rand(n_channels, 1, 1, generator=rng, device=rng.device) - 0.3
+        detail = octaves(hw, math.exp(uniform(0.5, 3.0, rng)), 5, rng)
+        ground = ground + colour * detail * uniform(0.05, 0.4, rng)
+    yy, _ = unit_grid(hw, image.device)
+    ground = torch.where(yy < uniform(-1.5, 0.5, rng), ground * 0.3 + uniform(0.2, 0.7, rng), ground)
+    behind = (labels == 0).unsqueeze(1)
+    image = torch.where(behind, ground.clamp(0, 1), image)
+    height = blur((labels > 0).float(), 0.02 * max(hw) + 0.3)
+    turn, reach = uniform(0, 2 * math.pi, rng), max(1, round(0.015 * max(hw)))
+    shifts = (round(reach * math.sin(turn)), round(reach * math.cos(turn)))
+    slope = height - torch.roll(height, shifts, dims=(1, 2))
+    return torch.where(behind, image, image * (1 + uniform(0.0, 2.0, rng) * slope.unsqueeze(1)).clamp(0.2, 2))
 
 
 def _outline(labels: Tensor, rng: torch.Generator) -> Tensor:

@@ -206,6 +206,8 @@ def depth(frame: Frame, lump: Lump, rng: torch.Generator) -> Patch:
 def _ends(frame: Frame, lump: Lump, rng: torch.Generator) -> tuple[float, float]:
     """Draw what the third axis adds to the squared distance from a lump's middle in both planes."""
     n_planes = lump.n_planes or math.exp(uniform(math.log(3), math.log(60), rng))
+    if lump.n_planes is None and chance(0.75, rng):  # mostly about as long as wide
+        n_planes = max(n_planes, min(60.0, 1.5 * min(lump.ry, lump.rx) / frame.spacing))
     half = n_planes * frame.spacing / 2
     middle = uniform(-0.92, 0.92, rng) * half if n_planes < LASTING else 0.0
     power = 2.0 if chance(0.4, rng) else 5.0

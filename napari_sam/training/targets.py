@@ -20,7 +20,7 @@ VISIBLE_SHARE = 0.45
 KEPT_UNSEEN = 0.04
 """How many of the objects that are not seen well enough are kept all the same."""
 
-ENDING_WEIGHT = 1.5
+ENDING_WEIGHT = 1.4
 """How much rather an object that ends between the planes is chosen."""
 
 

@@ -25,7 +25,7 @@ def body_pose(rng: torch.Generator, zoom: float = 2.6) -> Pose:
     if chance(0.12, rng):
         turn += whole(1, 3, rng) * math.pi / 2
     stretch = uniform(0.85, 1.15, rng) * (-1.0 if chance(0.12, rng) else 1.0)
-    return Pose(scale, turn, centre, chance(0.3, rng), stretch, uniform(0.02, 0.16, rng))
+    return Pose(scale, turn, centre, chance(0.3, rng), stretch, uniform(0.01, 0.09, rng))
 
 
 def start_trunk(hw: tuple[int, int], rng: torch.Generator) -> Canvas:
