@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks._scores import iou
 from benchmarks._tasks import Task
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt, PointPrompt, Prompt
+from napari_sam.core.scores import mask_iou
 from napari_sam.core.segmenter import Segmenter, SegmentRequest
 from napari_sam.core.window import Window
 from napari_sam.settings import Settings
@@ -69,5 +69,5 @@ def score_task(segmenter: Segmenter, task: Task) -> dict[str, float]:
 def _overlaps(segmenter: Segmenter, task: Task, prompt: Prompt) -> tuple[float, float]:
     volume = Volume(task.image[None], Geometry.from_spacing((1, *task.mask.shape)), Provenance("benchmark"))
     prediction = segmenter.segment(SegmentRequest(volume, _PLANE, Window(0, 255), (prompt,)))
-    overlaps = [iou(mask.to_plane(_PLANE, volume.shape), task.mask) for mask in prediction.masks]
+    overlaps = [mask_iou(mask.to_plane(_PLANE, volume.shape), task.mask) for mask in prediction.masks]
     return overlaps[prediction.best], float(np.max(overlaps))

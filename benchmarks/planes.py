@@ -15,13 +15,17 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from benchmarks._classical import BOX_METHODS, VERSION
-from benchmarks._from_point import POINT_METHODS
 from benchmarks._machine import load_average, machine
-from benchmarks._scores import format_table, iou, kind_table, round_floats
+from benchmarks._scores import kind_table
 from benchmarks._tasks import Task, make_tasks
+from napari_sam.core.classical_box import BOX_METHODS
+from napari_sam.core.classical_point import POINT_METHODS
+from napari_sam.core.scores import mask_iou
+from napari_sam.nodes.tables import format_table, round_floats
 
 DEFAULT_DATA = Path(__file__).parents[2] / "shared" / "data" / "eval"
+VERSION = 3
+"""Of the classical methods and the tasks; cached results of another one are not used."""
 Scores = dict[str, float]
 
 
@@ -70,7 +74,7 @@ def _classical(task: Task, wanted: set[str]) -> Scores:
     from_point = {name: method for name, method in POINT_METHODS.items() if name in wanted}
     masks = {name: method(task.image, task.box) for name, method in from_box.items()}
     masks |= {name: method(task.image, task.point) for name, method in from_point.items()}
-    return {name: iou(mask, task.mask) for name, mask in masks.items()}
+    return {name: mask_iou(mask, task.mask) for name, mask in masks.items()}
 
 
 def _fingerprint(task: Task) -> str:

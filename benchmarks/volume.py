@@ -21,10 +21,16 @@ from tqdm import tqdm
 
 from benchmarks._machine import load_average, machine
 from benchmarks._reading import Row, read_index, read_labels
-from benchmarks._scores import Cell, format_table, round_floats
-from benchmarks._tasks import tight_box
-from benchmarks._volume_scores import DISTANCES, VolumeScore, choose_anchor, dice_by_distance, score_volume
 from benchmarks.planes import DEFAULT_DATA
+from napari_sam.core.masks import tight_box
+from napari_sam.nodes.tables import Cell, format_table, round_floats
+from napari_sam.nodes.volume_scores import (
+    VolumeScore,
+    choose_anchor,
+    dice_by_distance,
+    distance_names,
+    score_volume,
+)
 
 if TYPE_CHECKING:
     from napari_sam.nodes.report import RunReport
@@ -123,12 +129,15 @@ def run_case(case: Case, options: argparse.Namespace, folder: Path) -> Outcome:
     truth = read_labels(options.data / case.row.mask_path) == case.label
     anchor = choose_anchor(truth, options.anchor)
     folder.mkdir()
-    cold, found = _segment(case, options, folder, (anchor, tight_box(truth[anchor])))
+    box = tight_box(truth[anchor])
+    if box is None:
+        raise ValueError(f"{case.name}: plane {anchor} holds nothing of it; give --anchor largest")
+    cold, found = _segment(case, options, folder, (anchor, box))
     if found.shape != truth.shape:
         raise ValueError(f"{case.name}: labels are {found.shape}, the truth {truth.shape}; they must agree")
     cached = None
     if not options.no_cached:
-        cached, _ = _segment(case, options, folder, (anchor, tight_box(truth[anchor])))
+        cached, _ = _segment(case, options, folder, (anchor, box))
     return Outcome(case, anchor, score_volume(found, truth, anchor), cold, cached)
 
 
@@ -190,9 +199,7 @@ def _quality(outcomes: Sequence[Outcome]) -> tuple[list[str], list[list[Cell]]]:
 
 
 def _decay(outcomes: Sequence[Outcome]) -> tuple[list[str], list[list[Cell]]]:
-    heads = ["object"] + [
-        f"{low}" if low == high else f"{low}-{high}" if high < 1000 else f"{low}+" for low, high in DISTANCES
-    ]
+    heads = ["object", *distance_names()]
     rows: list[list[Cell]] = [[outcome.case.name, *dice_by_distance([outcome.score])] for outcome in outcomes]
     return heads, [*rows, ["mean", *dice_by_distance([outcome.score for outcome in outcomes])]]
 

@@ -190,7 +190,7 @@ def _outlines(mask: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
     if not mask.any():
         return []
     padded = np.pad(mask, 1).astype(np.float32)
-    outlines: list[NDArray[np.float64]] = find_contours(padded, 0.5)  # type: ignore[no-untyped-call]
+    outlines: list[NDArray[np.float64]] = find_contours(padded, 0.5)
     return [outline - 0.5 for outline in outlines]
 
 

@@ -1,4 +1,4 @@
-"""Classical segmentation from one point: region growing and marker-based watershed.
+"""Classical segmentation from one point: region growing and marker-based watershed; what a model has to beat.
 
 A point says nothing about size, so both make a handful of nested or rival regions around it and keep
 the one whose outline lies on the steepest edge; constants were chosen on the training folder.
@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage import filters, segmentation
 
-from benchmarks._classical import BoolPlane, FloatPlane, grey_of, stretch
+from napari_sam.core.classical_box import BoolPlane, FloatPlane, grey_of, stretch
+
+__all__ = ["POINT_METHODS", "PointMethod", "region_growing", "watershed"]
 
 PointMethod = Callable[[NDArray[np.uint8], tuple[int, int]], BoolPlane]
 
@@ -26,18 +27,21 @@ TOLERANCES = (0.03, 0.05, 0.08, 0.12, 0.16, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
 
 
 def region_growing(image: NDArray[np.uint8], point: tuple[int, int]) -> BoolPlane:
-    """ConnectedThreshold around the point's grey at eleven tolerances (shares of the grey range)."""
+    """Grow around the point's grey at eleven tolerances (shares of the grey range)."""
     grey, seed, origin = _around(image, point)
     smooth = ndimage.gaussian_filter(grey, 1.0)
-    source = sitk.GetImageFromArray(smooth)
     value = float(smooth[max(0, seed[0] - 1) : seed[0] + 2, max(0, seed[1] - 1) : seed[1] + 2].mean())
     regions = (
-        sitk.GetArrayFromImage(
-            sitk.ConnectedThreshold(source, [(seed[1], seed[0])], value - tolerance, value + tolerance)
-        )
+        _connected((smooth >= value - tolerance) & (smooth <= value + tolerance), seed)
         for tolerance in TOLERANCES
     )
-    return _paste(_steepest((region > 0 for region in regions), grey, seed), origin, image)
+    return _paste(_steepest(regions, grey, seed), origin, image)
+
+
+def _connected(mask: BoolPlane, seed: tuple[int, int]) -> NDArray[Any]:
+    """Return the part of a mask that hangs together with the seed by its sides; empty if that is outside."""
+    parts = ndimage.label(mask)[0]
+    return np.asarray((parts == parts[seed]) & mask[seed])
 
 
 def watershed(image: NDArray[np.uint8], point: tuple[int, int]) -> BoolPlane:

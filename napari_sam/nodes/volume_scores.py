@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks._scores import dice
+from napari_sam.core.scores import dice
+
+__all__ = ["DISTANCES", "VolumeScore", "choose_anchor", "dice_by_distance", "distance_names", "score_volume"]
 
 BoolVolume = NDArray[np.bool_]
 
@@ -70,6 +72,15 @@ def dice_by_distance(scores: Sequence[VolumeScore]) -> list[float | None]:
         ]
         means.append(float(np.mean(values)) if values else None)
     return means
+
+
+def distance_names() -> list[str]:
+    """Name each of `DISTANCES` for a table's head, such as ``"3-5"``."""
+    last = DISTANCES[-1]
+    return [
+        f"{low}+" if (low, high) == last else f"{low}-{high}" if low < high else f"{low}"
+        for low, high in DISTANCES
+    ]
 
 
 def choose_anchor(truth: BoolVolume, rule: str) -> int:

@@ -1,4 +1,4 @@
-"""The task list: what it takes from an index, and that it is the same every time."""
+"""The task list: what it takes from a folder, and that it is the same every time."""
 
 from __future__ import annotations
 
@@ -10,10 +10,18 @@ import SimpleITK
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks._reading import Row, display_range, to_uint8
-from benchmarks._tasks import KINDS, innermost, jitter_box, kind_of, make_tasks, tight_box
+from napari_sam.core.labelled_folder import LabelledItem, list_labelled
+from napari_sam.core.masks import innermost_point, tight_box
+from napari_sam.errors import InvalidDataset
+from napari_sam.nodes.kinds import KINDS, kind_of, kinds_in_order
+from napari_sam.nodes.tasks import Task, TaskLimits, jitter_box, read_item
+from napari_sam.nodes.tasks import make_tasks as make_tasks_of
 
 HEADS = ("path", "modality", "mask_path", "classes", "mask_type")
+
+
+def make_tasks(root: Path, **limits: float) -> list[Task]:
+    return make_tasks_of(root, list_labelled(root), TaskLimits(**limits))  # type: ignore[arg-type]
 
 
 def _write_volume(path: Path, array: NDArray[np.generic]) -> None:
@@ -56,6 +64,22 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+GOLDEN = [
+    ("nuclei.png#0:1", (10, 10, 16, 18), (12, 12), 48),
+    ("nuclei.png#0:4", (40, 50, 52, 58), (43, 53), 96),
+    ("nuclei.png#0:2", (10, 50, 18, 58), (13, 53), 64),
+    ("nuclei.png#0:3", (40, 10, 50, 18), (43, 13), 80),
+    ("ct.nii.gz#7:liver", (10, 12, 30, 22), (14, 16), 200),
+    ("ct.nii.gz#10:liver", (10, 12, 30, 22), (14, 16), 200),
+    ("ct.nii.gz#9:liver", (10, 12, 30, 22), (14, 16), 200),
+    ("ct.nii.gz#11:liver", (10, 12, 30, 22), (14, 16), 200),
+    ("ct.nii.gz#12:liver", (10, 12, 30, 22), (14, 16), 200),
+    ("ct.nii.gz#8:liver", (10, 12, 30, 22), (14, 16), 200),
+    ("chest.png#0:left.0", (10, 5, 40, 30), (22, 17), 750),
+    ("chest.png#0:right.0", (10, 50, 40, 70), (19, 59), 600),
+]
+
+
 def test_each_task_is_one_object_with_its_tight_box_and_a_point_in_it(folder: Path) -> None:
     tasks = make_tasks(folder)
     assert [task.kind for task in tasks] == sorted((task.kind for task in tasks), key=KINDS.index)
@@ -63,6 +87,7 @@ def test_each_task_is_one_object_with_its_tight_box_and_a_point_in_it(folder: Pa
         assert task.mask.sum() >= 30
         assert task.box == tight_box(task.mask)
         assert task.mask[task.point]
+        assert task.point == innermost_point(task.mask)
         assert task.image.dtype == np.uint8
         assert task.image.shape[:2] == task.mask.shape
 
@@ -98,9 +123,27 @@ def test_limits_hold(folder: Path) -> None:
     assert kinds.count("nuclei and blood cells") == 2  # twice one an item: the kind has few files
 
 
-def test_a_folder_without_an_index_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="INDEX.tsv"):
-        make_tasks(tmp_path)
+def test_the_list_is_the_one_there_always_was(folder: Path) -> None:
+    assert [(task.id, task.box, task.point, int(task.mask.sum())) for task in make_tasks(folder)] == GOLDEN
+
+
+def test_a_modality_nobody_knows_is_a_kind_of_its_own() -> None:
+    items = [
+        LabelledItem(Path("a"), Path("b"), kind, "semantic", {}, "a") for kind in ("radar", "CT", "radar")
+    ]
+    assert kinds_in_order(items) == ("CT organs", "radar")
+
+
+def test_labels_that_are_none_are_named(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((20, 30), np.uint8)).save(tmp_path / "a.png")
+    Image.fromarray(np.zeros((20, 31), np.uint8)).save(tmp_path / "a_seg.png")
+    with pytest.raises(InvalidDataset, match=r"\(1, 20, 30\).*\(1, 20, 31\)"):
+        read_item(list_labelled(tmp_path)[0])
+    for wrong in (np.full((1, 20, 30), 0.5, np.float32), np.full((1, 20, 30), -1, np.int16)):
+        (tmp_path / "a_seg.png").unlink(missing_ok=True)
+        _write_volume(tmp_path / "a_seg.nii.gz", wrong)
+        with pytest.raises(InvalidDataset, match="no labels"):
+            read_item(list_labelled(tmp_path)[0])
 
 
 def test_a_jittered_box_stays_near_and_inside() -> None:
@@ -112,32 +155,22 @@ def test_a_jittered_box_stays_near_and_inside() -> None:
         assert 92 <= c1 <= 100
 
 
-def test_the_innermost_point_is_the_middle_of_a_square() -> None:
-    mask = np.zeros((30, 30), dtype=bool)
-    mask[4:11, 8:15] = True
-    assert innermost(mask) == (7, 11)
-
-
 @pytest.mark.parametrize(
     ("modality", "classes", "kind"),
     [
-        ("MR brain FLAIR", "1:MS_lesion=8227", "lesions (CT, MR)"),
-        ("MR cardiac cine (DICOM series)", "1:LV_cavity=1", "MR organs"),
-        ("CT slice (8-bit PNG)", "1:aorta=192", "CT organs"),
-        ("ultrasound breast", "1:benign_tumour=3621", "ultrasound"),
-        ("microscopy 2D SEM nerve", "1:myelin=5", "EM and SEM"),
+        ("MR brain FLAIR", "MS_lesion", "lesions (CT, MR)"),
+        ("MR cardiac cine (DICOM series)", "LV_cavity", "MR organs"),
+        ("CT slice (8-bit PNG)", "aorta", "CT organs"),
+        ("ultrasound breast", "benign_tumour", "ultrasound"),
+        ("microscopy 2D SEM nerve", "myelin", "EM and SEM"),
         ("microscopy 3D light-sheet nuclei", "instances=5", "3-D microscopy"),
-        ("video (RGB frames)", "1:camel=7", "photos and film"),
+        ("video (RGB frames)", "camel", "photos and film"),
     ],
 )
 def test_kinds(modality: str, classes: str, kind: str) -> None:
-    assert kind_of(Row("a", "b", modality, classes, "semantic")) == kind
-
-
-def test_the_display_range_is_rounded_and_clipped() -> None:
-    plane = np.array([[-500, -160, 39, 240, 900]], np.int16)
-    low, high = display_range(np.array([-1000, 900], np.int16), "CT")
-    assert to_uint8(plane, low, high).tolist() == [[0, 0, 127, 255, 255]]
+    names = {} if "instances" in classes else {1: classes}
+    item = LabelledItem(Path("a"), Path("b"), modality, "semantic", names, "a")
+    assert kind_of(item) == kind
 
 
 def test_the_real_folder_gives_every_kind(shared_data: Path) -> None:

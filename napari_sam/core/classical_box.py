@@ -1,8 +1,8 @@
-"""Classical segmentation from one box or one point, by scikit-image and SimpleITK, as the peers in the table.
+"""Classical segmentation from one box, by scikit-image: what a model has to beat.
 
-Every method takes a plane ``(H, W)`` or ``(H, W, 3)`` uint8 and a prompt in pixels, and gives a mask
-``(H, W)`` bool. With a box they see the box and a margin around it, at most `MAX_SIDE_PX` wide; the box
-bounds the answer. Constants were chosen once on the training folder, never on the evaluation folder.
+Every method takes a plane ``(H, W)`` or ``(H, W, 3)`` uint8 and a half-open box ``(r0, c0, r1, c1)`` in
+pixels, and gives a mask ``(H, W)`` bool. They see the box and a margin around it, at most `MAX_SIDE_PX` wide;
+the box bounds the answer. Constants were chosen once on the training folder, never on the evaluation folder.
 """
 
 from __future__ import annotations
@@ -15,6 +15,17 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage import filters, segmentation, transform
 
+__all__ = [
+    "BOX_METHODS",
+    "BoxMethod",
+    "chan_vese",
+    "grey_of",
+    "otsu_in_box",
+    "random_walker",
+    "stretch",
+    "whole_box",
+]
+
 BoolPlane = NDArray[np.bool_]
 FloatPlane = NDArray[np.float64]
 BoxMethod = Callable[[NDArray[np.uint8], tuple[int, int, int, int]], BoolPlane]
@@ -24,7 +35,6 @@ MARGIN_SHARE = 0.2
 MIN_MARGIN_PX = 4
 WALKER_BETA = 1500.0
 FLAT = 1e-6
-VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -118,6 +128,7 @@ def grey_of(colour: FloatPlane) -> FloatPlane:
 
 
 def stretch(values: FloatPlane) -> FloatPlane:
+    """Map the percentiles 1 and 99 to 0 and 1, and clip what lies beyond."""
     low, high = np.percentile(values, (1, 99))
     return np.asarray(np.clip((values - low) / max(high - low, 1e-6), 0, 1), dtype=np.float64)
 
