@@ -114,6 +114,7 @@ class UserPairs:
             item = self._items[(number + attempt) % n_items if plain else whole(0, n_items - 1, rng)]
             image, labels = self._see(item, plain, rng)
             image, labels = resize_pair(image, labels, self.settings.side)
+            labels = labels.masked_fill(image.isnan().any(dim=1), 0)
             masks = choose_labelled(labels, item.mask_type == SEMANTIC, self._limits, rng)
             if masks is not None:
                 return PlanePair(self._normalise(image), masks)
@@ -124,7 +125,7 @@ class UserPairs:
         )
 
     def _see(self, item: LabelledPlanes, plain: bool, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Look at two planes: image ``(2, 3, H, W)`` from 0 to 1 and labels ``(2, H, W)`` int64."""
+        """Look at two planes: image ``(2, 3, H, W)``, 0 to 1, NaN beyond it, and labels ``(2, H, W)``."""
         planes, is_still = _draw_planes(item, rng)
         labels = planes[0][1]
         view = _View() if plain else _draw_view(labels, rng)
@@ -135,9 +136,11 @@ class UserPairs:
         if is_still:
             grids[1] = _worn_grid(view, hw, rng)
         seen = [_look_up(*plane, grid) for plane, grid in zip(planes, grids, strict=True)]
-        image = torch.stack([pixels for pixels, _ in seen]).expand(-1, 3, -1, -1)
-        numbers = torch.stack([named for _, named in seen])
-        return (image if plain else degrade(image, rng, strength=0.5)), numbers
+        image = torch.stack([pixels for pixels, _, _ in seen]).expand(-1, 3, -1, -1)
+        numbers = torch.stack([named for _, named, _ in seen])
+        outside = torch.stack([beyond for _, _, beyond in seen])[:, None]
+        image = image if plain else degrade(image, rng, strength=0.5)
+        return torch.where(outside, math.nan, image), numbers
 
     def _normalise(self, image: Tensor) -> Tensor:
         mean, std = (image.new_tensor(v).view(1, 3, 1, 1) for v in (self.settings.mean, self.settings.std))
@@ -202,14 +205,16 @@ def _worn_grid(view: _View, hw: tuple[int, int], rng: torch.Generator) -> Tensor
     return moved.grid(hw, rng.device) + bend.permute(1, 2, 0)
 
 
-def _look_up(image: NDArray[np.uint8], labels: NDArray[Any], grid: Tensor) -> tuple[Tensor, Tensor]:
-    """Look up a plane at ``grid (H, W, 2)``, mirrored outside; ``(1 or 3, H, W)`` and ``(H, W)``."""
+def _look_up(image: NDArray[np.uint8], labels: NDArray[Any], grid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Look up a plane at ``grid (H, W, 2)``: ``(1 or 3, H, W)``, labels ``(H, W)``, and what is beyond it."""
     height, width = labels.shape
     longest = max(height, width)
     placed = (grid * grid.new_tensor([longest / width, longest / height]))[None]
     pixels = torch.from_numpy(np.array(image, dtype=np.float32)) / 255
     pixels = pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)
     numbers = torch.from_numpy(np.array(labels, dtype=np.float32))[None]
-    look_up = partial(F.grid_sample, padding_mode="reflection", align_corners=False)
-    seen = look_up(pixels[None], placed, mode="bilinear")[0].clamp(0, 1)
-    return seen, look_up(numbers[None], placed, mode="nearest")[0, 0].long()
+    look_up = partial(F.grid_sample, align_corners=False)
+    seen = look_up(pixels[None], placed, mode="bilinear", padding_mode="border")[0].clamp(0, 1)
+    named = look_up(numbers[None], placed, mode="nearest")[0, 0].long()
+    beyond = (placed[0].abs() > 1).any(dim=-1)
+    return seen, named.masked_fill(beyond, 0), beyond

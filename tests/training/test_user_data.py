@@ -193,6 +193,17 @@ class TestPairs:
         whole = replace(item, mask_type=INSTANCE)
         assert UserPairs([whole], PAIRS, seed=0).draw_plain(0).masks.shape[1] == 1
 
+    def test_beyond_the_plane_there_is_padding_and_no_object(self) -> None:
+        labels = np.ones((1, 64, 64), np.uint8)
+        labels[0, 16:48, 16:48] = 2
+        n_beyond = 0
+        for number in range(10):
+            pair = UserPairs([made(labels)], PAIRS, seed=0).draw(number)
+            beyond = (pair.pixels == 0).all(dim=1)
+            n_beyond += int(beyond.sum())
+            assert not bool((pair.masks & beyond[:, None]).any())
+        assert n_beyond > 0
+
     def test_objects_too_small_are_an_error(self) -> None:
         labels = np.zeros((1, 64, 64), np.uint8)
         labels[0, 5, 5] = 1
