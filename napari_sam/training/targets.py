@@ -247,8 +247,7 @@ def choose(
     weights = np.array([c.area for c in candidates]) ** 0.3
     weights *= np.where(areas[:, 1] < 0.3 * areas[:, 0], ENDING_WEIGHT, 1.0)
     n_tried = min(len(candidates), 3 * n_objects)
-    tickets = torch.as_tensor(weights, device=rng.device)
-    order = torch.multinomial(tickets, n_tried, generator=rng).tolist()
+    order = torch.multinomial(torch.as_tensor(weights, device=rng.device), n_tried, generator=rng).tolist()
     spared = torch.rand(n_tried, generator=rng, device=rng.device).tolist()
     masks: list[NDArray[np.bool_]] = []
     for index, luck in zip(order, spared, strict=True):
