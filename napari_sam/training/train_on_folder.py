@@ -31,6 +31,9 @@ __all__ = ["train_on_folder"]
 N_CHECK_PAIRS = 24
 """Held-out plane pairs that a check looks at."""
 
+_OUT_OF_MEMORY = ("out of memory", "not enough memory", "allocate memory")
+"""How torch says so, by device."""
+
 
 def train_on_folder(
     data: Path, run: Path, options: TrainOptions, resume: bool = False, told: Told | None = None
@@ -158,7 +161,7 @@ def _explained_memory() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if "memory" not in str(error).lower():
+        if not any(sign in str(error).lower() for sign in _OUT_OF_MEMORY):
             raise
         raise SettingsError(
             "the model does not fit into memory while training; try --pairs 1 with --accumulate, "
