@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam.nodes.evaluation import MEAN, Evaluation, MethodResult
+from napari_sam.nodes.evaluation import COUNTED_CLICKS, MEAN, Evaluation, MethodResult
 from napari_sam.nodes.evaluation_report import planes_by_kind, volumes_by_kind
 from napari_sam.nodes.volume_scores import distance_names
 
@@ -16,8 +16,19 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_evaluation"]
 
-_WIDTH_IN, _HEIGHT_IN, _DPI = 13.0, 9.5, 110
-_COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#994f00", "#777777")
+_WIDTH_IN, _HEIGHT_IN, _DPI = 14.5, 9.5, 110
+_COLOURS = (
+    "#4477aa",
+    "#ee6677",
+    "#228833",
+    "#ccbb44",
+    "#66ccee",
+    "#aa3377",
+    "#994f00",
+    "#777777",
+    "#222255",
+    "#ddaa99",
+)
 _MARKERS = "osD^vP"
 
 
@@ -52,6 +63,7 @@ def plot_evaluation(found: Evaluation) -> bytes:
 def _draw_clicks(axes: Axes, model: MethodResult, max_clicks: int) -> None:
     axes.set(title="Mean IoU after each click", xlabel="clicks", ylabel="mean IoU", ylim=(0, 1))
     clicks = range(1, max_clicks + 1)
+    axes.set_xticks([n for n in clicks if n in COUNTED_CLICKS or n % 5 == 0])
     for number, kind in enumerate(_kinds(model)):
         some = [one for one in model.planes if one.kind == kind and one.clicks]
         if some:
@@ -138,4 +150,4 @@ def _style(number: int) -> dict[str, Any]:
 def _finish(axes: Axes) -> None:
     axes.grid(alpha=0.3)
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(fontsize=8, loc="lower right" if axes.get_xlabel() == "clicks" else "lower left")
+        axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
