@@ -16,7 +16,7 @@ from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt
 from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
 from napari_sam.core.window import Window
 from napari_sam.errors import UnsupportedPrompt
-from volumes import Geometry, Provenance, Volume
+from volumes import Box, Geometry, Provenance, Volume
 
 HINT_SIDE = 64
 DARK = 64  # what is darker, of 0 to 255, is background
@@ -99,7 +99,12 @@ class FakeSegmenter:
         )
 
     def prefetch(
-        self, volume: Volume, planes: Sequence[PlaneRef], window: Window, cancel: Cancel | None = None
+        self,
+        volume: Volume,
+        planes: Sequence[PlaneRef],
+        window: Window,
+        cancel: Cancel | None = None,
+        around: Box | None = None,
     ) -> None:
         if cancel is None or not cancel.requested:
             self.prefetched.append(tuple(planes))

@@ -17,7 +17,7 @@ from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt, 
 from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
 from napari_sam.core.window import Window
 from napari_sam.errors import InvalidPrompt, UnsupportedPrompt
-from volumes import Volume
+from volumes import Box, Volume
 
 __all__ = ["BoxSegmenter", "PointSegmenter", "classical_segmenters"]
 
@@ -77,7 +77,12 @@ class _ClassicalSegmenter:
         return MaskPrediction(plane, (mask,) * _N_CANDIDATES, scores, hints, preferred=0)
 
     def prefetch(
-        self, volume: Volume, planes: Sequence[PlaneRef], window: Window, cancel: Cancel | None = None
+        self,
+        volume: Volume,
+        planes: Sequence[PlaneRef],
+        window: Window,
+        cancel: Cancel | None = None,
+        around: Box | None = None,
     ) -> None:
         """Do nothing: there is nothing to prepare."""
 

@@ -268,7 +268,9 @@ class _Run:
         ahead = range(start, start + step * self._plan.limits.n_prefetched, step)
         planes = [PlaneRef(front.plane.axis, index) for index in ahead if index in self._open]
         front.prefetched.update(plane.index for plane in planes)
-        self._segmenter.prefetch(self._plan.volume, planes, self._plan.window, self._cancel)
+        self._segmenter.prefetch(
+            self._plan.volume, planes, self._plan.window, self._cancel, around=front.mask.box
+        )
 
 
 def _kept_to_box(masks: tuple[BoxedMask, ...], request: SegmentRequest) -> tuple[BoxedMask, ...]:

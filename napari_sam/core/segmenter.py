@@ -14,7 +14,7 @@ from napari_sam.core.masks import BoxedMask
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import Prompt
 from napari_sam.core.window import Window
-from volumes import Volume
+from volumes import Box, Volume
 
 __all__ = ["MaskPrediction", "Propagator", "SegmentRequest", "Segmenter"]
 
@@ -108,9 +108,24 @@ class Segmenter(Protocol):
         ...
 
     def prefetch(
-        self, volume: Volume, planes: Sequence[PlaneRef], window: Window, cancel: Cancel | None = None
+        self,
+        volume: Volume,
+        planes: Sequence[PlaneRef],
+        window: Window,
+        cancel: Cancel | None = None,
+        around: Box | None = None,
     ) -> None:
-        """Prepare planes that will be asked for soon; stops quietly when cancelled."""
+        """Prepare planes that will be asked for soon; stops quietly when cancelled.
+
+        Parameters
+        ----------
+        volume, planes, window
+            What will be asked.
+        cancel : Cancel, optional
+            Asked between planes.
+        around : Box, optional
+            Where in its plane the object is expected; its extent along the planes' axis says nothing.
+        """
         ...
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from napari_sam import zoo
 from napari_sam.engine.device import choose_device
 from napari_sam.engine.sam_segmenter import SamSegmenter
+from napari_sam.engine.zoom import ZoomingSegmenter
 from napari_sam.settings import Settings
 from napari_sam.store.cache import EmbeddingStore
 from napari_sam.zoo.weights import find_weights, load_model
@@ -62,4 +63,5 @@ def load_segmenter(
             ", ".join(loaded.left_out[:6]) + (" …" if len(loaded.left_out) > 6 else ""),
         )
     store = EmbeddingStore(settings.cache_dir, settings.ram_budget_bytes, settings.disk_budget_bytes)
-    return SamSegmenter(model.to(chosen_device), spec, loaded.sha256, store, chosen_device)
+    segmenter = ZoomingSegmenter if spec.zoom else SamSegmenter
+    return segmenter(model.to(chosen_device), spec, loaded.sha256, store, chosen_device)

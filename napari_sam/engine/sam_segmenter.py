@@ -24,7 +24,7 @@ from napari_sam.models.sam import IMAGE_EMBEDDING, Sam
 from napari_sam.store.cache import EmbeddingStore
 from napari_sam.store.embeddings import Embedding
 from napari_sam.zoo.spec import ModelSpec
-from volumes import Volume
+from volumes import Box, Volume
 
 __all__ = ["SamSegmenter", "choose_candidates"]
 
@@ -136,9 +136,17 @@ class SamSegmenter:
         return [answers[number] for number in range(len(requests))]
 
     def prefetch(
-        self, volume: Volume, planes: Sequence[PlaneRef], window: Window, cancel: Cancel | None = None
+        self,
+        volume: Volume,
+        planes: Sequence[PlaneRef],
+        window: Window,
+        cancel: Cancel | None = None,
+        around: Box | None = None,
     ) -> None:
-        """Encode planes that no cache holds yet, in order; stops quietly between planes when cancelled."""
+        """Encode planes that no cache holds yet, in order; stops quietly between planes when cancelled.
+
+        Whole planes, wherever the object is expected.
+        """
         for plane in planes:
             if cancel is not None and cancel.requested:
                 return

@@ -71,6 +71,7 @@ register(
         side=TINY_SIDE,
         mean=PIXEL_MEAN,
         std=PIXEL_STD,
+        zoom=True,
     )
 )
 _register_published(

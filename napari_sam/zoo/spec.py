@@ -84,6 +84,9 @@ class ModelSpec:
         Turns the names of a foreign checkpoint into ours; None where they are ours already.
     resize
         ``pad``: longest side to ``side``, zeros to the right and below.
+    zoom
+        Whether to ask for objects that are small in their plane on an enlarged part of it; see `engine.zoom`.
+        Off for models whose published answers are on whole planes.
     """
 
     name: str
@@ -96,6 +99,7 @@ class ModelSpec:
     prompts: frozenset[str] = _KNOWN_PROMPTS
     convert: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] | None = None
     resize: Literal["pad"] = "pad"
+    zoom: bool = False
 
     def __post_init__(self) -> None:
         if _NAME.fullmatch(self.name) is None:

@@ -18,7 +18,7 @@ from napari_sam.core.session import Session
 from napari_sam.core.window import Window
 from napari_sam.errors import Cancelled, InvalidPrompt
 from tests.fakes import FakeSegmenter, ellipsoid_labels, labelled_volume
-from volumes import Volume
+from volumes import Box, Volume
 
 SHAPE = (15, 32, 48)
 PLANE = PlaneRef(0, 7)
@@ -368,7 +368,12 @@ class TestKeeping:
     def test_a_segmenter_that_raises_cancelled_ends_it_the_same_way(self) -> None:
         class Impatient(FakeSegmenter):
             def prefetch(
-                self, volume: Volume, planes: Sequence[PlaneRef], window: Window, cancel: Cancel | None = None
+                self,
+                volume: Volume,
+                planes: Sequence[PlaneRef],
+                window: Window,
+                cancel: Cancel | None = None,
+                around: Box | None = None,
             ) -> None:
                 raise Cancelled("stopped")
 

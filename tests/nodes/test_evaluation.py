@@ -40,7 +40,7 @@ from napari_sam.nodes.volume_runs import Presence, VolumeOutcome
 from napari_sam.nodes.volume_scores import score_volume
 from tests.nodes.test_simulated_user import square, task_of
 from tests.nodes.test_volume_runs import folder
-from volumes import Volume
+from volumes import Box, Volume
 
 __all__ = ["folder"]
 
@@ -65,7 +65,12 @@ class KnowingSegmenter:
         return MaskPrediction(request.plane, (boxed,) * 3, scores, np.zeros((3, 4, 4), np.float16))
 
     def prefetch(
-        self, volume: Volume, planes: Sequence[PlaneRef], window: Window, cancel: Cancel | None = None
+        self,
+        volume: Volume,
+        planes: Sequence[PlaneRef],
+        window: Window,
+        cancel: Cancel | None = None,
+        around: Box | None = None,
     ) -> None: ...
 
 

@@ -16,7 +16,7 @@ from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
 from napari_sam.core.window import Window
 from napari_sam.nodes.simulated_user import Click, answer_box, answer_clicks, next_click
 from napari_sam.nodes.tasks import Task
-from volumes import Volume
+from volumes import Box, Volume
 
 Plane = NDArray[np.bool_]
 
@@ -38,7 +38,12 @@ class ScriptedSegmenter:
         return MaskPrediction(request.plane, (boxed,) * 3, np.array([0.1, self.score, 0.2], np.float32), hint)
 
     def prefetch(
-        self, volume: Volume, planes: Sequence[PlaneRef], window: Window, cancel: Cancel | None = None
+        self,
+        volume: Volume,
+        planes: Sequence[PlaneRef],
+        window: Window,
+        cancel: Cancel | None = None,
+        around: Box | None = None,
     ) -> None: ...
 
 

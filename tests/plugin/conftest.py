@@ -21,7 +21,7 @@ from napari_sam.errors import Cancelled
 from napari_sam.plugin._jobs import Job, JobQueue
 from napari_sam.plugin.controller import Controller, ImageSource
 from napari_sam.plugin.view import PanelState, View
-from volumes import Geometry, Provenance, Volume
+from volumes import Box, Geometry, Provenance, Volume
 
 THRESHOLD = 100
 
@@ -66,7 +66,12 @@ class ThresholdSegmenter:
         )
 
     def prefetch(
-        self, volume: Volume, planes: Sequence[PlaneRef], window: Window, cancel: Cancel | None = None
+        self,
+        volume: Volume,
+        planes: Sequence[PlaneRef],
+        window: Window,
+        cancel: Cancel | None = None,
+        around: Box | None = None,
     ) -> None:
         self.prefetched.append(tuple(planes))
 

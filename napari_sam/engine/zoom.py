@@ -1,0 +1,257 @@
+"""A closer look at small objects: the model is given the part of the plane around them, enlarged.
+
+A model with a small input sees a nucleus in a plane of two thousand pixels as a dot. Here each request is
+asked on a square window around its object, about four times as large as the object itself; of a fixed set of
+windows, so that prompts near each other share an embedding. Objects that are large in their plane are asked
+on the whole plane, as without this module. Clicks say nothing of the object's size: they are asked on the
+whole plane first, and again on the window around the answer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from napari_sam.core.jobs import Cancel
+from napari_sam.core.masks import BoxedMask, tight_box
+from napari_sam.core.planes import PlaneRef
+from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
+from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
+from napari_sam.core.window import Window
+from napari_sam.engine.frame import MASK_LOGIT, Frame
+from napari_sam.engine.model_prompts import check_request
+from napari_sam.engine.sam_segmenter import SamSegmenter
+from volumes import Box, Geometry, Volume
+
+__all__ = ["ZoomingSegmenter", "zoom_window"]
+
+CONTEXT = 4.0
+"""Side of the window over the longer side of the object, at least."""
+
+MIN_SIDE_PX = 48
+"""Side of the smallest window, in voxels of the plane."""
+
+WORTH_IT = 0.8
+"""A window of more than this share of the plane's longer side is not worth a second embedding."""
+
+HINT_SIDE = 192
+"""Side of the hints of a closer look, which are kept in the frame of the whole plane."""
+
+Region = tuple[int, int, int, int]
+
+
+def zoom_window(extent: Region, plane_hw: tuple[int, int]) -> Region:
+    """Choose the window in which to ask for an object.
+
+    Sides are the plane's longer side over powers of the square root of 2, and places are multiples of a
+    quarter of the side, so that there are few windows, and the object lies within an eighth of a side from
+    the middle.
+
+    Parameters
+    ----------
+    extent : tuple of int
+        Half-open ``(row0, col0, row1, col1)`` of the object, in voxels of the plane.
+    plane_hw : tuple of int
+        Height and width of the plane.
+
+    Returns
+    -------
+    tuple of int
+        Half-open ``(row0, col0, row1, col1)``; the whole plane where a closer look is not worth it.
+    """
+    longest = max(plane_hw)
+    wanted = max(CONTEXT * max(extent[2] - extent[0], extent[3] - extent[1]), MIN_SIDE_PX)
+    if wanted > WORTH_IT * longest:
+        return 0, 0, *plane_hw
+    n_steps = math.floor(2 * math.log2(longest / wanted) + 1e-6)
+    side = max(math.ceil(longest / 2 ** (n_steps / 2)), MIN_SIDE_PX)
+    if side > WORTH_IT * longest:
+        return 0, 0, *plane_hw
+    starts = [_start((extent[axis] + extent[axis + 2]) / 2, side, plane_hw[axis]) for axis in (0, 1)]
+    ends = [min(start + side, size) for start, size in zip(starts, plane_hw, strict=True)]
+    return starts[0], starts[1], ends[0], ends[1]
+
+
+def _start(middle: float, side: int, size: int) -> int:
+    """Place a window along one axis so that it lies in the plane."""
+    step = max(1, side // 4)
+    return max(0, min(round((middle - side / 2) / step) * step, size - side))
+
+
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """A request, and the same request on a window of its plane."""
+
+    whole: SegmentRequest
+    region: Region
+    part: SegmentRequest
+
+
+class ZoomingSegmenter(SamSegmenter):
+    """Answers as `SamSegmenter` does, but looks closer at objects that are small in their plane."""
+
+    def segment_batch(self, requests: Sequence[SegmentRequest]) -> list[MaskPrediction]:
+        """Answer several requests, in their order.
+
+        Raises
+        ------
+        InvalidPrompt, UnsupportedPrompt
+            As `SamSegmenter.segment`; the requests' prompts are checked before anything is encoded.
+        """
+        for request in requests:
+            check_request(request, self.name, self.prompts)
+        extents = [_extent(request) for request in requests]
+        answers: dict[int, MaskPrediction] = {}
+        regions = {
+            i: _region(request, extent)
+            for i, (request, extent) in enumerate(zip(requests, extents, strict=True))
+            if extent is not None
+        }
+        far = [i for i in range(len(requests)) if regions.get(i) is None]
+        answers |= zip(far, super().segment_batch([requests[i] for i in far]), strict=True)
+        for i in far:
+            if extents[i] is None:
+                regions[i] = _region(requests[i], _found(requests[i], answers[i]))
+        near = [i for i in range(len(requests)) if regions.get(i) is not None]
+        answers |= zip(near, self._look_closer([(requests[i], regions[i]) for i in near]), strict=True)
+        return [answers[i] for i in range(len(requests))]
+
+    def prefetch(
+        self,
+        volume: Volume,
+        planes: Sequence[PlaneRef],
+        window: Window,
+        cancel: Cancel | None = None,
+        around: Box | None = None,
+    ) -> None:
+        """Encode planes, or the windows around an object in them, as `SamSegmenter.prefetch` does."""
+        if around is None:
+            super().prefetch(volume, planes, window, cancel)
+            return
+        for plane in planes:
+            region = zoom_window(plane.box_hw(around), plane.shape_hw(volume.shape))
+            part, at = _crop(volume, plane, region)
+            super().prefetch(part, [at], window, cancel)
+
+    def _look_closer(self, asked: Sequence[tuple[SegmentRequest, Region | None]]) -> list[MaskPrediction]:
+        looks = [_closer(request, region, self._spec.side) for request, region in asked if region is not None]
+        found = super().segment_batch([look.part for look in looks])
+        return [_back(look, answer, self._spec.side) for look, answer in zip(looks, found, strict=True)]
+
+
+def _region(request: SegmentRequest, extent: Region | None) -> Region | None:
+    """Give the window for an object, or None for the whole plane."""
+    if extent is None:
+        return None
+    plane_hw = request.plane.shape_hw(request.volume.shape)
+    region = zoom_window(extent, plane_hw)
+    return None if region == (0, 0, *plane_hw) else region
+
+
+def _extent(request: SegmentRequest) -> Region | None:
+    """Give the rows and columns that a request says its object is in; None where it does not say."""
+    plane, shape = request.plane, request.volume.shape
+    boxes = [plane.box_hw(p.box) for p in request.prompts if isinstance(p, BoxPrompt)]
+    if not boxes:
+        masks = [p.mask for p in request.prompts if isinstance(p, MaskPrompt)]
+        boxes = [plane.box_hw(mask.box) for mask in masks if not mask.is_empty]
+    if not boxes and request.hint is not None and request.hint.ndim == 2:
+        hw = plane.shape_hw(shape)
+        inside = Frame(hw, max(request.hint.shape)).plane_logits(_tensor(request.hint)[None])[0] > 0
+        boxes = [box for box in [tight_box(inside.numpy())] if box is not None]
+    return _around(boxes, request) if boxes else None
+
+
+def _found(request: SegmentRequest, answer: MaskPrediction) -> Region | None:
+    """Give the rows and columns of an answer and of the clicks that led to it."""
+    mask = answer.masks[answer.best]
+    return None if mask.is_empty else _around([request.plane.box_hw(mask.box)], request)
+
+
+def _around(boxes: Sequence[Region], request: SegmentRequest) -> Region:
+    """Give the rows and columns of boxes and of all positive clicks."""
+    places = [request.plane.rc(p.at) for p in request.prompts if isinstance(p, PointPrompt) and p.positive]
+    edges = [
+        *boxes,
+        *((math.floor(r), math.floor(c), math.floor(r) + 1, math.floor(c) + 1) for r, c in places),
+    ]
+    lows = [min(edge[axis] for edge in edges) for axis in (0, 1)]
+    highs = [max(edge[axis] for edge in edges) for axis in (2, 3)]
+    return lows[0], lows[1], highs[0], highs[1]
+
+
+def _crop(volume: Volume, plane: PlaneRef, region: Region) -> tuple[Volume, PlaneRef]:
+    """Cut a window out of a plane, as a volume of one plane."""
+    row0, col0, row1, col1 = region
+    part = np.asarray(plane.take(volume.data))[row0:row1, col0:col1]
+    geometry = Geometry.from_spacing((1, row1 - row0, col1 - col0))
+    return Volume(part[None], geometry, volume.provenance), PlaneRef(0, 0)
+
+
+def _closer(request: SegmentRequest, region: Region, side: int) -> _Look:
+    """Ask the same of a window; clicks outside it are left out."""
+    volume, at = _crop(request.volume, request.plane, region)
+    row0, col0, row1, col1 = region
+    prompts: list[Prompt] = []
+    for prompt in request.prompts:
+        if isinstance(prompt, PointPrompt):
+            row, col = request.plane.rc(prompt.at)
+            if row0 <= row < row1 and col0 <= col < col1:
+                prompts.append(PointPrompt((0.0, row - row0, col - col0), prompt.positive))
+        elif isinstance(prompt, BoxPrompt):
+            top, left, bottom, right = request.plane.box_hw(prompt.box)
+            prompts.append(BoxPrompt(at.box_of((top - row0, left - col0, bottom - row0, right - col0))))
+        else:
+            mask = prompt.mask.to_plane(request.plane, request.volume.shape)[row0:row1, col0:col1]
+            prompts.append(MaskPrompt(BoxedMask.of_plane(mask, at, volume.shape)))
+    hint = None if request.hint is None else _hint_closer(request, region, side)
+    part = replace(request, volume=volume, plane=at, prompts=tuple(prompts), hint=hint)
+    return _Look(request, region, part)
+
+
+def _hint_closer(request: SegmentRequest, region: Region, side: int) -> NDArray[np.floating]:
+    """Cut a hint of the whole plane to a window."""
+    hint = request.hint
+    if hint is None or hint.ndim != 2:
+        return np.zeros((0, 0, 0))  # the model's own check says what is wrong with it
+    whole = Frame(request.plane.shape_hw(request.volume.shape), max(hint.shape))
+    row0, col0, row1, col1 = region
+    cut = whole.plane_logits(_tensor(hint)[None])[:, row0:row1, col0:col1]
+    return _to_square(cut, side // 4)[0].numpy()
+
+
+def _back(look: _Look, answer: MaskPrediction, side: int) -> MaskPrediction:
+    """Bring an answer of a window back to its plane."""
+    plane, shape = look.whole.plane, look.whole.volume.shape
+    plane_hw = plane.shape_hw(shape)
+    row0, col0, row1, col1 = look.region
+    masks = []
+    for mask in answer.masks:
+        whole = np.zeros(plane_hw, dtype=np.bool_)
+        whole[row0:row1, col0:col1] = mask.to_plane(answer.plane, look.part.volume.shape)
+        masks.append(BoxedMask.of_plane(whole, plane, shape))
+    part = Frame((row1 - row0, col1 - col0), side).plane_logits(_tensor(answer.hints))
+    logits = part.new_full((len(part), *plane_hw), -MASK_LOGIT)
+    logits[:, row0:row1, col0:col1] = part
+    hints = _to_square(logits, HINT_SIDE).half().numpy()
+    return replace(answer, plane=plane, masks=tuple(masks), hints=hints)
+
+
+def _tensor(logits: NDArray[np.floating]) -> Tensor:
+    return torch.from_numpy(np.array(logits, dtype=np.float32))
+
+
+def _to_square(logits: Tensor, side: int) -> Tensor:
+    """Bring ``logits (M, H, W)`` to a square frame ``(M, side, side)``, padded below and right."""
+    height, width = Frame((logits.shape[1], logits.shape[2]), side).resized_hw
+    resized = F.interpolate(
+        logits[None], size=(height, width), mode="bilinear", align_corners=False, antialias=True
+    )[0]
+    return F.pad(resized, (0, side - width, 0, side - height), value=-MASK_LOGIT)
