@@ -63,7 +63,7 @@ def _add_how(parser: Any) -> None:
     group = parser.add_argument_group("how")
     add = group.add_argument
     add("--steps", type=int, metavar="N", help="steps of the optimiser (default 1000)")
-    add("--rate", type=float, metavar="X", help="learning rate (default: 1e-4, decoder 2e-4, adapters 1e-3)")
+    add("--rate", type=float, metavar="X", help="learning rate (default 1e-4, adapters 3e-4)")
     add("--pairs", type=int, metavar="N", help="plane pairs at once (default 2); 1 needs least memory")
     add("--accumulate", type=int, metavar="N", help="such batches in one step (default 1)")
     add("--objects", type=int, metavar="N", help="objects of a pair at most (default 6)")

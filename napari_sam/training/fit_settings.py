@@ -13,7 +13,7 @@ __all__ = ["DEFAULT_RATES", "SCRATCH_RATE", "FitSettings", "Precision", "Tune"]
 Tune = Literal["all", "decoder", "adapters"]
 Precision = Literal["auto", "bf16", "float32"]
 
-DEFAULT_RATES: dict[Tune, float] = {"all": 1e-4, "decoder": 2e-4, "adapters": 1e-3}
+DEFAULT_RATES: dict[Tune, float] = {"all": 1e-4, "decoder": 1e-4, "adapters": 3e-4}
 """Highest learning rates where none is asked for; from scratch it is `SCRATCH_RATE`."""
 
 SCRATCH_RATE = 8e-4
