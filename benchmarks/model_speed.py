@@ -1,0 +1,79 @@
+"""Seconds to encode a plane and to decode a prompt, beside what the machine's matrix products allow.
+
+``python -m benchmarks.model_speed``. The multiply-adds of the encoder are counted, and divided by the rate
+at which this machine multiplies large matrices in the precision that the encoder runs in; the encoder's own
+time is given as a multiple of that. Rounds of both alternate, and medians are compared, so that other load
+falls on both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks._machine import load_average, machine
+from napari_sam.engine.frame import Frame
+from napari_sam.zoo.registry import get
+
+LIMIT_RATIO, LIMIT_DECODE_S = 3.0, 0.015
+MATRIX_SIDE = 1024
+
+
+def main() -> int:
+    """Measure and print; always 0, since a time is no test."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.model_speed", description=__doc__)
+    parser.add_argument("--model", default="default", help="name of a model of the package")
+    parser.add_argument("--plane", type=int, default=512, help="side of the plane in pixels")
+    parser.add_argument("--repeats", type=int, default=15)
+    options = parser.parse_args()
+    spec = get(options.model)
+    model = spec.build().eval()
+    plane = np.random.default_rng(0).integers(0, 256, (options.plane, options.plane), dtype=np.uint8)
+    frame = Frame(plane.shape, spec.side)
+    with torch.inference_mode():
+        pixels = frame.pixels(plane, spec.mean, spec.std)[None]
+        with FlopCounterMode(display=False) as counter:
+            features = model.encode(pixels)
+        multiply_adds = counter.get_total_flops() / 2
+        side = torch.rand(MATRIX_SIDE, MATRIX_SIDE)
+        box = torch.tensor([[[100.0, 90.0], [200.0, 210.0]]]), torch.tensor([[2, 3]])
+        works: dict[str, Callable[[], object]] = {
+            "matrix product": lambda: side @ side,
+            "encode": lambda: model.encode(frame.pixels(plane, spec.mean, spec.std)[None]),
+            "decode": lambda: model.decode(features, *box),
+        }
+        medians = _medians(works, options.repeats)
+    rate = MATRIX_SIDE**3 / medians["matrix product"]
+    ratio = medians["encode"] / (multiply_adds / rate)
+    print(f"{spec.name} on {machine()} (load {load_average() or 0:.1f}), {torch.get_num_threads()} threads")
+    print(f"matrix products in float32: {rate / 1e9:.0f} G multiply-adds a second")
+    print(
+        f"encode a plane of {options.plane} x {options.plane} pixels: {medians['encode']:.4f} s for "
+        f"{multiply_adds / 1e9:.2f} G multiply-adds, {ratio:.1f} times the matrix products' time "
+        f"(limit {LIMIT_RATIO:.0f})"
+    )
+    print(f"decode a box: {medians['decode']:.4f} s (limit {LIMIT_DECODE_S:.3f} on a quiet machine)")
+    return 0
+
+
+def _medians(works: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+    """Run the works in turn; the first round is not counted."""
+    times_s: dict[str, list[float]] = {name: [] for name in works}
+    for round_number in range(repeats + 1):
+        for name, work in works.items():
+            started_s = time.perf_counter()
+            work()
+            if round_number:
+                times_s[name].append(time.perf_counter() - started_s)
+    return {name: statistics.median(some) for name, some in times_s.items()}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
