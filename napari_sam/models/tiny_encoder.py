@@ -11,6 +11,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from napari_sam.models.grouping import GROUPING, N_CHANNELS
 from napari_sam.models.sam import FINE_FULL, FINE_HALF, IMAGE_EMBEDDING
 
 TINY_SIDE = 384
@@ -111,6 +112,16 @@ class TinyEncoder(nn.Module):
         self.lateral4 = nn.Conv2d(w4, out_dim // 8, 1)
         self.narrow4 = nn.Conv2d(out_dim // 4, out_dim // 8, 1)
         self.smooth4 = nn.Conv2d(out_dim // 8, out_dim // 8, 3, padding=1)
+        n_inner = 32
+        self.group16 = nn.Conv2d(out_dim, n_inner, 1)
+        self.group8 = nn.Conv2d(out_dim // 4, n_inner, 1)
+        self.group4 = nn.Conv2d(w4, n_inner, 1)
+        self.grouping = nn.Sequential(
+            ConvNorm(n_inner, n_inner),
+            nn.Conv2d(n_inner, n_inner, 1),
+            nn.ReLU(),
+            nn.Conv2d(n_inner, N_CHANNELS, 1),
+        )
 
     @staticmethod
     def _level(n_in: int, n_out: int, depth: int) -> nn.Sequential:
@@ -123,7 +134,8 @@ class TinyEncoder(nn.Module):
         -------
         dict of Tensor
             ``image_embedding (B, C, S/16, S/16)``, ``fine_8 (B, C // 4, S/8, S/8)``,
-            ``fine_4 (B, C // 8, S/4, S/4)``.
+            ``fine_4 (B, C // 8, S/4, S/4)``, ``grouping_4 (B, 17, S/4, S/4)``
+            (see `napari_sam.models.grouping`).
         """
         x4 = self.level4(self.stem(pixels))
         x8 = self.level8(x4)
@@ -132,7 +144,9 @@ class TinyEncoder(nn.Module):
         embedding = self.smooth16(F.relu(self.lateral16(x16) + _double(self.lateral32(x32))))
         fine8 = self.smooth8(F.relu(self.lateral8(x8) + _double(self.narrow8(embedding))))
         fine4 = self.smooth4(F.relu(self.lateral4(x4) + _double(self.narrow4(fine8))))
-        return {IMAGE_EMBEDDING: embedding, FINE_HALF: fine8, FINE_FULL: fine4}
+        context = _double(self.group8(fine8) + _double(self.group16(embedding)))
+        grouping = self.grouping(F.relu(self.group4(x4) + context))
+        return {IMAGE_EMBEDDING: embedding, FINE_HALF: fine8, FINE_FULL: fine4, GROUPING: grouping}
 
 
 def _double(x: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_sam.models.prompt_encoder import BOX_FIRST, BOX_SECOND, POSITIVE
+from napari_sam.training.fields import chance, uniform, whole
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,11 @@ class Prompts:
             torch.cat([self.point_labels, labels[:, None]], dim=1),
             mask_logits,
         )
+
+    def only(self, which: Tensor) -> Prompts:
+        """Keep the prompts of some objects."""
+        hint = None if self.mask_logits is None else self.mask_logits[which]
+        return Prompts(self.points_xy[which], self.point_labels[which], hint)
 
 
 def tight_boxes(masks: Tensor) -> Tensor:
@@ -126,6 +132,42 @@ def correct(prompts: Prompts, logits: Tensor, masks: Tensor) -> Prompts:
     at = xy.long()
     labels = (target[torch.arange(len(at), device=at.device), at[:, 1], at[:, 0]] > 0.5).long()
     return prompts.add_points((xy + 0.5) * cell - 0.5, labels, logits[:, None].detach())
+
+
+def wear(masks: Tensor, side: int, rng: torch.Generator) -> Tensor:
+    """Turn true masks into logits as a worse plane before would have left them.
+
+    Parameters
+    ----------
+    masks : Tensor
+        ``(N, S, S)`` bool.
+    side : int
+        Side of the logits' grid.
+    rng : Generator
+        Decides how: grown, shrunk, moved, or cut by a line, and how sure.
+
+    Returns
+    -------
+    Tensor
+        ``(N, side, side)``.
+    """
+    soft = F.avg_pool2d(masks.float()[:, None], masks.shape[-1] // side)
+    if chance(0.5, rng):
+        n_steps = whole(1, 2, rng)
+        grown = F.max_pool2d(soft, 2 * n_steps + 1, stride=1, padding=n_steps)
+        shrunk = -F.max_pool2d(-soft, 2 * n_steps + 1, stride=1, padding=n_steps)
+        worn = grown if chance(0.5, rng) else shrunk
+        soft = torch.where((worn > 0.5).flatten(1).any(dim=1)[:, None, None, None], worn, soft)
+    if chance(0.4, rng):
+        soft = soft.roll((whole(-2, 2, rng), whole(-2, 2, rng)), dims=(2, 3))
+    if chance(0.2, rng):
+        line = torch.randn(len(soft), 1, 1, 1, device=soft.device) * 0.15 * side
+        boxes = tight_boxes(soft[:, 0] > 0.5)
+        middle = ((boxes[:, 0] + boxes[:, 2]) / 2).view(-1, 1, 1, 1)
+        left = torch.arange(side, device=soft.device).view(1, 1, 1, -1) < middle + line
+        cut = soft * left
+        soft = torch.where((cut > 0.5).flatten(1).any(dim=1)[:, None, None, None], cut, soft)
+    return (soft[:, 0] - 0.5) * uniform(8.0, 24.0, rng)
 
 
 def carry_over(

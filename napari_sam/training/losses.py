@@ -1,10 +1,13 @@
-"""What training minimises: mask overlap, pixel error and the error of the predicted IoU."""
+"""What training minimises: mask overlap, pixel error, and the errors of predicted IoU and presence."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from napari_sam.models.grouping import masks_of_cells
+from napari_sam.models.mask_decoder import Decoded
 
 PIXEL_WEIGHT, FOCUS_WEIGHT = 10.0, 5.0
 """Weights of the focal loss over the whole plane and around the object, beside a Dice loss of 1."""
@@ -61,29 +64,65 @@ def true_iou(logits: Tensor, targets: Tensor) -> Tensor:
     return shared / either.clamp(min=1)
 
 
-def interaction_loss(logits: Tensor, iou_scores: Tensor, masks: Tensor) -> Tensor:
-    """Give the loss of one round: best of three candidates, the single mask, and all scores.
+def interaction_loss(decoded: Decoded, masks: Tensor) -> Tensor:
+    """Give the loss of one round: best of three candidates, the single mask, all scores, and presence.
 
     Parameters
     ----------
-    logits : Tensor
-        ``(N, 4, h, w)``; index 0 is the single mask.
-    iou_scores : Tensor
-        ``(N, 4)`` predicted IoU.
+    decoded : Decoded
+        Of ``N`` objects, with logits ``(N, 4, h, w)``.
     masks : Tensor
-        ``(N, S, S)`` bool.
+        ``(N, S, S)`` bool, empty where the object has ended: such objects teach scores and presence
+        alone, since an empty mask is no shape to learn.
 
     Returns
     -------
     Tensor
         Scalar mean over the objects.
     """
-    half = masks.shape[-1] // 2
-    targets = F.avg_pool2d(masks.float()[:, None], 2)[:, 0]
-    fine = F.interpolate(logits.float(), size=(half, half), mode="bilinear", align_corners=False)
-    each = mask_losses(fine, targets)
+    logits = decoded.mask_logits.float()
+    targets = F.avg_pool2d(masks.float()[:, None], masks.shape[-1] // logits.shape[-1])[:, 0]
+    here = masks.flatten(1).any(dim=1).float()
+    each = mask_losses(logits, targets)
     best = each[:, 1:].min(dim=1).values + 0.05 * each[:, 1:].mean(dim=1)
+    loss = ((best + each[:, 0]) * here).sum() / here.sum().clamp(min=1)
     with torch.no_grad():
-        truth = true_iou(fine, targets)
-    score_error = F.mse_loss(iou_scores.float(), truth, reduction="none").sum(dim=1)
-    return (best + each[:, 0] + score_error).mean()
+        truth = fine_iou(logits, masks)
+    loss = loss + 2 * F.mse_loss(decoded.iou_scores.float(), truth, reduction="none").sum(dim=1).mean()
+    if decoded.presence is not None:
+        loss = loss + 0.5 * F.binary_cross_entropy_with_logits(decoded.presence.float(), here)
+    return loss
+
+
+def fine_iou(logits: Tensor, masks: Tensor) -> Tensor:
+    """Give the IoU ``(N, M)`` of ``logits (N, M, h, w)`` with ``masks (N, S, S)``, on half of their grid."""
+    half = masks.shape[-1] // 2
+    fine = F.interpolate(logits, size=(half, half), mode="bilinear", align_corners=False)
+    return true_iou(fine, F.avg_pool2d(masks.float()[:, None], 2)[:, 0])
+
+
+def grouping_loss(grouping: Tensor, targets: Tensor, n_cells: int) -> Tensor:
+    """Give the loss of what single cells say about their objects, without the decoder.
+
+    Parameters
+    ----------
+    grouping : Tensor
+        ``(N, 17, h, w)`` of the encoder, each object's own plane.
+    targets : Tensor
+        ``(N, h, w)`` from 0 to 1, none of them empty.
+    n_cells : int
+        Cells to ask in each object, drawn by how much of them the object covers.
+
+    Returns
+    -------
+    Tensor
+        Scalar mean.
+    """
+    cells = torch.multinomial(targets.flatten(1) + 1e-8, n_cells, replacement=True)
+    logits = masks_of_cells(grouping, cells)
+    target = targets[:, None]
+    probability = logits.sigmoid()
+    overlap = (probability * target).sum(dim=(-2, -1))
+    dice = 1 - (2 * overlap + 1) / (probability.sum(dim=(-2, -1)) + target.sum(dim=(-2, -1)) + 1)
+    entropy = F.binary_cross_entropy_with_logits(logits, target.expand_as(logits))
+    return dice.mean() + entropy

@@ -7,12 +7,18 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
+from napari_sam.models.grouping import GROUPING, masks_of_cells
+from napari_sam.models.mask_decoder import Decoded
 from napari_sam.models.sam import IMAGE_EMBEDDING, Sam
 from napari_sam.training.fields import chance, uniform
-from napari_sam.training.interaction import Prompts, carry_over, correct, draw_boxes, draw_clicks
-from napari_sam.training.losses import interaction_loss, true_iou
+from napari_sam.training.interaction import Prompts, carry_over, correct, draw_boxes, draw_clicks, wear
+from napari_sam.training.losses import fine_iou, grouping_loss, interaction_loss
 from napari_sam.training.samples import PlanePair
+
+N_CORRECTIONS = 7
+"""Most corrective clicks after the first prompt: eight rounds in all."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +64,8 @@ class _View:
     model: Sam
     features: Mapping[str, Tensor]
 
-    def decode(self, prompts: Prompts) -> tuple[Tensor, Tensor]:
-        """Decode each object; ``(N, 4, h, w)`` logits and ``(N, 4)`` scores."""
+    def decode(self, prompts: Prompts) -> Decoded:
+        """Decode each object."""
         height, width = self.features[IMAGE_EMBEDDING].shape[-2:]
         return self.model.decode_all(
             self.features,
@@ -67,12 +73,33 @@ class _View:
             prompts.point_labels,
             prompts.mask_logits,
             (16 * height, 16 * width),
-        )[:2]
+        )
+
+    def only(self, which: Tensor) -> _View:
+        """Keep some objects."""
+        return _View(self.model, {name: level[which] for name, level in self.features.items()})
 
 
 def _views(model: Sam, features: Mapping[str, Tensor], images: Tensor) -> _View:
     """Look at the images of ``images (N,)``."""
     return _View(model, {name: level[images] for name, level in features.items()})
+
+
+@dataclass
+class _Losses:
+    """Losses of the rounds, each a mean over some objects."""
+
+    sum: Tensor | float = 0.0
+    n_objects: int = 0
+
+    def add(self, decoded: Decoded, masks: Tensor) -> None:
+        """Add a round."""
+        self.sum = self.sum + interaction_loss(decoded, masks) * len(masks)
+        self.n_objects += len(masks)
+
+    def mean(self) -> Tensor:
+        """Give the mean over all objects of all rounds."""
+        return torch.as_tensor(self.sum) / max(self.n_objects, 1)
 
 
 def best_logits(logits: Tensor, iou_scores: Tensor) -> Tensor:
@@ -81,18 +108,31 @@ def best_logits(logits: Tensor, iou_scores: Tensor) -> Tensor:
     return logits[torch.arange(len(logits), device=logits.device), chosen]
 
 
-def training_loss(model: Sam, batch: Batch, rng: torch.Generator) -> Tensor:
+def training_loss(model: Sam, batch: Batch, rng: torch.Generator, max_objects: int = 24) -> Tensor:
     """Run the rounds of one batch and add up their losses.
 
-    First prompts on both planes (boxes for some pairs' objects, points for the others),
-    one corrective click on all, a second on some, and the first plane's masks carried
-    over to the second, where objects may have ended.
+    First prompts (boxes for some objects, clicks for the others) on the planes where they are,
+    corrective clicks on fewer and fewer of them, and the first plane's masks carried over to the
+    second, where objects may have ended. Where the encoder groups cells, all objects teach it that.
+
+    Parameters
+    ----------
+    model : Sam
+        In training mode.
+    batch : Batch
+        Pairs of planes.
+    rng : Generator
+        Where chance comes from; masks and clicks draw from torch's own.
+    max_objects : int
+        Objects that are prompted for; others of the batch teach the grouping alone.
     """
     features = model.encode(batch.pixels)
+    extra = _grouping_loss(features, batch) if GROUPING in features else 0.0
+    batch = _choose(batch, max_objects)
     present = batch.masks.flatten(2).any(dim=2)
     planes, objects = torch.nonzero(present, as_tuple=True)
-    by_box = torch.rand(len(objects), device=objects.device) < 0.55
-    losses: list[tuple[Tensor, int]] = []
+    by_box = torch.rand(len(objects), device=objects.device) < 0.5
+    losses = _Losses()
     carried = torch.zeros_like(batch.pair, dtype=torch.bool)
     hints: Tensor | None = None
     for with_box in (True, False):
@@ -110,82 +150,150 @@ def training_loss(model: Sam, batch: Batch, rng: torch.Generator) -> Tensor:
     if hints is not None and bool(carried.any()):
         which = torch.nonzero(carried)[:, 0]
         view = _views(model, features, batch.pair[which] + batch.n_pairs)
-        losses.append(_carry_round(view, batch.masks[1, which], hints[which], rng))
-    total = sum(n for _, n in losses)
-    return torch.stack([loss * (n / total) for loss, n in losses]).sum()
+        _carry_round(view, batch.masks[:, which], hints[which], rng, losses)
+    return losses.mean() + extra
+
+
+def _choose(batch: Batch, max_objects: int) -> Batch:
+    """Keep some objects of a batch, those that end in the second plane first."""
+    if len(batch.pair) <= max_objects:
+        return batch
+    ended = ~batch.masks[1].flatten(1).any(dim=1)
+    order = torch.rand(len(batch.pair), device=batch.pair.device) + ended.float()
+    kept = order.argsort(descending=True)[:max_objects]
+    return Batch(batch.pixels, batch.masks[:, kept], batch.pair[kept])
+
+
+def _grouping_loss(features: Mapping[str, Tensor], batch: Batch, n_cells: int = 3) -> Tensor:
+    """Ask cells of every object in both planes for their object."""
+    grouping = features[GROUPING]
+    present = batch.masks.flatten(2).any(dim=2)
+    planes, objects = torch.nonzero(present, as_tuple=True)
+    targets = F.avg_pool2d(
+        batch.masks[planes, objects].float()[:, None], batch.masks.shape[-1] // grouping.shape[-1]
+    )[:, 0]
+    return grouping_loss(grouping[batch.pair[objects] + planes * batch.n_pairs], targets, n_cells)
 
 
 def _first_rounds(
-    view: _View, masks: Tensor, with_box: bool, rng: torch.Generator, losses: list[tuple[Tensor, int]]
+    view: _View, masks: Tensor, with_box: bool, rng: torch.Generator, losses: _Losses
 ) -> Tensor:
-    """Prompt afresh and correct once or twice; gives the last logits ``(N, h, w)``."""
+    """Prompt afresh and correct up to seven times, fewer objects each time; the last logits ``(N, h, w)``."""
     looseness = uniform(0.0, 0.06, rng)
     prompts = draw_boxes(masks, looseness) if with_box else draw_clicks(masks, cell=4)
-    n_rounds = 1 + chance(0.35, rng) + chance(0.15, rng)
-    logits, scores = view.decode(prompts)
-    losses.append((interaction_loss(logits, scores, masks), len(masks)))
-    chosen = best_logits(logits, scores).detach().float()
-    for _ in range(n_rounds - 1):
-        prompts = correct(prompts, chosen, masks)
-        logits, scores = view.decode(prompts)
-        losses.append((interaction_loss(logits, scores, masks), len(masks)))
-        chosen = best_logits(logits, scores).detach().float()
-    return chosen
+    decoded = view.decode(prompts)
+    losses.add(decoded, masks)
+    last = chosen = _shown(decoded, prompts)
+    left = torch.arange(len(masks), device=masks.device)
+    for _ in range(N_CORRECTIONS):
+        going_on = torch.rand(len(left), device=masks.device) < 0.4
+        if not bool(going_on.any()):
+            break
+        left, view, prompts = left[going_on], view.only(going_on), prompts.only(going_on)
+        prompts = correct(prompts, chosen[going_on], masks[left])
+        decoded = view.decode(prompts)
+        losses.add(decoded, masks[left])
+        chosen = _shown(decoded, prompts)
+        last = last.index_copy(0, left, chosen)
+    return last
 
 
-def _carry_round(view: _View, masks: Tensor, hints: Tensor, rng: torch.Generator) -> tuple[Tensor, int]:
-    """Carry masks from the first plane to the second."""
-    use_mask = chance(0.85, rng)
-    use_box = chance(0.85, rng)
+def _shown(decoded: Decoded, prompts: Prompts) -> Tensor:
+    """Give the logits that a user sees: after one click the best candidate, else the single mask."""
+    logits = decoded.mask_logits.detach().float()
+    if prompts.points_xy.shape[1] == 1:
+        return best_logits(logits, decoded.iou_scores)
+    return logits[:, 0]
+
+
+def _carry_round(view: _View, masks: Tensor, hints: Tensor, rng: torch.Generator, losses: _Losses) -> None:
+    """Carry masks from the first plane to the second; at times the true ones, worn."""
+    if chance(0.35, rng):
+        hints = wear(masks[0], hints.shape[-1], rng)
     prompts = carry_over(
         hints,
         masks.shape[-1],
         margin=uniform(0.0, 0.12, rng),
-        use_box=use_box,
+        use_box=chance(0.85, rng),
         use_point=chance(0.75, rng),
-        use_mask=use_mask,
+        use_mask=chance(0.85, rng),
     )
-    logits, scores = view.decode(prompts)
-    return interaction_loss(logits, scores, masks), len(masks)
+    losses.add(view.decode(prompts), masks[1])
 
 
 @torch.no_grad()
 def measure(model: Sam, batches: Sequence[Batch], seed: int = 0) -> dict[str, float]:
-    """Measure mean IoU after a box, a point, a point and two corrections, and after carrying over.
+    """Measure what a user would get from a box, clicks, and carrying a mask over.
 
     Returns
     -------
     dict of str to float
-        ``box``, ``point``, ``point_3`` and ``carried``: means over objects; ``score_error``
-        is the mean absolute error of the predicted IoU after carrying over, ended objects included.
+        ``box``, ``point``, ``point_3`` (after two corrections), ``point_best`` (best of the three
+        candidates) and ``carried``: mean IoU over objects. ``score_error``: mean absolute error of the
+        predicted IoU of what is shown. ``presence_auc``: how well presence tells objects that go on from
+        those that have ended, 0.5 for models that do not say. ``cell``: mean IoU of the grouping of
+        the clicked cell alone, where the encoder groups.
     """
     torch.manual_seed(seed)
     sums: dict[str, list[Tensor]] = {}
+    there_is: list[tuple[Tensor, Tensor]] = []
     for batch in batches:
         features = model.encode(batch.pixels)
         first, second = batch.masks[0], batch.masks[1]
         here, there = (_views(model, features, batch.pair + i * batch.n_pairs) for i in (0, 1))
-        boxed = best_logits(*here.decode(draw_boxes(first, looseness=0.03))).float()
-        _note(sums, "box", boxed, first)
+        prompts = draw_boxes(first, looseness=0.03)
+        boxed = _note(sums, "box", here.decode(prompts), prompts, first)
         prompts = draw_clicks(first, cell=4)
-        clicked = best_logits(*here.decode(prompts)).float()
-        _note(sums, "point", clicked, first)
+        if GROUPING in here.features:
+            sums.setdefault("cell", []).append(_cell_iou(here.features[GROUPING], prompts, first))
+        decoded = here.decode(prompts)
+        sums.setdefault("point_best", []).append(
+            fine_iou(decoded.mask_logits.float(), first)[:, 1:].amax(dim=1)
+        )
+        clicked = _note(sums, "point", decoded, prompts, first)
         for _ in range(2):
             prompts = correct(prompts, clicked, first)
-            clicked = best_logits(*here.decode(prompts)).float()
-        _note(sums, "point_3", clicked, first)
-        logits, scores = there.decode(carry_over(boxed, first.shape[-1], margin=0.05))
+            clicked = _shown(here.decode(prompts), prompts)
+        sums.setdefault("point_3", []).append(fine_iou(clicked[:, None], first)[:, 0])
+        prompts = carry_over(boxed, first.shape[-1], margin=0.05)
+        decoded = there.decode(prompts)
         left = second.flatten(1).any(dim=1)
-        _note(sums, "carried", best_logits(logits, scores).float()[left], second[left])
-        truth = true_iou(logits.float(), _pooled(second, logits.shape[-1]))
-        sums.setdefault("score_error", []).append((scores.float() - truth).abs()[:, 1:].amin(dim=1))
-    return {name: float(torch.cat(values).mean()) for name, values in sums.items()}
+        sums.setdefault("carried", []).append(fine_iou(_shown(decoded, prompts)[:, None], second)[left, 0])
+        if decoded.presence is not None:
+            there_is.append((decoded.presence.float(), left))
+    results = {name: float(torch.cat(values).mean()) for name, values in sums.items()}
+    results["presence_auc"] = _auc(there_is)
+    return results
 
 
-def _pooled(masks: Tensor, side: int) -> Tensor:
-    return torch.nn.functional.avg_pool2d(masks.float()[:, None], masks.shape[-1] // side)[:, 0]
+def _note(
+    sums: dict[str, list[Tensor]], name: str, decoded: Decoded, prompts: Prompts, masks: Tensor
+) -> Tensor:
+    """Note the IoU of what is shown and the error of its score; gives its logits."""
+    logits = decoded.mask_logits.float()
+    is_click = prompts.points_xy.shape[1] == 1
+    scores = decoded.iou_scores[:, 1:].amax(dim=1) if is_click else decoded.iou_scores[:, 0]
+    shown = best_logits(logits, decoded.iou_scores) if is_click else logits[:, 0]
+    truth = fine_iou(shown[:, None], masks)[:, 0]
+    sums.setdefault(name, []).append(truth)
+    sums.setdefault("score_error", []).append((scores.float() - truth).abs())
+    return shown
 
 
-def _note(sums: dict[str, list[Tensor]], name: str, logits: Tensor, masks: Tensor) -> None:
-    full = torch.nn.functional.interpolate(logits[:, None], size=masks.shape[-2:], mode="bilinear")
-    sums.setdefault(name, []).append(true_iou(full, masks.float())[:, 0])
+def _cell_iou(grouping: Tensor, prompts: Prompts, masks: Tensor) -> Tensor:
+    side = grouping.shape[-1]
+    xy = ((prompts.points_xy[:, :1] + 0.5) * side / masks.shape[-1]).long().clamp(0, side - 1)
+    return fine_iou(masks_of_cells(grouping, xy[..., 1] * side + xy[..., 0]), masks)[:, 0]
+
+
+def _auc(answers: Sequence[tuple[Tensor, Tensor]]) -> float:
+    """Give the area under the curve of ``(score, truth)``: how often a true one is above a false one."""
+    if not answers:
+        return 0.5
+    scores = torch.cat([score for score, _ in answers])
+    truth = torch.cat([true for _, true in answers])
+    yes, no = scores[truth], scores[~truth]
+    if not len(yes) or not len(no):
+        return 0.5
+    above = (yes[:, None] > no[None]).float() + 0.5 * (yes[:, None] == no[None]).float()
+    return float(above.mean())

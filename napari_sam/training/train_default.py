@@ -2,9 +2,8 @@
 
 One stage of the schedule::
 
-    python -m napari_sam.training.train_default --folder RUN --data DATA --side 256 --minutes 40
-    python -m napari_sam.training.train_default --folder RUN --data DATA --side 512 --minutes 40 --rate 4e-4
-    python -m napari_sam.training.train_default --folder RUN --export tiny_sam_v1.safetensors
+    python -m napari_sam.training.train_default --folder RUN --data DATA --side 192 256 384 --minutes 40
+    python -m napari_sam.training.train_default --folder RUN --export tiny_sam_v2.safetensors
 
 Under ``torchrun --nproc-per-node N -m napari_sam.training.train_default …`` several processes share the work.
 
@@ -21,8 +20,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -33,39 +31,12 @@ from torch.utils.data import DataLoader
 from napari_sam.models.sam import Sam
 from napari_sam.models.tiny_encoder import TINY_SIDE
 from napari_sam.models.tiny_sam import build_tiny_sam
-from napari_sam.training.real_images import LabelledFrames, held_out, read_index
-from napari_sam.training.rounds import Batch, collate, measure, training_loss
-from napari_sam.training.samples import PairSampler, PairStream, SampleSettings
+from napari_sam.training.real_images import held_out, read_index
+from napari_sam.training.rounds import Batch, measure, training_loss
+from napari_sam.training.samples import SampleSettings
+from napari_sam.training.stages import BatchStream, Stage, validation_sets
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One stage of training.
-
-    Attributes
-    ----------
-    side : int
-        Side of the input in pixels.
-    minutes : float
-        How long it lasts; the learning rate follows the clock.
-    rate : float
-        Highest learning rate.
-    n_pairs : int
-        Pairs in a batch.
-    n_objects : int
-        Largest number of objects of a pair.
-    seed : int
-        Seeds data and prompts.
-    """
-
-    side: int = 256
-    minutes: float = 40.0
-    rate: float = 8e-4
-    n_pairs: int = 4
-    n_objects: int = 6
-    seed: int = 0
 
 
 class Trainer:
@@ -127,7 +98,7 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         with torch.autocast(self.device.type, torch.bfloat16):
-            loss = training_loss(self.model, batch.to(self.device), rng)
+            loss = training_loss(self.model, batch.to(self.device), rng, self._n_prompted(batch))
         self.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         self._share_gradients()
@@ -136,6 +107,10 @@ class Trainer:
         self.step += 1
         self._update_average()
         return float(loss.detach())
+
+    def _n_prompted(self, batch: Batch) -> int:
+        """Prompt for fewer objects in larger pictures, so that steps take about as long."""
+        return max(6, round(self.stage.n_prompted * (256 / batch.pixels.shape[-1]) ** 2))
 
     @torch.no_grad()
     def _share_gradients(self) -> None:
@@ -169,11 +144,11 @@ def train(trainer: Trainer, data: Path | None, n_workers: int = 1, check_every_s
     stage = trainer.stage
     items = read_index(data) if data else []
     real, validation = held_out(items)
-    settings = SampleSettings(side=stage.side, n_objects=stage.n_objects)
+    settings = SampleSettings(side=256, n_objects=6)
     rank = distributed.get_rank() if distributed.is_initialized() else 0
     is_first = rank == 0
-    stream = PairStream(PairSampler(settings, real), stage.seed + 1 + trainer.step + 7919 * rank)
-    loader = DataLoader(stream, batch_size=stage.n_pairs, num_workers=n_workers, collate_fn=collate)
+    stream = BatchStream(stage, real, trainer.step, rank)
+    loader = DataLoader(stream, batch_size=None, num_workers=n_workers)
     checks = validation_sets(settings, validation, trainer.device)
     rng = torch.Generator().manual_seed(stage.seed + trainer.step + rank)
     trainer.model.train()
@@ -209,7 +184,7 @@ def _first_says(over: bool) -> bool:
 
 def _check(trainer: Trainer, checks: dict[str, list[Batch]], losses: list[float]) -> None:
     record: dict[str, object] = {
-        "side": trainer.stage.side,
+        "sides": trainer.stage.sides,
         "step": trainer.step,
         "minutes": round(trainer.spent_s / 60, 1),
         "loss": round(sum(losses) / max(len(losses), 1), 4),
@@ -220,19 +195,6 @@ def _check(trainer: Trainer, checks: dict[str, list[Batch]], losses: list[float]
     with (trainer.run / "log.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(record) + "\n")
     trainer.save()
-
-
-def validation_sets(
-    settings: SampleSettings, items: Sequence[LabelledFrames], device: torch.device
-) -> dict[str, list[Batch]]:
-    """Draw fixed batches of generated and of held-out real pictures."""
-    rng = torch.Generator().manual_seed(20)
-    generated = PairSampler(settings, [])
-    sets = {"generated": [collate([generated.draw(rng) for _ in range(8)]).to(device) for _ in range(4)]}
-    if items:
-        whole = PairSampler(SampleSettings(settings.side, settings.n_objects, real_share=1.0), items)
-        sets["real"] = [collate([whole.draw(rng) for _ in range(8)]).to(device) for _ in range(4)]
-    return sets
 
 
 def export(run: Path, path: Path, metadata: dict[str, str]) -> None:
@@ -254,11 +216,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Train the embedded default model.")
     parser.add_argument("--data", type=Path, help="folder with an INDEX.tsv of real labelled pictures")
     parser.add_argument("--folder", type=Path, required=True, help="folder of checkpoint and log")
-    parser.add_argument("--side", type=int, default=256)
+    parser.add_argument("--side", type=int, nargs="+", default=[192, 256, 384])
     parser.add_argument("--minutes", type=float, default=40.0)
     parser.add_argument("--rate", type=float, default=8e-4)
     parser.add_argument("--pairs", type=int, default=4)
-    parser.add_argument("--objects", type=int, default=6)
+    parser.add_argument("--objects", type=int, default=10)
+    parser.add_argument("--prompted", type=int, default=12)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -266,11 +229,13 @@ def main() -> None:
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     if args.export:
-        export(args.folder, args.export, {"licence": "Apache-2.0", "name": "tiny_sam.v1"})
+        export(args.folder, args.export, {"licence": "Apache-2.0", "name": "tiny_sam.v2"})
         return
     if "WORLD_SIZE" in os.environ:
         distributed.init_process_group("gloo" if args.device == "cpu" else "nccl")
-    stage = Stage(args.side, args.minutes, args.rate, args.pairs, args.objects, args.seed)
+    stage = Stage(
+        tuple(args.side), args.minutes, args.rate, args.pairs, args.objects, args.prompted, args.seed
+    )
     train(Trainer(args.folder, stage, torch.device(args.device)), args.data, args.workers)
 
 

@@ -7,7 +7,7 @@ import difflib
 from napari_sam.errors import SettingsError, UnknownModel
 from napari_sam.zoo.spec import ModelSpec
 
-DEFAULT_MODEL = "tiny_sam.v1"
+DEFAULT_MODEL = "tiny_sam.v2"
 """What ``default`` stands for."""
 
 _ALIAS = "default"

@@ -5,8 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 
+from napari_sam.models.grouping import N_CHANNELS
 from napari_sam.models.prompt_encoder import BOX_FIRST, BOX_SECOND, NEGATIVE, PAD, POSITIVE
-from napari_sam.models.tiny_sam import TinySam, build_tiny_sam, draw_prompts
+from napari_sam.models.tiny_sam import (
+    TinySam,
+    build_tiny_sam,
+    draw_groups,
+    draw_prompts,
+    look_at_masks,
+)
 
 
 def test_the_model_is_small():
@@ -61,3 +68,47 @@ def test_prompts_in_one_batch_do_not_touch_each_other():
     together, _ = model.decode(features, points, labels)
     alone, _ = model.decode(features, points[1:], labels[1:])
     torch.testing.assert_close(together[1:], alone, rtol=0, atol=1e-5)
+
+
+def test_a_mask_prompt_alone_is_enough():
+    torch.manual_seed(0)
+    model = TinySam(64, dim=32).eval()
+    features = model.encode(torch.randn(1, 3, 64, 64))
+    no_points = torch.zeros(1, 0, 2), torch.zeros(1, 0, dtype=torch.long)
+    decoded = model.decode_all(features, *no_points, torch.randn(1, 1, 16, 16))
+    assert decoded.mask_logits.shape == (1, 4, 16, 16)
+    assert bool(torch.isfinite(decoded.mask_logits).all())
+
+
+def test_presence_is_one_number_a_prompt():
+    torch.manual_seed(0)
+    model = TinySam(64, dim=32).eval()
+    features = model.encode(torch.randn(1, 3, 64, 64))
+    points, labels = torch.tensor([[[3.0, 4.0]], [[50.0, 9.0]]]), torch.ones(2, 1, dtype=torch.long)
+    presence = model.decode_all(features, points, labels).presence
+    assert presence is not None
+    assert presence.shape == (2,)
+
+
+def test_groups_are_drawn_on_the_layer_of_their_prompt():
+    grouping = torch.zeros(1, N_CHANNELS, 8, 8)
+    grouping[:, 2, :, 4:] = 20.0
+    points = torch.tensor([[[5.5, 13.5], [25.5, 1.5]]])
+    drawn = draw_groups(grouping, points, torch.tensor([[POSITIVE, NEGATIVE]]), None, cell=4.0)
+    assert drawn.shape == (1, 4, 8, 8)
+    assert float(drawn[0, 0, :, 4:].max()) < 0.1 < float(drawn[0, 0, 3, 1])
+    assert float(drawn[0, 1, :, :4].max()) < 0.1 < float(drawn[0, 1, 0, 6])
+    assert float(drawn[0, 2:].abs().max()) == 0.0
+
+
+def test_masks_are_described_by_what_lies_in_them():
+    logits = torch.full((1, 2, 8, 8), -20.0)
+    logits[0, 0, :4] = 20.0
+    logits[0, 1, :, :2] = 20.0
+    upscaled = torch.zeros(1, 1, 8, 8)
+    upscaled[0, 0, :4] = 3.0
+    seen = look_at_masks(logits, upscaled)
+    assert seen.shape == (1, 2, 6)
+    assert seen[0, 0, 0].item() == pytest.approx(3 * 32 / 33, rel=1e-4)
+    assert seen[0, 1, 0].item() == pytest.approx(1.5 * 16 / 17, rel=1e-4)
+    assert seen[0, :, 3].tolist() == pytest.approx([1.0, 1.0], abs=1e-4)  # as large at a stricter threshold

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from napari_sam.models.mask_decoder import Decoded
 from napari_sam.models.prompt_encoder import BOX_FIRST, BOX_SECOND, NEGATIVE, POSITIVE
 from napari_sam.training.interaction import (
     carry_over,
@@ -94,4 +95,6 @@ def test_the_loss_rewards_the_best_candidate_and_honest_scores(masks):
     right = (masks.float() * 2 - 1)[:, None, ::4, ::4] * 8
     logits = torch.cat([right, right, -right, -right], dim=1)
     honest = torch.tensor([[1.0, 1.0, 0.0, 0.0]]).expand(2, -1)
-    assert float(interaction_loss(logits, honest, masks)) < float(interaction_loss(logits, 1 - honest, masks))
+    assert float(interaction_loss(Decoded(logits, honest), masks)) < float(
+        interaction_loss(Decoded(logits, 1 - honest), masks)
+    )

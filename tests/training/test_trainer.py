@@ -8,9 +8,10 @@ from safetensors.torch import load_file
 from napari_sam.models.tiny_sam import build_tiny_sam
 from napari_sam.training.rounds import collate, measure
 from napari_sam.training.samples import PairSampler, SampleSettings
-from napari_sam.training.train_default import Stage, Trainer, export, train
+from napari_sam.training.stages import Stage
+from napari_sam.training.train_default import Trainer, export, train
 
-STAGE = Stage(side=64, minutes=0.01, n_pairs=1, n_objects=2)
+STAGE = Stage(sides=(64,), minutes=0.01, n_pairs=1, n_objects=2, n_prompted=2)
 
 
 def test_a_cut_off_stage_goes_on_where_it_stood(tmp_path):
@@ -26,7 +27,7 @@ def test_a_cut_off_stage_goes_on_where_it_stood(tmp_path):
 def test_another_stage_starts_from_the_weights_with_a_new_clock(tmp_path):
     trainer = Trainer(tmp_path, STAGE, torch.device("cpu"))
     train(trainer, None, n_workers=0)
-    following = Trainer(tmp_path, Stage(side=96, minutes=0.01), torch.device("cpu"))
+    following = Trainer(tmp_path, Stage(sides=(64, 96), minutes=0.01), torch.device("cpu"))
     assert following.step == 0
     assert torch.equal(next(following.model.parameters()), next(trainer.model.parameters()))
 
@@ -46,5 +47,7 @@ def test_measuring_gives_means_between_0_and_1():
     rng = torch.Generator().manual_seed(2)
     sampler = PairSampler(SampleSettings(side=64, n_objects=2), [])
     figures = measure(model, [collate([sampler.draw(rng) for _ in range(2)])])
-    assert set(figures) == {"box", "point", "point_3", "carried", "score_error"}
+    assert set(figures) == {
+        "box", "point", "point_best", "point_3", "carried", "cell", "score_error", "presence_auc"
+    }  # fmt: skip
     assert all(0.0 <= value <= 1.5 for value in figures.values())

@@ -17,15 +17,15 @@ from tests.tiny_models import spec_of
 
 def test_default_is_the_model_that_ships() -> None:
     spec = zoo.get("default")
-    assert spec.name == "tiny_sam.v1"
-    assert spec is zoo.get("tiny_sam.v1")
+    assert spec.name == "tiny_sam.v2"
+    assert spec is zoo.get("tiny_sam.v2")
     assert spec.weights.embedded is not None
-    assert spec.weights.embedded.name == "tiny_sam_v1.safetensors"
+    assert spec.weights.embedded.name == "tiny_sam_v2.safetensors"
     assert spec.side == TINY_SIDE
 
 
 def test_names_are_those_of_this_version() -> None:
-    assert zoo.names() == ("sam_vit_b.meta", "sam_vit_h.meta", "sam_vit_l.meta", "tiny_sam.v1")
+    assert zoo.names() == ("sam_vit_b.meta", "sam_vit_h.meta", "sam_vit_l.meta", "tiny_sam.v2")
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_unknown_name_lists_the_known_and_guesses() -> None:
         assert name in message
 
 
-@pytest.mark.parametrize("name", ["tiny_sam.v1"])
+@pytest.mark.parametrize("name", ["tiny_sam.v2"])
 def test_name_is_registered_once(name: str) -> None:
     before = zoo.get(name)
     with pytest.raises(SettingsError, match="registered already"):
