@@ -270,10 +270,9 @@ def _note(
     sums: dict[str, list[Tensor]], name: str, decoded: Decoded, prompts: Prompts, masks: Tensor
 ) -> Tensor:
     """Note the IoU of what is shown and the error of its score; gives its logits."""
-    logits = decoded.mask_logits.float()
     is_click = prompts.points_xy.shape[1] == 1
     scores = decoded.iou_scores[:, 1:].amax(dim=1) if is_click else decoded.iou_scores[:, 0]
-    shown = best_logits(logits, decoded.iou_scores) if is_click else logits[:, 0]
+    shown = _shown(decoded, prompts)
     truth = fine_iou(shown[:, None], masks)[:, 0]
     sums.setdefault(name, []).append(truth)
     sums.setdefault("score_error", []).append((scores.float() - truth).abs())

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import IterableDataset
 
 from napari_sam.training.appearance import coarsen, degrade, paint, resize_pair
 from napari_sam.training.fields import chance, uniform, whole
@@ -186,25 +185,3 @@ def _channels(plane: Tensor) -> NDArray[np.float32]:
     """Give ``(C, S, S)`` with a single channel where all are alike."""
     grey = bool((plane[0] == plane[1]).logical_or(plane[0].isnan()).all())
     return np.asarray((plane[:1] if grey else plane).float().cpu().numpy())
-
-
-class PairStream(IterableDataset[PlanePair]):
-    """An endless stream of pairs for a data loader; each worker draws its own.
-
-    Parameters
-    ----------
-    sampler : PairSampler
-        Draws the pairs.
-    seed : int
-        Together with the worker's number, seeds the stream.
-    """
-
-    def __init__(self, sampler: PairSampler, seed: int) -> None:
-        self.sampler = sampler
-        self.seed = seed
-
-    def __iter__(self) -> Iterator[PlanePair]:
-        info = torch.utils.data.get_worker_info()
-        rng = torch.Generator().manual_seed(self.seed * 1009 + (info.id if info else 0))
-        while True:
-            yield self.sampler.draw(rng)
