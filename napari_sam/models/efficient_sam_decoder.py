@@ -160,7 +160,8 @@ class EfficientMaskDecoder(nn.Module):
                 nn.Sequential(nn.ConvTranspose2d(half, full, 2, stride=2), nn.Identity(), nn.GELU()),
             ]
         )
-        self.output_hypernetworks_mlps = nn.ModuleList(ActivatedMLP(dim, dim, full, 2) for _ in range(n_masks))
+        per_mask = (ActivatedMLP(dim, dim, full, 2) for _ in range(n_masks))
+        self.output_hypernetworks_mlps = nn.ModuleList(per_mask)
         self.iou_prediction_head = ActivatedMLP(dim, iou_hidden_dim, n_masks, n_iou_hidden)
 
     def forward(self, image_embedding: Tensor, image_pe: Tensor, sparse_prompts: Tensor) -> Decoded:

@@ -86,8 +86,8 @@ class PromptEncoder(nn.Module):
             numbers are the upper left corners of pixels' index, half a pixel is added.
         point_labels : Tensor
             ``(N, K)`` of `PAD`, `NEGATIVE`, `POSITIVE`, `BOX_FIRST`, `BOX_SECOND`.
-            Where no row has a box, one padding token is appended to each, as in
-            training of the published models.
+            Where there are points and no row has a box, one padding token is
+            appended to each, as in training of the published models.
         input_hw : tuple of int
             Height and width of the model's input in pixels.
 
@@ -96,7 +96,7 @@ class PromptEncoder(nn.Module):
         Tensor
             ``(N, K or K + 1, C)``.
         """
-        if not bool((point_labels >= BOX_FIRST).any()):
+        if point_labels.shape[1] and not bool((point_labels >= BOX_FIRST).any()):
             points_xy = torch.cat([points_xy, points_xy.new_zeros(len(points_xy), 1, 2)], dim=1)
             point_labels = torch.cat(
                 [point_labels, point_labels.new_full((len(point_labels), 1), PAD)], dim=1

@@ -76,8 +76,9 @@ class PatchStem(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
+        half = width // 2
         self.seq = nn.Sequential(
-            BatchNormConv(3, width // 2, 3, stride=2), nn.GELU(), BatchNormConv(width // 2, width, 3, stride=2)
+            BatchNormConv(3, half, 3, stride=2), nn.GELU(), BatchNormConv(half, width, 3, stride=2)
         )
 
     def forward(self, pixels: Tensor) -> Tensor:
@@ -214,7 +215,9 @@ class Stage(nn.Module):
         """Map ``x (B, C, h, w)`` to the input of the next stage."""
         for block in self.blocks:
             x = block(x)
-        return x if self.downsample is None else self.downsample(x)
+        if self.downsample is not None:
+            x = self.downsample(x)
+        return x
 
 
 class TinyVit(nn.Module):
