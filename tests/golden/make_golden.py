@@ -4,18 +4,12 @@ Run from the repository's root, where the packages can be imported::
 
     PYTHONPATH=.:…/segment-anything:…/MobileSAM:…/EfficientSAM python -m tests.golden.make_golden
 
-It needs torch, torchvision, Pillow and numpy, timm for MobileSAM, and clones of facebookresearch/segment-anything
-(dca509f), ChaoningZhang/MobileSAM (34bbbfd) and yformer/EfficientSAM (d525f62). A family whose package is not
-there is left out, and said so. Each file ``<family>.npz`` holds, for each case of `recipe.CASES`:
-
-- ``<picture>/embedding``: the image embedding
-- ``<case>/sparse``, ``<case>/dense``: embeddings of the prompts (EfficientSAM has no dense ones)
-- ``<case>/low``, ``<case>/scores``: logits (N, 4, h, w) and predicted IoU (N, 4), the single mask first
-- ``<case>/full``, ``<case>/mask``: logits on the picture (N, 4, H, W), and the same above 0, packed into bits
-
-Arrays but scores and masks are thinned by `recipe.sampled`. Positions are given to the references in their own
-terms: what they call x = 3 lies at 3 · scale + 0.5 from the edge of the model's input, in model pixels, whereas
-the middle of the package's column 3 lies at 3.5 · scale.
+It needs torch, torchvision, Pillow, numpy and scikit-image, timm for MobileSAM, and clones of
+facebookresearch/segment-anything (dca509f), ChaoningZhang/MobileSAM (34bbbfd) and yformer/EfficientSAM
+(d525f62). A family whose package is not there is left out, and said so. ``<family>.npz`` holds, for each of
+its cases in `recipe`, the stages of `benchmarks._answers`, as ``<picture>/embedding`` and ``<case>/<stage>``,
+all but the scores thinned by `recipe.sampled`; and ``<case>/mask``, where ``full`` is above 0, whole and
+packed into bits.
 """
 
 from __future__ import annotations
@@ -29,13 +23,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks import _answers
 from tests.golden.recipe import (
     PICTURES,
     SAM_GLOBAL,
     SAM_WINDOW,
     SIZES,
     TINY_WINDOWS,
-    Case,
     Sizes,
     cases_of,
     fill,
@@ -48,104 +42,17 @@ FOLDER = Path(__file__).parent
 Arrays = dict[str, NDArray[Any]]
 
 
-def their_xy(row: float, column: float, scale_hw: tuple[float, float]) -> tuple[float, float]:
-    """Turn a place in voxels, whole numbers at their middles, into the references' (x, y)."""
-    down, across = scale_hw
-    return column + 0.5 - 0.5 / across, row + 0.5 - 0.5 / down
-
-
-def their_prompts(case: Case, scale_hw: tuple[float, float]) -> tuple[NDArray[Any], ...]:
-    """Give points ``(N, K, 2)``, labels ``(N, K)`` and boxes ``(N, 4)`` in the references' terms."""
-    points = [[their_xy(row, column, scale_hw) for row, column, _ in prompt] for prompt in case.points]
-    labels = [[int(positive) for *_, positive in prompt] for prompt in case.points]
-    boxes = [
-        (*their_xy(r0 - 0.5, c0 - 0.5, scale_hw), *their_xy(r1 - 0.5, c1 - 0.5, scale_hw))
-        for r0, c0, r1, c1 in case.boxes
-    ]
-    return np.array(points, float), np.array(labels, int), np.array(boxes, float)
-
-
-def answers_of_sam(model: Any, predictor_class: Any, family: str) -> Arrays:
-    """Ask a model of segment-anything, or of a package that keeps its classes, through its predictor."""
-    predictor, side, found = predictor_class(model), SIZES[family].side, {}
-    for name, (picture_name, case) in cases_of(family).items():
-        image = picture(picture_name, *PICTURES[picture_name])
-        rgb = image if image.ndim == 3 else np.stack([image] * 3, axis=-1)
-        predictor.set_image(rgb)
-        found[f"{picture_name}/embedding"] = sampled(predictor.features)
-        size, new = predictor.original_size, predictor.input_size
-        points, labels, boxes = their_prompts(case, (new[0] / size[0], new[1] / size[1]))
-        mask = torch.from_numpy(mask_input(side // 4))[None, None] if case.with_mask else None
-        given = {
-            "point_coords": _tensor(predictor.transform.apply_coords(points, size)) if len(points) else None,
-            "point_labels": torch.from_numpy(labels) if len(points) else None,
-            "boxes": _tensor(predictor.transform.apply_boxes(boxes, size)) if len(boxes) else None,
-            "mask_input": mask,
-        }
-        with torch.no_grad():
-            sparse, dense = model.prompt_encoder(
-                None if not len(points) else (given["point_coords"], given["point_labels"]),
-                given["boxes"],
-                mask,
-            )
-            both = [
-                predictor.predict_torch(**given, multimask_output=multimask, return_logits=True)
-                for multimask in (False, True)
-            ]
-        full, scores, low = (torch.cat(parts, dim=1) for parts in zip(*both, strict=True))
-        found |= _stored(name, low, scores, full)
-        found[f"{name}/sparse"], found[f"{name}/dense"] = sampled(sparse), sampled(dense)
+def answers(show: Callable[..., _answers.Ask], reference: Any, family: str) -> Arrays:
+    """Put all cases of a family to its reference, and thin what it says."""
+    found: Arrays = {}
+    for name, (picture_name, asked) in cases_of(family).items():
+        given = mask_input(SIZES[family].side // 4) if asked.with_mask else None
+        said = show(reference, picture(picture_name, *PICTURES[picture_name]))(asked, given)
+        found[f"{picture_name}/embedding"] = sampled(said.pop("embedding"))
+        found[f"{name}/scores"] = said.pop("scores").numpy()
+        found[f"{name}/mask"] = np.packbits(said["full"].numpy() > 0)
+        found |= {f"{name}/{stage}": sampled(values) for stage, values in said.items()}
     return found
-
-
-def answers_of_efficient_sam(model: Any, family: str) -> Arrays:
-    """Ask a model of EfficientSAM."""
-    side, found = SIZES[family].side, {}
-    for name, (picture_name, case) in cases_of(family).items():
-        height, width, _ = PICTURES[picture_name]
-        image = picture(picture_name, *PICTURES[picture_name])
-        rgb = image if image.ndim == 3 else np.stack([image] * 3, axis=-1)
-        pixels = torch.from_numpy(rgb).permute(2, 0, 1)[None].float() / 255
-        points, labels, boxes = their_prompts(case, (side / height, side / width))
-        if len(boxes):
-            corners = boxes.reshape(-1, 2, 2)
-            points = np.concatenate([points, corners], axis=1) if len(points) else corners
-            ends = np.tile([2, 3], (len(boxes), 1))
-            labels = np.concatenate([labels, ends], axis=1) if len(labels) else ends
-        given, kinds = _tensor(points)[None], torch.from_numpy(labels)[None]
-        with torch.no_grad():
-            embedding = model.get_image_embeddings(pixels)
-            low, full = (
-                [
-                    model.predict_masks(embedding, given, kinds, multimask, height, width, *size)
-                    for multimask in (False, True)
-                ]
-                for size in ((-1, -1), (height, width))
-            )
-            scaled = model.get_rescaled_pts(given, height, width)[0]
-            filling = 6 - scaled.shape[1]
-            sparse = model.prompt_encoder(
-                torch.nn.functional.pad(scaled, (0, 0, 0, filling), value=-1.0),
-                torch.nn.functional.pad(kinds[0], (0, filling), value=-1),
-            )
-        low_logits, scores = (torch.cat(parts, dim=2)[0] for parts in zip(*low, strict=True))
-        full_logits = torch.cat([logits for logits, _ in full], dim=2)[0]
-        found |= _stored(name, low_logits, scores, full_logits)
-        found[f"{picture_name}/embedding"], found[f"{name}/sparse"] = sampled(embedding), sampled(sparse)
-    return found
-
-
-def _stored(name: str, low: torch.Tensor, scores: torch.Tensor, full: torch.Tensor) -> Arrays:
-    return {
-        f"{name}/low": sampled(low),
-        f"{name}/scores": scores.numpy(),
-        f"{name}/full": sampled(full),
-        f"{name}/mask": np.packbits(full.numpy() > 0),
-    }
-
-
-def _tensor(values: NDArray[Any]) -> torch.Tensor:
-    return torch.as_tensor(values, dtype=torch.float)
 
 
 def _sam_parts(modeling: Any, sizes: Sizes) -> tuple[Any, Any]:
@@ -170,7 +77,7 @@ def make_segment_anything(family: str) -> Arrays:
     )  # fmt: skip
     model = modeling.Sam(encoder, *_sam_parts(modeling, sizes)).eval()
     fill(model.requires_grad_(False).state_dict())
-    return answers_of_sam(model, SamPredictor, family)
+    return answers(_answers.of_sam, SamPredictor(model), family)
 
 
 def make_mobile_sam(family: str) -> Arrays:
@@ -184,7 +91,8 @@ def make_mobile_sam(family: str) -> Arrays:
     )  # fmt: skip
     model = modeling.Sam(encoder, *_sam_parts(modeling, sizes))
     fill(model.requires_grad_(False).state_dict())
-    return answers_of_sam(model.eval(), SamPredictor, family)  # eval() lays the attention's biases out
+    # eval() lays the attention's biases out, so that it comes last.
+    return answers(_answers.of_sam, SamPredictor(model.eval()), family)
 
 
 def make_efficient_sam(family: str) -> Arrays:
@@ -209,7 +117,7 @@ def make_efficient_sam(family: str) -> Arrays:
     prompts = theirs.PromptEncoder(sizes.dim, (grid, grid), (sizes.side, sizes.side))
     model = theirs.EfficientSam(encoder, prompts, 6, decoder).eval()
     fill(model.requires_grad_(False).state_dict())
-    return answers_of_efficient_sam(model, family)
+    return answers(_answers.of_efficient_sam, model, family)
 
 
 MAKERS: dict[str, Callable[[str], Arrays]] = {

@@ -17,6 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from benchmarks._answers import Asked
+
 N_SAMPLED = 512
 """Numbers that are kept of a large array."""
 
@@ -72,25 +74,6 @@ def picture(name: str, height: int, width: int, n_channels: int | None) -> NDArr
     return channels[0] if n_channels is None else np.stack(channels, axis=-1)
 
 
-@dataclass(frozen=True)
-class Case:
-    """Prompts on one picture, in voxels as the package counts them.
-
-    Attributes
-    ----------
-    points
-        Each row is a prompt of its own, decoded together with the others: ``(row, column, positive)``.
-    boxes
-        One for each prompt, half-open ``(row0, col0, row1, col1)``; empty for none.
-    with_mask
-        Whether there are the logits of `mask_input` too.
-    """
-
-    points: tuple[tuple[tuple[float, float, bool], ...], ...] = ()
-    boxes: tuple[tuple[int, int, int, int], ...] = ()
-    with_mask: bool = False
-
-
 PICTURES: dict[str, tuple[int, int, int | None]] = {
     "square": (60, 60, None), "oblong": (41, 90, 3), "large": (310, 270, None), "tiny": (5, 7, 3),
 }  # fmt: skip
@@ -98,27 +81,27 @@ PICTURES: dict[str, tuple[int, int, int | None]] = {
 _POINTS = ((20.0, 30.25, True), (33.5, 12.0, False), (9.0, 41.0, True))
 _BOX = (8, 10, 35, 52)
 
-CASES: dict[str, tuple[str, Case]] = {
-    "point": ("square", Case(((_POINTS[0],),))),
-    "negative point": ("square", Case(((_POINTS[1],),))),
-    "points": ("square", Case((_POINTS,))),
-    "box": ("square", Case(boxes=(_BOX,))),
-    "box and points": ("oblong", Case((_POINTS,), (_BOX,))),
-    "point, oblong": ("oblong", Case(((_POINTS[0],),))),
-    "point, large": ("large", Case((((200.0, 121.5, True),),))),
-    "box, tiny": ("tiny", Case(boxes=((1, 2, 4, 6),))),
-    "point and mask": ("square", Case(((_POINTS[0],),), with_mask=True)),
-    "box and mask": ("oblong", Case(boxes=(_BOX,), with_mask=True)),
-    "mask": ("square", Case(with_mask=True)),
-    "three at once": ("square", Case(tuple((point, _POINTS[0]) for point in _POINTS))),
-    "two boxes at once": ("oblong", Case(boxes=(_BOX, (2, 30, 22, 88)))),
+CASES: dict[str, tuple[str, Asked]] = {
+    "point": ("square", Asked(((_POINTS[0],),))),
+    "negative point": ("square", Asked(((_POINTS[1],),))),
+    "points": ("square", Asked((_POINTS,))),
+    "box": ("square", Asked(boxes=(_BOX,))),
+    "box and points": ("oblong", Asked((_POINTS,), (_BOX,))),
+    "point, oblong": ("oblong", Asked(((_POINTS[0],),))),
+    "point, large": ("large", Asked((((200.0, 121.5, True),),))),
+    "box, tiny": ("tiny", Asked(boxes=((1, 2, 4, 6),))),
+    "point and mask": ("square", Asked(((_POINTS[0],),), with_mask=True)),
+    "box and mask": ("oblong", Asked(boxes=(_BOX,), with_mask=True)),
+    "mask": ("square", Asked(with_mask=True)),
+    "three at once": ("square", Asked(tuple((point, _POINTS[0]) for point in _POINTS))),
+    "two boxes at once": ("oblong", Asked(boxes=(_BOX, (2, 30, 22, 88)))),
 }
 """A picture's name and prompts, by the name of the case."""
 
 
-def mask_input(side: int) -> NDArray[np.float32]:
-    """Give the low-resolution logits ``(side, side)`` of a mask prompt."""
-    return (8 * uniform("mask", side * side).reshape(side, side)).astype(np.float32)
+def mask_input(side: int) -> Tensor:
+    """Give the low-resolution logits ``(1, 1, side, side)`` of a mask prompt."""
+    return torch.from_numpy(8 * uniform("mask", side * side).reshape(1, 1, side, side)).float()
 
 
 def sampled(values: Tensor | NDArray[np.generic]) -> NDArray[np.float32]:
@@ -166,7 +149,7 @@ FEW = ("point", "box and points", "point, large", "box, tiny", "point and mask",
 """What is asked of MobileSAM, whose decoder is SAM's and whose small form is large."""
 
 
-def cases_of(family: str) -> dict[str, tuple[str, Case]]:
+def cases_of(family: str) -> dict[str, tuple[str, Asked]]:
     """Give the cases that an architecture can take."""
     if family == "mobile_sam":
         return {name: CASES[name] for name in FEW}
