@@ -52,7 +52,7 @@ class Asked:
 
 Answer = dict[str, Tensor]
 Ask = Callable[[Asked, "Tensor | None"], Answer]
-"""Puts prompts to a network that has seen its picture, with the ``(1, 1, 4h, 4w)`` logits of a mask prompt."""
+"""Puts prompts to a network that has seen a picture, and ``(1, 1, 4h, 4w)`` logits of a mask prompt."""
 
 
 def ours(model: Sam, spec: ModelSpec, picture: NDArray[np.uint8]) -> Ask:
@@ -107,10 +107,8 @@ def of_sam(predictor: Any, picture: NDArray[np.uint8]) -> Ask:
                 for three in (False, True)
             ]
         full, scores, low = (torch.cat(parts, dim=1) for parts in zip(*both, strict=True))
-        embedding = predictor.features
-        return {
-            "embedding": embedding, "sparse": sparse, "dense": dense, "low": low, "scores": scores, "full": full,
-        }  # fmt: skip
+        prompts = {"embedding": predictor.features, "sparse": sparse, "dense": dense}
+        return prompts | {"low": low, "scores": scores, "full": full}
 
     return ask
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,8 @@ from napari_sam.errors import InvalidPrompt, UnsupportedPrompt
 from napari_sam.models.prompt_encoder import BOX_FIRST, BOX_SECOND, NEGATIVE, POSITIVE
 
 __all__ = ["ModelPrompts", "batch_prompts", "check_request", "to_model_prompts", "without_unused_mask"]
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +134,13 @@ def to_model_prompts(
         else:
             mask = prompt.mask.to_plane(request.plane, request.volume.shape)
             mask_logits = frame.mask_logits(mask, low_hw)
-    if max_points is not None:
+    if max_points is not None and len(points) + len(corners) > max_points:
+        _logger.warning(
+            "plane %d has more prompts than the %d points that the model takes (a box counts as two); "
+            "the box, the first positive point and the newest others are used",
+            request.plane.index,
+            max_points,
+        )
         points = _most_useful(points, max_points - len(corners))
     places = (frame.to_model_xy(request.plane.rc(point.at)) for point in points)
     labels = (POSITIVE if point.positive else NEGATIVE for point in points)
@@ -141,8 +150,6 @@ def to_model_prompts(
 
 def _most_useful(points: list[PointPrompt], n: int) -> list[PointPrompt]:
     """Keep `n` points: the first positive one, which says what is meant, and the newest, which mend it."""
-    if len(points) <= n:
-        return points
     first = next((i for i, point in enumerate(points) if point.positive), len(points))
     newest = points[len(points) - n :]
     return newest if first >= len(points) - n else [points[first], *newest[1:]]
