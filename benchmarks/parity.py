@@ -106,7 +106,8 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             worst = compare(name)
         except ImportError as error:
-            print(f"\n{name}: not compared, {error.name} is not installed ({error})")
+            package = (error.name or "its reference").partition(".")[0]
+            print(f"\n{name}: not compared, {package} is not installed ({error})")
             faults += 1
             continue
         _print_table(name, worst)

@@ -215,9 +215,8 @@ class Stage(nn.Module):
         """Map ``x (B, C, h, w)`` to the input of the next stage."""
         for block in self.blocks:
             x = block(x)
-        if self.downsample is not None:
-            x = self.downsample(x)
-        return x
+        out: Tensor = x if self.downsample is None else self.downsample(x)
+        return out
 
 
 class TinyVit(nn.Module):
