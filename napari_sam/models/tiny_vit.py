@@ -15,7 +15,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_sam.models.image_encoder import from_windows, to_windows
 from napari_sam.models.layers import LayerNorm2d
 
 Four = tuple[int, int, int, int]
@@ -197,10 +196,20 @@ class WindowBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map ``x (B, C, h, w)`` to the same shape."""
         cells = x.permute(0, 2, 3, 1)
-        windows = self.attn(to_windows(cells, self.window))
-        cells = cells + from_windows(windows, self.window, (x.shape[2], x.shape[3]))
+        cells = cells + self._attended(cells)
         cells = self.local_conv(cells.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-        return (cells + self.mlp(cells)).permute(0, 3, 1, 2)
+        out: Tensor = cells + self.mlp(cells)
+        return out.permute(0, 3, 1, 2)
+
+    def _attended(self, cells: Tensor) -> Tensor:
+        """Attend within the windows of ``cells (B, h, w, C)``, the last ones filled up with zeros."""
+        batch, height, width, n_channels = cells.shape
+        filled = F.pad(cells, (0, 0, 0, -width % self.window, 0, -height % self.window))
+        n_down, n_across = filled.shape[1] // self.window, filled.shape[2] // self.window
+        cut = filled.reshape(batch, n_down, self.window, n_across, self.window, n_channels).transpose(2, 3)
+        attended: Tensor = self.attn(cut.reshape(-1, self.window, self.window, n_channels))
+        together = attended.reshape(cut.shape).transpose(2, 3).reshape(filled.shape)
+        return together[:, :height, :width]
 
 
 class Stage(nn.Module):

@@ -45,7 +45,7 @@ class Weights:
     embedded
         Path of the file inside the package; None for weights that are not shipped.
     xxh128
-        The same in XXH128, for files whose makers publish that alone.
+        Digest in hex that the maker publishes in place of a sha256.
     """
 
     filename: str
