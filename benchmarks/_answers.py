@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_sam.engine.frame import Frame
-from napari_sam.engine.stretched import frame_of
+from napari_sam.engine.stretched import frame_of, pixels_for
 from napari_sam.models.sam import IMAGE_EMBEDDING, Sam
 from napari_sam.zoo.spec import ModelSpec
 
@@ -67,7 +67,7 @@ def ours(model: Sam, spec: ModelSpec, picture: NDArray[np.uint8]) -> Ask:
     """
     frame = frame_of(spec, (picture.shape[0], picture.shape[1]))
     with torch.inference_mode():
-        features = model.encode(frame.pixels(picture, spec.mean, spec.std)[None])
+        features = model.encode(pixels_for(spec, picture)[None])
     grid_hw = (features[IMAGE_EMBEDDING].shape[2], features[IMAGE_EMBEDDING].shape[3])
 
     def ask(asked: Asked, mask_input: Tensor | None) -> Answer:

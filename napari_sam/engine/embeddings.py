@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_sam.engine.stretched import frame_of
+from napari_sam.engine.stretched import pixels_for
 from napari_sam.models.sam import Sam
 from napari_sam.store.cache import EmbeddingStore
 from napari_sam.store.embeddings import Embedding, embedding_key
@@ -102,11 +102,9 @@ class PlaneEncoder:
 
     def _encode(self, plane: NDArray[np.uint8]) -> dict[str, NDArray[np.float16]]:
         started = time.perf_counter()
-        spec = self._spec
-        frame = frame_of(spec, (plane.shape[0], plane.shape[1]))
         with torch.inference_mode():
-            pixels = frame.pixels(plane, spec.mean, spec.std, own_range=spec.scaling == "picture")
-            encoded = self._model.encode(pixels[None].to(self._device))
+            pixels = pixels_for(self._spec, plane)[None].to(self._device)
+            encoded = self._model.encode(pixels)
             features = _to_arrays(encoded)
         elapsed_s = time.perf_counter() - started
         with self._counting:

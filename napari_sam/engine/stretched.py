@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from napari_sam.engine.frame import MASK_LOGIT, Frame, by_channel
 from napari_sam.zoo.spec import ModelSpec
 
-__all__ = ["CubicStretchedFrame", "StretchedFrame", "frame_of"]
+__all__ = ["CubicStretchedFrame", "StretchedFrame", "frame_of", "pixels_for"]
 
 
 class StretchedFrame(Frame):
@@ -91,3 +91,22 @@ def frame_of(spec: ModelSpec, plane_hw: tuple[int, int]) -> Frame:
         A plane without voxels.
     """
     return _KINDS[spec.resize](plane_hw, spec.side)
+
+
+def pixels_for(spec: ModelSpec, plane: NDArray[np.uint8]) -> Tensor:
+    """Turn a plane into a model's input.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        How the model is fed.
+    plane : NDArray[uint8], shape (H, W) or (H, W, 3)
+        Grey or RGB, after the window.
+
+    Returns
+    -------
+    Tensor
+        ``(3, S, S)`` float32; see `Frame.pixels`.
+    """
+    frame = frame_of(spec, (plane.shape[0], plane.shape[1]))
+    return frame.pixels(plane, spec.mean, spec.std, own_range=spec.scaling == "picture")
