@@ -183,7 +183,7 @@ class SamSegmenter:
         started = time.perf_counter()
         with self._decoding, torch.inference_mode():
             points_xy, labels, mask_inputs = batch_prompts([q.prompts for q in questions], self.device)
-            logits, scores, presence = self._model.decode_all(
+            logits, scores, presence = self._model.answer(
                 self._features(questions[0].embedding.features), points_xy, labels, mask_inputs
             )
             all_scores: NDArray[np.float32] = scores.float().cpu().numpy()

@@ -88,6 +88,17 @@ class Sam(nn.Module):
         )
         return decoded
 
+    def answer(
+        self,
+        features: Mapping[str, Tensor],
+        points_xy: Tensor,
+        point_labels: Tensor,
+        mask_inputs: Tensor | None = None,
+        input_hw: tuple[int, int] | None = None,
+    ) -> Decoded:
+        """Answer prompts as a user sees it: `decode_all`, unless a model has more to say."""
+        return self.decode_all(features, points_xy, point_labels, mask_inputs, input_hw)
+
     def decode(
         self,
         features: Mapping[str, Tensor],

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_sam.models.prompt_encoder import BOX_FIRST, BOX_SECOND, POSITIVE
+from napari_sam.models.second_look import boxes_of_logits, second_prompts
 from napari_sam.training.fields import chance, uniform, whole
 
 
@@ -196,12 +197,9 @@ def carry_over(
     mask = mask | (logits >= logits.flatten(1).amax(dim=1)[:, None, None])
     prompts = Prompts(logits.new_zeros(len(logits), 0, 2), torch.zeros(len(logits), 0, dtype=torch.long))
     if use_box:
-        boxes = draw_boxes(mask, 0.0)
-        corners = (boxes.points_xy + 0.5) * cell
-        size = corners[:, 1:] - corners[:, :1]
-        grow = (margin * size).clamp(min=1.0)
-        corners = torch.cat([corners[:, :1] - grow, corners[:, 1:] + grow], dim=1).clamp(0, side) - 0.5
-        prompts = Prompts(corners, boxes.point_labels)
+        corners = boxes_of_logits(logits, side, margin)
+        labels = torch.tensor([BOX_FIRST, BOX_SECOND], device=logits.device).expand(len(logits), -1)
+        prompts = Prompts(corners, labels)
     if use_point or not use_box:
         depth = depth_within(mask) + torch.sigmoid(logits)
         flat = depth.flatten(1).argmax(dim=1)
@@ -209,3 +207,10 @@ def carry_over(
         labels = torch.full((len(logits),), POSITIVE, device=logits.device)
         prompts = prompts.add_points((xy + 0.5) * cell - 0.5, labels, None)
     return Prompts(prompts.points_xy, prompts.point_labels, logits[:, None].detach() if use_mask else None)
+
+
+def look_again(prompts: Prompts, logits: Tensor, side: int, margin: float) -> Prompts:
+    """Ask the same again with the first answer, ``logits (N, h, w)``; see `napari_sam.models.second_look`."""
+    return Prompts(
+        *second_prompts(prompts.points_xy, prompts.point_labels, logits.detach(), side, margin)
+    )

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from napari_sam.training.appearance import coarsen, degrade, paint, resize_pair
 from napari_sam.training.fields import chance, uniform, whole
+from napari_sam.training.natural_regions import NaturalRegions
 from napari_sam.training.paste import can_paste, paste_pair
 from napari_sam.training.real_images import LabelledFrames, draw_real_pair, draw_textures
 from napari_sam.training.scenes import draw_scene
@@ -27,6 +28,10 @@ REAL_STEP = 0.012
 
 PASTED_SHARE = 0.3
 """Part of the real pictures whose objects are put before another ground."""
+
+
+REGIONS_SHARE = 0.4
+"""How often what stands out in a photograph is asked for, rather than the object that was labelled."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,7 @@ class PairSampler:
         by_kind = {word: [i for i in real if word in i.kind] for word in REAL_SHARES}
         self._by_kind = {word: items for word, items in by_kind.items() if items}
         self._can_paste = can_paste(real)
+        self._regions = NaturalRegions()
 
     def draw(self, rng: torch.Generator) -> PlanePair:
         """Draw one pair with at least one object."""
@@ -114,6 +120,8 @@ class PairSampler:
             image, labels = paste_pair(self._real, hw, rng)
             return _Planes(degrade(image, rng, strength=0.4), labels, Roles())
         item = self._draw_item(rng)
+        if "video" in item.kind and chance(REGIONS_SHARE, rng):
+            item = self._regions.draw(item, rng)
         image, labels = draw_real_pair(item, hw, rng)
         if chance(0.2, rng):
             image = image.mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
