@@ -27,7 +27,14 @@ class Sam(nn.Module):
         Decodes masks.
     side : int
         ``S``, the side of the square input in pixels.
+
+    Attributes
+    ----------
+    looks_again : bool
+        Whether `answer` asks a second time with the first answer; see `napari_sam.models.second_look`.
     """
+
+    looks_again = False
 
     def __init__(
         self, image_encoder: nn.Module, prompt_encoder: PromptEncoder, mask_decoder: MaskDecoder, side: int

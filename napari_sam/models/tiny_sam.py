@@ -18,7 +18,6 @@ from torch.nn import functional as F
 from napari_sam.models.grouping import GROUPING, mask_of_share, masks_of_cells
 from napari_sam.models.layers import MLP, LayerNorm2d
 from napari_sam.models.mask_decoder import N_CANDIDATES, Decoded, MaskDecoder
-from napari_sam.models.plane_memory import Memory, MemoryReader
 from napari_sam.models.prompt_encoder import BOX_FIRST, BOX_SECOND, NEGATIVE, POSITIVE, PromptEncoder
 from napari_sam.models.sam import FINE_FULL, FINE_HALF, IMAGE_EMBEDDING, Sam
 from napari_sam.models.second_look import second_prompts
@@ -255,6 +254,8 @@ class TinySam(Sam):
         Channels of the image embedding, a multiple of 8.
     """
 
+    looks_again = True
+
     def __init__(self, side: int = TINY_SIDE, dim: int = 128) -> None:
         transformer = TwoWayTransformer(depth=2, dim=dim, n_heads=4, mlp_dim=4 * dim)
         prompts = PromptEncoder(dim, pads_always=True)
@@ -266,7 +267,6 @@ class TinySam(Sam):
         self.join_full = nn.Conv2d(full, full, 1)
         self.join_half = nn.Conv2d(half, half, 1)
         self.meet_dense = MeetingBlock(dim, dim // 4)
-        self.memory_reader = MemoryReader(dim)
 
     def decode_all(
         self,
@@ -275,9 +275,8 @@ class TinySam(Sam):
         point_labels: Tensor,
         mask_inputs: Tensor | None = None,
         input_hw: tuple[int, int] | None = None,
-        memory: Memory | None = None,
     ) -> Decoded:
-        """Decode as `Sam.decode_all` does, with the prompts drawn besides, and with planes that are done."""
+        """Decode as `Sam.decode_all` does, with the prompts drawn besides."""
         embedding = features[IMAGE_EMBEDDING]
         height, width = embedding.shape[-2:]
         input_hw = input_hw or (self.side, self.side)
@@ -292,12 +291,10 @@ class TinySam(Sam):
         full = self.drawing_full(torch.cat(drawing, dim=1))
         half = self.drawing_half(full)
         fine = (features[FINE_HALF] + self.join_half(half), features[FINE_FULL] + self.join_full(full))
-        met = embedding + dense + self.drawing_dense(half)
-        image_pe = self.prompt_encoder.dense_pe((height, width))
-        if memory is not None:
-            met = met + self.memory_reader(embedding, image_pe, memory)
-        met = self.meet_dense(met)
-        decoded: Decoded = self.mask_decoder(met, image_pe, sparse, met.new_zeros(()), fine)
+        met = self.meet_dense(embedding + dense + self.drawing_dense(half))
+        decoded: Decoded = self.mask_decoder(
+            met, self.prompt_encoder.dense_pe((height, width)), sparse, met.new_zeros(()), fine
+        )
         return decoded
 
 
@@ -308,14 +305,13 @@ class TinySam(Sam):
         point_labels: Tensor,
         mask_inputs: Tensor | None = None,
         input_hw: tuple[int, int] | None = None,
-        memory: Memory | None = None,
     ) -> Decoded:
         """Decode, and where no mask was given look again; see `napari_sam.models.second_look`.
 
         After a single click each of the three candidates is looked at again with its own box; after anything
         more the single mask, whose candidates stay as they are.
         """
-        first = self.decode_all(features, points_xy, point_labels, mask_inputs, input_hw, memory)
+        first = self.decode_all(features, points_xy, point_labels, mask_inputs, input_hw)
         if mask_inputs is not None:
             return first
         kept = slice(1, None) if points_xy.shape[1] == 1 else slice(0, 1)
@@ -324,13 +320,11 @@ class TinySam(Sam):
         repeated = [x.repeat_interleave(n_masks, dim=0) for x in (points_xy, point_labels)]
         side = float((input_hw or (self.side, self.side))[0])
         prompts = second_prompts(*repeated, logits.float().flatten(0, 1), side)
-        if memory is not None:
-            memory = Memory(*(x.repeat_interleave(n_masks if len(x) > 1 else 1, dim=0) for x in memory))
         shared = {
             name: level if len(level) == 1 else level.repeat_interleave(n_masks, dim=0)
             for name, level in features.items()
         }
-        again = self.decode_all(shared, *prompts, input_hw, memory)
+        again = self.decode_all(shared, *prompts, input_hw)
         masks, scores = first.mask_logits.clone(), first.iou_scores.clone()
         masks[:, kept] = again.mask_logits[:, 0].unflatten(0, (n_prompts, n_masks))
         seen = again.iou_scores[:, 0].unflatten(0, (n_prompts, n_masks))

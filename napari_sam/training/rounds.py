@@ -11,20 +11,17 @@ from torch.nn import functional as F
 
 from napari_sam.models.grouping import GROUPING, masks_of_cells
 from napari_sam.models.mask_decoder import Decoded
-from napari_sam.models.plane_memory import Memory
 from napari_sam.models.sam import IMAGE_EMBEDDING, Sam
-from napari_sam.models.tiny_sam import TinySam
 from napari_sam.training.fields import chance, uniform
 from napari_sam.training.interaction import Prompts, carry_over, correct, draw_boxes, draw_clicks, look_again, wear
 from napari_sam.training.losses import fine_iou, grouping_loss, interaction_loss
 from napari_sam.training.samples import PlanePair
 
-import os
-REFINE = os.environ.get('REF') == '1'
-LOOKED_AT_AGAIN = 0.6
-USE_MEMORY = os.environ.get('MEM') == '1'
 N_CORRECTIONS = 7
 """Most corrective clicks after the first prompt: eight rounds in all."""
+
+LOOKED_AT_AGAIN = 0.6
+"""Part of the first answers that are looked at again, by models that do so."""
 
 
 @dataclass(frozen=True)
@@ -70,24 +67,16 @@ class _View:
     model: Sam
     features: Mapping[str, Tensor]
 
-    def decode(self, prompts: Prompts, memory: Memory | None = None) -> Decoded:
+    def decode(self, prompts: Prompts) -> Decoded:
         """Decode each object."""
         height, width = self.features[IMAGE_EMBEDDING].shape[-2:]
-        more = {} if memory is None else {"memory": memory}
         return self.model.decode_all(
             self.features,
             prompts.points_xy,
             prompts.point_labels,
             prompts.mask_logits,
             (16 * height, 16 * width),
-            **more,
         )
-
-    def remember(self, logits: Tensor) -> Memory | None:
-        """Keep each object's plane with its mask ``logits (N, h, w)``, for models that have a memory."""
-        if not isinstance(self.model, TinySam):
-            return None
-        return Memory(self.features[IMAGE_EMBEDDING][:, None], logits[:, None].detach())
 
     def only(self, which: Tensor) -> _View:
         """Keep some objects."""
@@ -163,8 +152,8 @@ def training_loss(model: Sam, batch: Batch, rng: torch.Generator, max_objects: i
         carried[objects[some][first]] = True
     if hints is not None and bool(carried.any()):
         which = torch.nonzero(carried)[:, 0]
-        here, there = (_views(model, features, batch.pair[which] + i * batch.n_pairs) for i in (0, 1))
-        _carry_round(here, there, batch.masks[:, which], hints[which], rng, losses)
+        view = _views(model, features, batch.pair[which] + batch.n_pairs)
+        _carry_round(view, batch.masks[:, which], hints[which], rng, losses)
     return losses.mean() + extra
 
 
@@ -198,7 +187,7 @@ def _first_rounds(
     decoded = view.decode(prompts)
     losses.add(decoded, masks)
     last = chosen = _shown(decoded, prompts)
-    if REFINE:
+    if view.model.looks_again:
         last = chosen = _look_again(view, prompts, chosen, masks, rng, losses)
     left = torch.arange(len(masks), device=masks.device)
     for _ in range(N_CORRECTIONS):
@@ -235,9 +224,7 @@ def _shown(decoded: Decoded, prompts: Prompts) -> Tensor:
     return logits[:, 0]
 
 
-def _carry_round(
-    here: _View, there: _View, masks: Tensor, hints: Tensor, rng: torch.Generator, losses: _Losses
-) -> None:
+def _carry_round(view: _View, masks: Tensor, hints: Tensor, rng: torch.Generator, losses: _Losses) -> None:
     """Carry masks from the first plane to the second; at times the true ones, worn."""
     if chance(0.35, rng):
         hints = wear(masks[0], hints.shape[-1], rng)
@@ -249,8 +236,7 @@ def _carry_round(
         use_point=chance(0.75, rng),
         use_mask=chance(0.85, rng),
     )
-    memory = here.remember(hints) if USE_MEMORY and chance(0.85, rng) else None
-    losses.add(there.decode(prompts, memory), masks[1])
+    losses.add(view.decode(prompts), masks[1])
 
 
 @torch.no_grad()
@@ -275,7 +261,7 @@ def measure(model: Sam, batches: Sequence[Batch], seed: int = 0) -> dict[str, fl
         here, there = (_views(model, features, batch.pair + i * batch.n_pairs) for i in (0, 1))
         prompts = draw_boxes(first, looseness=0.03)
         boxed = _note(sums, "box", here.decode(prompts), prompts, first)
-        if REFINE:
+        if model.looks_again:
             again = look_again(prompts, boxed, first.shape[-1], 0.03)
             boxed = _note(sums, "box_2", here.decode(again), again, first)
         prompts = draw_clicks(first, cell=4)
@@ -286,7 +272,7 @@ def measure(model: Sam, batches: Sequence[Batch], seed: int = 0) -> dict[str, fl
             fine_iou(decoded.mask_logits.float(), first)[:, 1:].amax(dim=1)
         )
         clicked = _note(sums, "point", decoded, prompts, first)
-        if REFINE:
+        if model.looks_again:
             again = look_again(prompts, clicked, first.shape[-1], 0.03)
             clicked = _note(sums, "point_2", here.decode(again), again, first)
         for _ in range(2):
@@ -294,7 +280,7 @@ def measure(model: Sam, batches: Sequence[Batch], seed: int = 0) -> dict[str, fl
             clicked = _shown(here.decode(prompts), prompts)
         sums.setdefault("point_3", []).append(fine_iou(clicked[:, None], first)[:, 0])
         prompts = carry_over(boxed, first.shape[-1], margin=0.05)
-        decoded = there.decode(prompts, here.remember(boxed) if USE_MEMORY else None)
+        decoded = there.decode(prompts)
         left = second.flatten(1).any(dim=1)
         sums.setdefault("carried", []).append(fine_iou(_shown(decoded, prompts)[:, None], second)[left, 0])
         if decoded.presence is not None:

@@ -70,8 +70,8 @@ class Trainer:
         if not path.exists():
             return
         kept = torch.load(path, map_location=self.device, weights_only=True)
-        self.model.load_state_dict(kept["model"], strict=False)
-        self.average.load_state_dict(kept["average"], strict=False)
+        self.model.load_state_dict(kept["model"])
+        self.average.load_state_dict(kept["average"])
         if kept["stage"] == asdict(self.stage):
             self.optimiser.load_state_dict(kept["optimiser"])
             self.step, self.spent_s = kept["step"], kept["spent_s"]
