@@ -136,6 +136,34 @@ class BoxedMask:
         kept = np.asarray(is_kept[pieces])
         return BoxedMask(self.box, kept).within(Box.of_mask(kept, self.box.start) or self.box)
 
+    def without_specks(self, least: float, kept: Sequence[Sequence[float]] = ()) -> BoxedMask:
+        """Return the mask without its small pieces, and with its small holes filled.
+
+        Parameters
+        ----------
+        least : float
+            Pieces (connected with corners) and holes (connected by sides) of less than this part of the
+            largest piece are small.
+        kept : sequence of (plane, row, column)
+            Voxel indices; a piece with one of them stays, however small.
+        """
+        pieces, n_pieces = ndimage.label(self.bits, structure=np.ones((3, 3, 3)))
+        if n_pieces == 0:
+            return self
+        areas = np.bincount(pieces.ravel(), minlength=n_pieces + 1)
+        smallest = least * int(areas[1:].max())
+        stays = areas >= smallest
+        stays[0] = False
+        for at in kept:
+            index = tuple(int(np.floor(x + 0.5)) - start for x, start in zip(at, self.box.start, strict=True))
+            if all(0 <= i < n for i, n in zip(index, self.bits.shape, strict=True)):
+                stays[pieces[index]] |= pieces[index] > 0
+        bits = np.asarray(stays[pieces])
+        filled = _without_holes(bits, smallest)
+        if np.array_equal(filled, self.bits):
+            return self
+        return BoxedMask(self.box, filled).within(Box.of_mask(filled, self.box.start) or self.box)
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, BoxedMask):
             return NotImplemented
@@ -158,6 +186,17 @@ def iou(a: BoxedMask, b: BoxedMask) -> float:
 def _cut(mask: BoxedMask, box: Box) -> NDArray[np.bool_]:
     start = mask.box.start
     return mask.bits[box.shift((-start[0], -start[1], -start[2])).slices()]
+
+
+def _without_holes(bits: NDArray[np.bool_], smallest: float) -> NDArray[np.bool_]:
+    """Fill what is enclosed and of fewer voxels than `smallest`, in a mask that is one voxel thick."""
+    axis = int(np.argmin(bits.shape))
+    plane = np.pad(bits.any(axis=axis), 1)
+    gaps, n_gaps = ndimage.label(~plane)
+    is_hole = np.bincount(gaps.ravel(), minlength=n_gaps + 1) < smallest
+    is_hole[[0, gaps[0, 0]]] = False
+    filled = (plane | is_hole[gaps])[1:-1, 1:-1]
+    return np.asarray(np.expand_dims(filled, axis))
 
 
 def innermost_point(mask: NDArray[np.bool_]) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from torch import Tensor
 from napari_sam.core.jobs import Cancel
 from napari_sam.core.masks import BoxedMask
 from napari_sam.core.planes import PlaneRef
+from napari_sam.core.prompts import PointPrompt
 from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
 from napari_sam.core.window import Window
 from napari_sam.engine.embeddings import PlaneEncoder, Timings
@@ -190,7 +191,11 @@ class SamSegmenter:
             there = torch.ones(len(questions)) if presence is None else presence.float().sigmoid()
             three = questions[0].prompts.is_ambiguous or not self._spec.single_mask
             answers = [
-                _prediction(question, logits[row].float(), all_scores[row], float(there[row]), three)
+                _tidied(
+                    _prediction(question, logits[row].float(), all_scores[row], float(there[row]), three),
+                    question.request,
+                    self._spec.tidy,
+                )
                 for row, question in enumerate(questions)
             ]
             self._n_decoded += len(questions)
@@ -217,6 +222,14 @@ def _prediction(
     masks = tuple(BoxedMask.of_plane(mask, plane, shape) for mask in inside)
     preferred = None if three else 0
     return MaskPrediction(plane, masks, scores[kept], hints, preferred=preferred, presence=presence)
+
+
+def _tidied(answer: MaskPrediction, request: SegmentRequest, least: float) -> MaskPrediction:
+    """Take specks off the masks, but for those that a person clicked on."""
+    if not least:
+        return answer
+    clicked = [prompt.at for prompt in request.prompts if isinstance(prompt, PointPrompt) and prompt.positive]
+    return replace(answer, masks=tuple(mask.without_specks(least, clicked) for mask in answer.masks))
 
 
 def choose_candidates(scores: NDArray[np.float32], is_ambiguous: bool) -> tuple[int, int, int]:

@@ -297,7 +297,6 @@ class TinySam(Sam):
         )
         return decoded
 
-
     def answer(
         self,
         features: Mapping[str, Tensor],

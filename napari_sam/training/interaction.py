@@ -211,6 +211,4 @@ def carry_over(
 
 def look_again(prompts: Prompts, logits: Tensor, side: int, margin: float) -> Prompts:
     """Ask the same again with the first answer, ``logits (N, h, w)``; see `napari_sam.models.second_look`."""
-    return Prompts(
-        *second_prompts(prompts.points_xy, prompts.point_labels, logits.detach(), side, margin)
-    )
+    return Prompts(*second_prompts(prompts.points_xy, prompts.point_labels, logits.detach(), side, margin))

@@ -13,7 +13,15 @@ from napari_sam.models.grouping import GROUPING, masks_of_cells
 from napari_sam.models.mask_decoder import Decoded
 from napari_sam.models.sam import IMAGE_EMBEDDING, Sam
 from napari_sam.training.fields import chance, uniform
-from napari_sam.training.interaction import Prompts, carry_over, correct, draw_boxes, draw_clicks, look_again, wear
+from napari_sam.training.interaction import (
+    Prompts,
+    carry_over,
+    correct,
+    draw_boxes,
+    draw_clicks,
+    look_again,
+    wear,
+)
 from napari_sam.training.losses import fine_iou, grouping_loss, interaction_loss
 from napari_sam.training.samples import PlanePair
 

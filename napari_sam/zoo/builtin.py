@@ -130,6 +130,7 @@ register(
         mean=PIXEL_MEAN,
         std=PIXEL_STD,
         zoom=True,
+        tidy=0.03,
     )
 )
 _register_published(

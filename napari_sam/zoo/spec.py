@@ -106,6 +106,9 @@ class ModelSpec:
     zoom
         Whether to ask for objects that are small in their plane on an enlarged part of it; see `engine.zoom`.
         Off for models whose published answers are on whole planes.
+    tidy
+        Pieces and holes of masks of less than this part of the largest piece are taken for specks, and
+        removed; 0 leaves masks as they come, as published models have them.
     """
 
     name: str
@@ -122,6 +125,7 @@ class ModelSpec:
     max_points: int | None = None
     single_mask: bool = True
     zoom: bool = False
+    tidy: float = 0.0
 
     def __post_init__(self) -> None:
         if _NAME.fullmatch(self.name) is None:

@@ -110,3 +110,33 @@ def test_pieces_that_lie_beside_another_mask_are_left_out() -> None:
     assert kept.area == 9
     assert mask.pieces_over(other, 0.5).is_empty
     assert mask.pieces_over(mask, 1.0) == mask
+
+
+def _speckled() -> BoxedMask:
+    mask = np.zeros((20, 30), dtype=np.bool_)
+    mask[4:14, 5:25] = True
+    mask[8, 10] = False  # a hole of one voxel
+    mask[10:13, 18:22] = False  # and one of twelve
+    mask[17, 2] = True
+    return BoxedMask.of_plane(mask, PlaneRef(1, 3), (20, 5, 30))
+
+
+def test_specks_and_small_holes_go():
+    clean = _speckled().without_specks(0.03).to_plane(PlaneRef(1, 3), (20, 5, 30))
+    assert not clean[17, 2]
+    assert clean[8, 10]
+    assert not clean[10:13, 18:22].any()
+    assert clean.sum() == 200 - 12
+    assert _speckled().without_specks(0.03).box == Box((4, 3, 5), (14, 4, 25))
+
+
+def test_a_speck_that_was_clicked_on_stays():
+    kept = _speckled().without_specks(0.03, [(17.2, 3.0, 1.8)]).to_plane(PlaneRef(1, 3), (20, 5, 30))
+    assert kept[17, 2]
+
+
+def test_a_mask_of_one_piece_stays_as_it_is():
+    mask = BoxedMask(Box((0, 0, 0), (1, 2, 2)), np.ones((1, 2, 2), dtype=np.bool_))
+    assert mask.without_specks(0.03, [(5.0, 9.0, 9.0)]) is mask
+    empty = BoxedMask(Box((0, 0, 0), (0, 0, 0)), np.zeros((0, 0, 0), dtype=np.bool_))
+    assert empty.without_specks(0.03) is empty

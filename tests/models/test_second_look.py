@@ -91,6 +91,9 @@ def test_answers_to_prompts_of_one_batch_do_not_touch_each_other():
     model, features = _model()
     points, labels = torch.tensor([[[20.0, 9.0]], [[40.0, 50.0]]]), torch.ones(2, 1, dtype=torch.long)
     with torch.inference_mode():
-        together, alone = model.answer(features, points, labels), model.answer(features, points[1:], labels[1:])
+        together, alone = (
+            model.answer(features, points, labels),
+            model.answer(features, points[1:], labels[1:]),
+        )
     torch.testing.assert_close(together.mask_logits[1:], alone.mask_logits, rtol=0, atol=1e-4)
     torch.testing.assert_close(together.iou_scores[1:], alone.iou_scores, rtol=0, atol=1e-5)

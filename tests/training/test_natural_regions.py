@@ -35,7 +35,9 @@ def test_the_ground_around_things_is_no_object(image):
 
 
 def test_a_draw_is_one_frame_with_labels_and_comes_again(image):
-    item = LabelledFrames((image, image[::-1].copy()), (np.zeros(image.shape[:2], np.int32),) * 2, "video", "a")
+    item = LabelledFrames(
+        (image, image[::-1].copy()), (np.zeros(image.shape[:2], np.int32),) * 2, "video", "a"
+    )
     regions = NaturalRegions()
     drawn = [regions.draw(item, torch.Generator().manual_seed(3)) for _ in range(2)]
     assert [len(d.images) for d in drawn] == [1, 1]
