@@ -1,8 +1,8 @@
 """A second look: the same question again, with the first answer as mask prompt.
 
-The decoder sees its own mask, drawn on its finest grid, and can straighten it out, as cascades of click-based
-segmentation do (Sofiiuk et al., "Reviving Iterative Training with Mask Guidance", 2022). Where clicks alone said
-what was meant, the first answer's box says now how large it is.
+The decoder sees its own mask, drawn on its finest grid, and can straighten it out, as cascades of
+click-based segmentation do (Sofiiuk et al., "Reviving Iterative Training with Mask Guidance", 2022).
+Where clicks alone said what was meant, the first answer's box says now how large it is.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def boxes_of_logits(logits: Tensor, side: float, margin: float = MARGIN) -> Tens
     Returns
     -------
     Tensor
-        ``(N, 2, 2)``: first and second corner, x then y, in pixels of the input; whole numbers at pixel centres.
+        ``(N, 2, 2)``: first and second corner, x then y, in pixels of the input, whole at their centres.
     """
     inside = (logits > 0) | (logits >= logits.flatten(1).amax(dim=1)[:, None, None])
     cell = side / logits.shape[-1]

@@ -315,22 +315,23 @@ class TinySam(Sam):
             return first
         kept = slice(1, None) if points_xy.shape[1] == 1 else slice(0, 1)
         logits = first.mask_logits[:, kept]
-        n_prompts, n_masks = logits.shape[:2]
-        repeated = [x.repeat_interleave(n_masks, dim=0) for x in (points_xy, point_labels)]
-        side = float((input_hw or (self.side, self.side))[0])
-        prompts = second_prompts(*repeated, logits.float().flatten(0, 1), side)
+        shape, n_masks = logits.shape[:2], logits.shape[1]
         shared = {
             name: level if len(level) == 1 else level.repeat_interleave(n_masks, dim=0)
             for name, level in features.items()
         }
+        prompts = second_prompts(
+            points_xy.repeat_interleave(n_masks, dim=0),
+            point_labels.repeat_interleave(n_masks, dim=0),
+            logits.float().flatten(0, 1),
+            float((input_hw or (self.side, self.side))[0]),
+        )
         again = self.decode_all(shared, *prompts, input_hw)
         masks, scores = first.mask_logits.clone(), first.iou_scores.clone()
-        masks[:, kept] = again.mask_logits[:, 0].unflatten(0, (n_prompts, n_masks))
-        seen = again.iou_scores[:, 0].unflatten(0, (n_prompts, n_masks))
+        masks[:, kept] = again.mask_logits[:, 0].reshape(logits.shape)
+        seen = again.iou_scores[:, 0].reshape(shape)
         scores[:, kept] = (scores[:, kept] + seen) / 2 if n_masks > 1 else seen
-        presence = first.presence
-        if again.presence is not None and n_masks == 1:
-            presence = again.presence
+        presence = again.presence if n_masks == 1 else first.presence
         return Decoded(masks, scores, presence)
 
 

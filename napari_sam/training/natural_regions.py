@@ -1,4 +1,4 @@
-"""Regions of photographs as objects: what stands out by colour in real pictures, beside what a person labelled.
+"""Regions of photographs as objects: what stands out by colour, beside what a person labelled.
 
 A photograph with one labelled object shows dozens of other things with real edges. They are found by merging
 pixels (Felzenszwalb and Huttenlocher, "Efficient graph-based image segmentation", 2004); ragged ones are left
@@ -50,7 +50,7 @@ class NaturalRegions:
 
 
 def find_regions(image: NDArray[np.uint8], scale: float) -> NDArray[np.int32]:
-    """Number the regions of an ``(H, W, 3)`` picture; ``(H, W)`` int32, 0 where there is none to use."""
+    """Find regions of an ``(H, W, 3)`` picture; their numbers ``(H, W)`` int32, 0 where none is of use."""
     pieces = _on_edges(image, felzenszwalb(image, scale=scale, sigma=0.9, min_size=100) + 1)
     labels = np.zeros(pieces.shape, dtype=np.int32)
     for region in regionprops(pieces):
