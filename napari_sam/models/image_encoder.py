@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from napari_sam.models.grid_attention import GridAttention
 from napari_sam.models.layers import LayerNorm2d
+from napari_sam.models.products import linear
 
-MAX_LOGITS_AT_ONCE = 2**24
-"""Attention runs over some heads at a time: its table of logits stays below this many numbers (64 MB)."""
+ROWS_AT_ONCE = 512
+"""Tokens that pass the perceptron together on a processor: their hidden layer should stay in the cache."""
 
 
 @dataclass(frozen=True)
@@ -72,56 +73,6 @@ class PatchEmbedding(nn.Module):
         return tokens.permute(0, 2, 3, 1)
 
 
-class GridAttention(nn.Module):
-    """Self-attention over a square grid of tokens, with a learned bias for each row and column distance.
-
-    Parameters
-    ----------
-    width, n_heads : int
-        Channels of a token, and heads they are split into.
-    grid : int
-        Side of the grid; the tables of relative positions hold ``2 * grid - 1`` rows.
-    """
-
-    def __init__(self, width: int, n_heads: int, grid: int) -> None:
-        super().__init__()
-        self.n_heads = n_heads
-        self.grid = grid
-        self.qkv = nn.Linear(width, 3 * width)
-        self.proj = nn.Linear(width, width)
-        self.rel_pos_h = nn.Parameter(torch.zeros(2 * grid - 1, width // n_heads))
-        self.rel_pos_w = nn.Parameter(torch.zeros(2 * grid - 1, width // n_heads))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map ``x (B, g, g, C)`` to the same shape."""
-        batch, side = x.shape[:2]
-        qkv = self.qkv(x).reshape(batch, side * side, 3, self.n_heads, -1)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).flatten(1, 2)
-        rows, columns = self._distance_tables()
-        n_at_once = max(1, MAX_LOGITS_AT_ONCE // (side * side) ** 2)
-        parts = zip(q.split(n_at_once), k.split(n_at_once), v.split(n_at_once), strict=True)
-        attended = torch.cat([_attend(*part, rows, columns) for part in parts])
-        merged = attended.reshape(batch, self.n_heads, side, side, -1).permute(0, 2, 3, 1, 4).flatten(3)
-        out: Tensor = self.proj(merged)
-        return out
-
-    def _distance_tables(self) -> tuple[Tensor, Tensor]:
-        """Lay the learned vectors out by query and key: two ``(g, g, d)``, for rows and for columns."""
-        index = torch.arange(self.grid, device=self.rel_pos_h.device)
-        distance = index[:, None] - index[None, :] + (self.grid - 1)
-        return self.rel_pos_h[distance], self.rel_pos_w[distance]
-
-
-def _attend(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Attend from ``q`` to ``k``, ``v``, each ``(n, g * g, d)``, with tables ``(g, g, d)`` of distances."""
-    side = len(rows)
-    q_grid = q.reshape(len(q), side, side, -1)
-    by_row = torch.einsum("nyxd,ykd->nyxk", q_grid, rows)
-    by_column = torch.einsum("nyxd,xkd->nyxk", q_grid, columns)
-    bias = (by_row[..., :, None] + by_column[..., None, :]).reshape(len(q), side * side, side * side)
-    return F.scaled_dot_product_attention(q[None], k[None], v[None], attn_mask=bias[None])[0]
-
-
 class BlockMLP(nn.Module):
     """The perceptron of a block (GELU)."""
 
@@ -131,9 +82,10 @@ class BlockMLP(nn.Module):
         self.lin2 = nn.Linear(hidden, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ``x (..., C)`` to the same shape."""
-        out: Tensor = self.lin2(F.gelu(self.lin1(x)))
-        return out
+        """Map ``x (..., C)`` to the same shape, in the precision of the weights."""
+        rows = x.reshape(-1, x.shape[-1])
+        parts = rows.split(ROWS_AT_ONCE if x.device.type == "cpu" else len(rows))
+        return torch.cat([linear(linear(part, self.lin1, gelu=True), self.lin2) for part in parts]).view_as(x)
 
 
 class Block(nn.Module):
@@ -149,7 +101,6 @@ class Block(nn.Module):
 
     def __init__(self, shape: EncoderShape, window: int) -> None:
         super().__init__()
-        self.window = window
         self.norm1 = nn.LayerNorm(shape.width, eps=1e-6)
         self.attn = GridAttention(shape.width, shape.n_heads, window or shape.grid)
         self.norm2 = nn.LayerNorm(shape.width, eps=1e-6)
@@ -157,31 +108,9 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``x (B, h, w, C)`` to the same shape."""
-        normalised = self.norm1(x)
-        if self.window:
-            windows = to_windows(normalised, self.window)
-            attended = from_windows(self.attn(windows), self.window, (x.shape[1], x.shape[2]))
-        else:
-            attended = self.attn(normalised)
-        x = x + attended
+        x = x + self.attn(self.norm1(x))
         out: Tensor = x + self.mlp(self.norm2(x))
         return out
-
-
-def to_windows(x: Tensor, window: int) -> Tensor:
-    """Cut ``x (B, h, w, C)``, padded with zeros to whole windows, into ``(B * n, window, window, C)``."""
-    batch, height, width, n_channels = x.shape
-    x = F.pad(x, (0, 0, 0, -width % window, 0, -height % window))
-    cut = x.reshape(batch, x.shape[1] // window, window, x.shape[2] // window, window, n_channels)
-    return cut.transpose(2, 3).reshape(-1, window, window, n_channels)
-
-
-def from_windows(windows: Tensor, window: int, grid_hw: tuple[int, int]) -> Tensor:
-    """Put windows of `to_windows` together again, and cut the padding off; gives ``(B, h, w, C)``."""
-    height, width = grid_hw
-    n_down, n_across = -(-height // window), -(-width // window)
-    cut = windows.reshape(-1, n_down, n_across, window, window, windows.shape[-1]).transpose(2, 3)
-    return cut.reshape(-1, n_down * window, n_across * window, windows.shape[-1])[:, :height, :width]
 
 
 class ImageEncoder(nn.Module):

@@ -143,7 +143,7 @@ def test_image_embedding(reference: Any, ours: Sam, pixels: Tensor) -> None:
 
 def test_attention_in_parts_is_the_same(ours: Sam, pixels: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = ours.encode(pixels)["image_embedding"]
-    monkeypatch.setattr("napari_sam.models.image_encoder.MAX_LOGITS_AT_ONCE", 1)
+    monkeypatch.setattr("napari_sam.models.grid_attention.LOGITS_AT_ONCE", 1)
     assert _difference(ours.encode(pixels)["image_embedding"], whole) <= TOLERANCE
 
 
