@@ -105,7 +105,7 @@ def _attend_by_rows(q: Tensor, k: Tensor, v: Tensor, tables: Tensor) -> Tensor:
     side, n_channels = q.shape[1:]
     by_row, by_column = (bias[0] for bias in _biases(q[None].float(), tables.float()))
     keys = k.reshape(side * side, n_channels).float() * n_channels**-0.5
-    values = v.reshape(side * side, n_channels).float().T
+    values = v.reshape(side * side, n_channels).float().T.contiguous()
     attended = torch.empty(q.shape, dtype=q.dtype)
     n_rows = max(1, LOGITS_AT_ONCE // side**3)
     for first in range(0, len(q), n_rows):
@@ -134,7 +134,7 @@ def _biases(q: Tensor, tables: Tensor) -> tuple[Tensor, Tensor]:
         For rows and for columns, each ``(n, r, g, g)``: by query row, query column, and the key's own.
     """
     n, n_rows, side, _ = q.shape
-    words = product(q, tables)  # (n, r, g, 2 * (2g - 1)), and a query's g distances lie side by side
+    words = product(q, tables).contiguous()  # (n, r, g, 2 * (2g - 1)), and a query's g distances lie side by side
     width = words.shape[-1]
     shape, steps = (n, n_rows, side, side), (n_rows * side * width, side * width, width, 1)
     by_row = words.as_strided(shape, (steps[0], steps[1] - 1, steps[2], 1), side - 1)

@@ -68,7 +68,9 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None = None, gelu: bool = 
     if x.numel() * len(weight) < WORTH_IT or not _is_for_onednn(x, weight):
         out = F.linear(x, weight, bias)
         return F.gelu(out) if gelu else out
-    rows = x.reshape(-1, x.shape[-1])
+    rows = x.reshape(-1, x.shape[-1]).contiguous()
+    if not weight.T.is_contiguous():
+        weight = weight.contiguous()  # of other strides oneDNN makes a product without any vector unit
     out = _onednn_linear()(rows, weight, bias, "gelu" if gelu else "none", [], "none" if gelu else "")
     return out.reshape(*x.shape[:-1], len(weight))
 
