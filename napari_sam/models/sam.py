@@ -6,12 +6,27 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from napari_sam.models.mask_decoder import Decoded, MaskDecoder
+from napari_sam.models.mask_decoder import Decoded, ImageSide, MaskDecoder
 from napari_sam.models.prompt_encoder import PromptEncoder
 
 IMAGE_EMBEDDING = "image_embedding"
 FINE_HALF, FINE_FULL = "fine_8", "fine_4"
 """Names of an encoder's outputs: the embedding, and two finer levels where there are any."""
+
+
+class PlaneFeatures(dict[str, Tensor]):
+    """One image's features by name, which also keep what the decoder makes of them before any prompt.
+
+    Attributes
+    ----------
+    image_side : ImageSide or None
+        Without a mask prompt; filled in by the first prompt.
+    image_pe : Tensor or None
+        ``(1, C, h, w)`` position encoding of the grid; the same.
+    """
+
+    image_side: ImageSide | None = None
+    image_pe: Tensor | None = None
 
 
 class Sam(nn.Module):
@@ -78,15 +93,24 @@ class Sam(nn.Module):
         Decoded
             Logits and scores of all four masks and, from models that say it, the object's presence.
         """
+        sparse = self.prompt_encoder.sparse(points_xy, point_labels, input_hw or (self.side, self.side))
+        fine = (features[FINE_HALF], features[FINE_FULL]) if FINE_HALF in features else None
+        return self.mask_decoder.decode(self._image_side(features, mask_inputs), sparse, fine)
+
+    def _image_side(self, features: Mapping[str, Tensor], mask_inputs: Tensor | None) -> ImageSide:
+        """Lay out what the decoder attends to; `PlaneFeatures` keep what does not depend on the prompt."""
+        kept = features if isinstance(features, PlaneFeatures) else PlaneFeatures()
+        if mask_inputs is None and kept.image_side is not None:
+            return kept.image_side
         image_embedding = features[IMAGE_EMBEDDING]
         height, width = image_embedding.shape[-2:]
-        sparse = self.prompt_encoder.sparse(points_xy, point_labels, input_hw or (self.side, self.side))
-        dense = self.prompt_encoder.dense(mask_inputs, len(points_xy), (height, width))
-        fine = (features[FINE_HALF], features[FINE_FULL]) if FINE_HALF in features else None
-        decoded: Decoded = self.mask_decoder(
-            image_embedding, self.prompt_encoder.dense_pe((height, width)), sparse, dense, fine
-        )
-        return decoded
+        if kept.image_pe is None:
+            kept.image_pe = self.prompt_encoder.dense_pe((height, width))
+        dense = self.prompt_encoder.dense(mask_inputs, 1, (height, width)).to(image_embedding.dtype)
+        side = ImageSide.of(image_embedding + dense, kept.image_pe)
+        if mask_inputs is None:
+            kept.image_side = side
+        return side
 
     def decode(
         self,
