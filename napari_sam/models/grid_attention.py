@@ -49,8 +49,21 @@ class GridAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map ``x (B, h, w, C)`` to the same shape."""
         at_once = self.grid if x.device.type == "cpu" else x.shape[1] + self.grid
-        strips = [self._strip(strip) for strip in x.split(at_once - at_once % self.grid, dim=1)]
+        strips = [self._strip(strip) for strip in torch.split(x, at_once - at_once % self.grid, dim=1)]
         return strips[0] if len(strips) == 1 else torch.cat(strips, dim=1)
+
+    @torch.no_grad()
+    def change_grid(self, grid: int) -> None:
+        """Attend over windows of another side, whose tokens lie nearer together or further apart."""
+        for name in ("rel_pos_h", "rel_pos_w"):
+            table: Tensor = getattr(self, name)
+            distances = torch.arange(1 - grid, grid, device=table.device) * (self.grid / grid)
+            place = (distances + self.grid - 1).clamp(0, len(table) - 1)
+            low = place.floor().long()
+            high = (low + 1).clamp(max=len(table) - 1)
+            mixed = table[low].lerp(table[high], (place - low)[:, None].to(table.dtype))
+            setattr(self, name, nn.Parameter(mixed, table.requires_grad))
+        self.grid = grid
 
     def _strip(self, x: Tensor) -> Tensor:
         """Attend within the windows of whole rows of windows ``(B, h, w, C)``; the last may be cut short."""
@@ -71,9 +84,7 @@ class GridAttention(nn.Module):
             padded = self.qkv.bias.expand(batch, height + down, width + across, -1).clone()
             padded[:, :height, :width] = qkv
             qkv = padded
-        cut = qkv.reshape(
-            batch, qkv.shape[1] // side, side, qkv.shape[2] // side, side, 3, self.n_heads, -1
-        )
+        cut = qkv.reshape(batch, qkv.shape[1] // side, side, qkv.shape[2] // side, side, 3, self.n_heads, -1)
         return cut.permute(5, 0, 1, 3, 6, 2, 4, 7).flatten(1, 3)
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -84,7 +95,9 @@ class GridAttention(nn.Module):
         if q.device.type == "cpu" and n_logits > LOGITS_AT_ONCE and not needs_gradient(q, tables):
             return torch.stack([_attend_by_rows(*head, tables) for head in zip(q, k, v, strict=True)])
         n_at_once = max(1, BIASES_AT_ONCE // n_logits)
-        parts = zip(q.split(n_at_once), k.split(n_at_once), v.split(n_at_once), strict=True)
+        parts = zip(
+            torch.split(q, n_at_once), torch.split(k, n_at_once), torch.split(v, n_at_once), strict=True
+        )
         return torch.cat([_attend_fused(*part, tables) for part in parts])
 
 
@@ -134,7 +147,7 @@ def _biases(q: Tensor, tables: Tensor) -> tuple[Tensor, Tensor]:
         For rows and for columns, each ``(n, r, g, g)``: by query row, query column, and the key's own.
     """
     n, n_rows, side, _ = q.shape
-    words = product(q, tables).contiguous()  # (n, r, g, 2 * (2g - 1)), and a query's g distances lie side by side
+    words = product(q, tables).contiguous()  # a query's g distances to rows lie side by side in it
     width = words.shape[-1]
     shape, steps = (n, n_rows, side, side), (n_rows * side * width, side * width, width, 1)
     by_row = words.as_strided(shape, (steps[0], steps[1] - 1, steps[2], 1), side - 1)

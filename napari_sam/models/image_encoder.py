@@ -7,10 +7,12 @@ shapes are those of the published Segment Anything checkpoints.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from napari_sam.models.grid_attention import GridAttention
 from napari_sam.models.layers import LayerNorm2d
@@ -84,7 +86,7 @@ class BlockMLP(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map ``x (..., C)`` to the same shape, in the precision of the weights."""
         rows = x.reshape(-1, x.shape[-1])
-        parts = rows.split(ROWS_AT_ONCE if x.device.type == "cpu" else len(rows))
+        parts = torch.split(rows, ROWS_AT_ONCE if x.device.type == "cpu" else len(rows))
         return torch.cat([linear(linear(part, self.lin1, gelu=True), self.lin2) for part in parts]).view_as(x)
 
 
@@ -140,6 +142,35 @@ class ImageEncoder(nn.Module):
             nn.Conv2d(shape.out_dim, shape.out_dim, kernel_size=3, padding=1, bias=False),
             LayerNorm2d(shape.out_dim),
         )
+
+    def use_precision(self, dtype: torch.dtype) -> None:
+        """Keep the weights of the blocks' products in a precision, and compute them in it.
+
+        What is added up over the blocks, norms and the logits of whole-grid attention stay float32.
+        """
+        for block in self.blocks:
+            for layer in block.modules():
+                if isinstance(layer, nn.Linear):
+                    layer.to(dtype)
+
+    @torch.no_grad()
+    def change_side(self, side: int) -> None:
+        """Take pictures of another side from now on: an approximation of the encoder as it was trained.
+
+        The position embedding is interpolated (bicubic), and so are, linearly, the tables of relative
+        positions of blocks that attend over the whole grid; windows keep their size in tokens.
+
+        Parameters
+        ----------
+        side : int
+            Side of the input in pixels, a multiple of the patch.
+        """
+        self.shape = replace(self.shape, side=side)
+        grid = self.shape.grid
+        placed = F.interpolate(self.pos_embed.permute(0, 3, 1, 2), (grid, grid), mode="bicubic")
+        self.pos_embed = nn.Parameter(placed.permute(0, 2, 3, 1).contiguous(), self.pos_embed.requires_grad)
+        for index in self.shape.global_blocks:
+            cast("Block", self.blocks[index]).attn.change_grid(grid)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Encode normalised ``pixels (B, 3, S, S)``.

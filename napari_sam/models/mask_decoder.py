@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from napari_sam.models.layers import MLP, LayerNorm2d
 from napari_sam.models.products import needs_gradient, product
@@ -59,7 +60,8 @@ class ImageSide(NamedTuple):
     @classmethod
     def of(cls, image: Tensor, image_pe: Tensor) -> ImageSide:
         """Lay out ``image (N or 1, C, h, w)`` and ``image_pe (1, C, h, w)``, in the image's precision."""
-        flat, pe = (grid.flatten(2).transpose(1, 2).contiguous() for grid in (image, image_pe.to(image.dtype)))
+        grids = image, image_pe.to(image.dtype)
+        flat, pe = (grid.flatten(2).transpose(1, 2).contiguous() for grid in grids)
         return cls(flat, flat + pe, pe, (image.shape[2], image.shape[3]))
 
     def row(self, index: int) -> ImageSide:
@@ -156,7 +158,8 @@ class MaskDecoder(nn.Module):
         """
         n_prompts = len(sparse_prompts)
         on_processor = side.image.device.type == "cpu" and side.image.shape[1:].numel() >= LARGE_IMAGE
-        if n_prompts < 2 or fine is not None or not on_processor or needs_gradient(side.image, sparse_prompts):
+        is_trained = needs_gradient(side.image, sparse_prompts, self.mask_tokens.weight)
+        if n_prompts < 2 or fine is not None or is_trained or not on_processor:
             return self._decode(side, sparse_prompts, fine)
         parts = [self._decode(side.row(i), sparse_prompts[i : i + 1], None) for i in range(n_prompts)]
         return Decoded(torch.cat([p.mask_logits for p in parts]), torch.cat([p.iou_scores for p in parts]))
@@ -171,7 +174,7 @@ class MaskDecoder(nn.Module):
         if fine is None:
             logits = self._cell_logits(flat, weights, side.grid_hw)
         else:
-            upscaled = self._upscale(flat.transpose(1, 2).unflatten(2, side.grid_hw), fine)
+            upscaled = self._upscale(flat.transpose(1, 2).reshape(len(flat), -1, *side.grid_hw), fine)
             logits = torch.einsum("nmc,nchw->nmhw", weights, upscaled)
         return Decoded(logits, self.iou_prediction_head(state[:, 0]))
 
@@ -195,9 +198,11 @@ class MaskDecoder(nn.Module):
         Tensor
             ``(N, M, 4h, 4w)`` in the dtype of `weights`.
         """
-        first, norm, act, second, _ = self.output_upscaling
-        half = act(norm.last(_doubled(flat, first).unflatten(-1, (4, -1))))
-        full = _doubled(half, second, gelu=True).reshape(len(flat), -1, second.out_channels)
+        first, norm, second = (self.output_upscaling[i] for i in (0, 1, 3))
+        pixels = _doubled(flat, cast("nn.ConvTranspose2d", first)).reshape(len(flat), -1, flat.shape[2] // 4)
+        half = F.gelu(cast("LayerNorm2d", norm).last(pixels))
+        full = _doubled(half, cast("nn.ConvTranspose2d", second), gelu=True)
+        full = full.reshape(len(flat), -1, flat.shape[2] // 8)
         per_pixel = torch.matmul(weights.to(full.dtype), full.transpose(1, 2)).to(weights.dtype)
         height, width = grid_hw
         cells = per_pixel.reshape(len(flat), -1, height, width, 2, 2, 2, 2)
@@ -211,7 +216,8 @@ class MaskDecoder(nn.Module):
         return full
 
 
-def _doubled(x: Tensor, layer: nn.Module, gelu: bool = False) -> Tensor:
+def _doubled(x: Tensor, layer: nn.ConvTranspose2d, gelu: bool = False) -> Tensor:
     """Apply a transposed convolution of stride 2 to cells ``(..., C)``; gives ``(..., 4 * C')``."""
     weight = layer.weight.to(x.dtype).permute(2, 3, 1, 0).flatten(0, 2)
-    return product(x, weight, layer.bias.to(x.dtype).repeat(4), gelu)
+    bias = None if layer.bias is None else layer.bias.to(x.dtype).repeat(4)
+    return product(x, weight, bias, gelu)

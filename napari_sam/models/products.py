@@ -86,9 +86,10 @@ def has_native_bfloat16() -> bool:
 
     True for AVX-512 BF16 and AMX; processors that merely emulate it are slower in bfloat16 than in float32.
     """
-    if not torch.backends.mkldnn.is_available():
+    if not _has_onednn():
         return False
-    asked = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    asked = [getattr(torch.cpu, name, None) for name in names]
     return any(bool(ask()) for ask in asked if ask is not None)
 
 
@@ -103,7 +104,7 @@ def _is_for_onednn(x: Tensor, weight: Tensor) -> bool:
 @functools.cache
 def _has_onednn_linear() -> bool:
     """Find out whether torch has oneDNN's product for x86, and whether it is right on a small one."""
-    if not torch.backends.mkldnn.is_available() or platform.machine().lower() not in ("x86_64", "amd64"):
+    if not _has_onednn() or platform.machine().lower() not in ("x86_64", "amd64"):
         return False
     x, weight, bias = torch.eye(3), torch.arange(6.0).reshape(2, 3), torch.ones(2)
     try:
@@ -111,6 +112,11 @@ def _has_onednn_linear() -> bool:
     except (AttributeError, RuntimeError, TypeError):
         return False
     return torch.equal(found, weight.T + 1)
+
+
+def _has_onednn() -> bool:
+    onednn: Any = torch.backends.mkldnn
+    return bool(onednn.is_available())
 
 
 def _onednn_linear() -> Callable[..., Tensor]:

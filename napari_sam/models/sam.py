@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 
+import torch
 from torch import Tensor, nn
 
+from napari_sam.models.image_encoder import ImageEncoder
 from napari_sam.models.mask_decoder import Decoded, ImageSide, MaskDecoder
 from napari_sam.models.prompt_encoder import PromptEncoder
 
@@ -52,6 +55,22 @@ class Sam(nn.Module):
         self.prompt_encoder = prompt_encoder
         self.mask_decoder = mask_decoder
         self.side = side
+        self.precision = torch.float32
+
+    def use_precision(self, dtype: torch.dtype) -> None:
+        """Compute the large products in a precision from now on.
+
+        Those are the products of the image encoder and of the image side of the mask decoder. Tokens, scores
+        and all that is small stay float32, and so do the decoder's outputs.
+
+        Parameters
+        ----------
+        dtype : torch.dtype
+            ``torch.float32`` or ``torch.bfloat16``.
+        """
+        self.precision = dtype
+        if isinstance(self.image_encoder, ImageEncoder):
+            self.image_encoder.use_precision(dtype)
 
     def encode(self, pixels: Tensor) -> dict[str, Tensor]:
         """Encode normalised pixels ``(B, 3, S, S)``.
@@ -62,7 +81,10 @@ class Sam(nn.Module):
             ``image_embedding (B, C, h, w)`` and, for an encoder with finer levels,
             ``fine_8 (B, C // 4, 2h, 2w)`` and ``fine_4 (B, C // 8, 4h, 4w)``.
         """
-        encoded = self.image_encoder(pixels)
+        by_itself = isinstance(self.image_encoder, ImageEncoder) or self.precision == torch.float32
+        lowered = nullcontext() if by_itself else torch.autocast(pixels.device.type, self.precision)
+        with lowered:
+            encoded = self.image_encoder(pixels)
         return dict(encoded) if isinstance(encoded, Mapping) else {IMAGE_EMBEDDING: encoded}
 
     def decode_all(
@@ -102,7 +124,7 @@ class Sam(nn.Module):
         kept = features if isinstance(features, PlaneFeatures) else PlaneFeatures()
         if mask_inputs is None and kept.image_side is not None:
             return kept.image_side
-        image_embedding = features[IMAGE_EMBEDDING]
+        image_embedding = features[IMAGE_EMBEDDING].to(self.precision)
         height, width = image_embedding.shape[-2:]
         if kept.image_pe is None:
             kept.image_pe = self.prompt_encoder.dense_pe((height, width))

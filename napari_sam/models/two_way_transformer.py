@@ -109,13 +109,13 @@ class Attention(nn.Module):
         words = (k @ self._by_head(self.q_proj.weight)).flatten(1, 2)
         offsets = (k @ self.q_proj.bias.view(self.n_heads, -1, 1)).flatten(1, 2)
         logits = _rows_by_rows(words.to(placed.dtype), placed) + offsets.to(placed.dtype)
-        weights = logits.unflatten(1, (self.n_heads, -1)).softmax(dim=2).flatten(1, 2)
+        weights = logits.reshape(len(logits), self.n_heads, -1, logits.shape[2]).softmax(dim=2).flatten(1, 2)
         words = v @ self._by_head(self.out_proj.weight.T)
         return _columns_by_rows(weights, words.flatten(1, 2).to(placed.dtype), self.out_proj.bias)
 
     def _by_head(self, weight: Tensor) -> Tensor:
         """Split a weight ``(inner, C)`` into ``(heads, d, C)``."""
-        return weight.unflatten(0, (self.n_heads, -1))
+        return weight.reshape(self.n_heads, -1, weight.shape[1])
 
     def _folds(self, tokens: Tensor, image: Tensor) -> bool:
         """Say whether the tokens are so few and the image so large that folding is less work."""

@@ -26,11 +26,17 @@ class ModelChoice:
         A file of weights of that architecture.
     device : str, optional
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    precision : str, optional
+        ``"auto"``, ``"float32"`` or ``"bfloat16"``.
+    side : int, optional
+        Side in pixels at which the encoder sees planes; None for the model's own.
     """
 
     name: str | None = None
     weights: Path | None = None
     device: str | None = None
+    precision: str | None = None
+    side: int | None = None
 
     def check(self) -> None:
         """Check what can be checked without loading anything.
@@ -110,11 +116,18 @@ def describe_model(name: str, settings: Settings | None = None) -> ModelInfo:
     )  # fmt: skip
 
 
-def load_model(choice: ModelChoice) -> Segmenter:
+def load_model(choice: ModelChoice, settings: Settings | None = None) -> Segmenter:
     """Load the chosen model with its weights; errors as `napari_sam.load_segmenter`."""
     from napari_sam.engine import loading
 
-    return loading.load_segmenter(choice.name or "default", choice.device or "auto", choice.weights)
+    return loading.load_segmenter(
+        choice.name or "default",
+        choice.device or "auto",
+        choice.weights,
+        settings,
+        choice.precision or "auto",
+        choice.side,
+    )
 
 
 def model_record(segmenter: Segmenter) -> ModelRecord:
