@@ -38,6 +38,8 @@ from napari_sam.models.sam import PlaneFeatures, Sam
 FIGURES = ("encoder", "point", "points", "memory")
 MATRIX_SIDE = 2048
 N_POINTS = 64
+Clock = Callable[[], float]
+CLOCKS: dict[str, Clock] = {"wall": time.perf_counter, "processor": time.process_time}
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ class Line:
 class Pair:
     """The published ViT-B and ours, in float32 and in bfloat16, with one set of numbers."""
 
-    def __init__(self, networks: Any) -> None:
+    def __init__(self, networks: Any, clock: Clock = time.perf_counter) -> None:
+        self.clock = clock
         self.theirs: Any = build_reference(networks, SIZES["b"])
         fill(self.theirs)
         state = {
@@ -118,7 +121,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--sizes", nargs="+", choices=SIZES, default=("b", "h"), help="encoders for the memory"
     )
+    parser.add_argument("--threads", type=int, default=0, help="threads of torch (default: its own choice)")
+    parser.add_argument(
+        "--clock",
+        choices=CLOCKS,
+        default="wall",
+        help="processor: seconds of processor time, which with --threads 1 other load disturbs little",
+    )
     options = parser.parse_args(arguments)
+    if options.threads:
+        torch.set_num_threads(options.threads)
     try:
         networks = reference_networks(options.reference)
     except MissingReference as error:
@@ -126,17 +138,18 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     print(
         f"{machine()} (load {load_average() or 0:.1f}), {torch.get_num_threads()} threads, "
-        f"torch {torch.__version__}"
+        f"torch {torch.__version__}, {options.clock} clock"
     )
     with torch.inference_mode():
         timed = [figure for figure in options.only if figure != "memory"]
         if timed:
-            rates = measure_rates()
+            clock = CLOCKS[options.clock]
+            rates = measure_rates(clock)
             print(
                 f"multiply-adds a second in large products: float32 {rates.torch_float32:.0f} G by torch's "
                 f"product, {rates.float32:.0f} G by the fastest; bfloat16 {rates.bfloat16:.0f} G"
             )
-            pair = Pair(networks)
+            pair = Pair(networks, clock)
             for figure in timed:
                 for line in _MEASURES[figure](pair, rates, options.repeats):
                     print(line, flush=True)
@@ -151,7 +164,7 @@ def measure_encoder(pair: Pair, rates: Rates, repeats: int) -> Iterator[object]:
     pixels = picture()
     encoders = {name: model.image_encoder for name, model in pair.ours.items()}
     works = {name: lambda e=encoder: e(pixels) for name, encoder in encoders.items()}
-    seconds = medians({"theirs": lambda: pair.theirs.image_encoder(pixels), **works}, repeats)
+    seconds = medians({"theirs": lambda: pair.theirs.image_encoder(pixels), **works}, repeats, pair.clock)
     with FlopCounterMode(display=False) as counter:
         embedding = pair.theirs.image_encoder(pixels)
     multiply_adds = counter.get_total_flops() / 2e9
@@ -201,24 +214,24 @@ def compare_memory(size: str, reference: Path | None) -> str:
     )
 
 
-def measure_rates() -> Rates:
+def measure_rates(clock: Clock) -> Rates:
     """Multiply two large matrices by each way there is."""
     a, b = torch.rand(MATRIX_SIDE, MATRIX_SIDE), torch.rand(MATRIX_SIDE, MATRIX_SIDE)
     low_a, low_b = a.bfloat16(), b.bfloat16()
     works = {"torch": lambda: a @ b, "ours": lambda: product(a, b), "bfloat16": lambda: low_a @ low_b}
-    giga = {name: MATRIX_SIDE**3 / 1e9 / seconds for name, seconds in medians(works, 7).items()}
+    giga = {name: MATRIX_SIDE**3 / 1e9 / seconds for name, seconds in medians(works, 7, clock).items()}
     return Rates(giga["torch"], max(giga["torch"], giga["ours"]), giga["bfloat16"])
 
 
-def medians(works: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+def medians(works: dict[str, Callable[[], object]], repeats: int, clock: Clock) -> dict[str, float]:
     """Run the works in turn, and give the median seconds of each; the first round is not counted."""
     times_s: dict[str, list[float]] = {name: [] for name in works}
     for round_number in range(repeats + 1):
         for name, work in works.items():
-            started_s = time.perf_counter()
+            started_s = clock()
             work()
             if round_number:
-                times_s[name].append(time.perf_counter() - started_s)
+                times_s[name].append(clock() - started_s)
     return {name: statistics.median(some) for name, some in times_s.items()}
 
 
@@ -237,7 +250,9 @@ def _measure_points(
     points_xy = torch.rand(n_points, 1, 2, generator=torch.Generator().manual_seed(1)) * 1024
     features = {name: PlaneFeatures(image_embedding=embedding) for name in pair.ours}
     works = {name: lambda name=name: pair.our_masks(name, features[name], points_xy) for name in pair.ours}
-    seconds = medians({"theirs": lambda: pair.their_masks(embedding, points_xy), **works}, repeats)
+    seconds = medians(
+        {"theirs": lambda: pair.their_masks(embedding, points_xy), **works}, repeats, pair.clock
+    )
     with FlopCounterMode(display=False) as counter:
         pair.their_masks(embedding, points_xy)
     what = "one point" if n_points == 1 else f"{n_points} points"
