@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -68,3 +70,11 @@ def test_without_the_operator_all_is_torchs(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(products, "_has_onednn_linear", lambda: False)
     x, weight = random(4, 5), random(6, 5)
     assert torch.equal(product(x, weight), F.linear(x, weight))
+
+
+def test_torch_still_has_the_operator() -> None:
+    if platform.machine().lower() not in ("x86_64", "amd64") or not products._has_onednn():
+        pytest.skip("this is no x86 processor, or torch was built without oneDNN")
+    assert products._has_onednn_linear(), (
+        "products are as slow as torch's own: look at napari_sam.models.products"
+    )
