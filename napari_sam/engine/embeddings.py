@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_sam.engine.frame import Frame
+from napari_sam.engine.stretched import pixels_for
 from napari_sam.models.sam import Sam
 from napari_sam.store.cache import EmbeddingStore
 from napari_sam.store.embeddings import Embedding, embedding_key
@@ -123,13 +123,9 @@ class PlaneEncoder:
 
     def _encode(self, planes: Sequence[NDArray[np.uint8]]) -> list[dict[str, NDArray[np.float16]]]:
         started = time.perf_counter()
-        frames = [Frame((plane.shape[0], plane.shape[1]), self._spec.side) for plane in planes]
         with torch.inference_mode():
-            pictures = [
-                frame.pixels(plane, self._spec.mean, self._spec.std)
-                for frame, plane in zip(frames, planes, strict=True)
-            ]
-            encoded = self._model.encode(_to_device(torch.stack(pictures), self._device))
+            pixels = torch.stack([pixels_for(self._spec, plane) for plane in planes])
+            encoded = self._model.encode(_to_device(pixels, self._device))
             features = _to_arrays(encoded)
         elapsed_s = time.perf_counter() - started
         with self._counting:
