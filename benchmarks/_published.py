@@ -101,18 +101,16 @@ def build_ours(size: Size) -> Sam:
 
 
 def fill(model: nn.Module, seed: int = 0) -> None:
-    """Give a model random numbers of the size that training starts with; what starts at 0 gets some too.
-
-    With much larger ones the decoder's attention is so sharp that rounding an embedding changes masks.
-    """
+    """Give a model random numbers of the size that training starts with; what starts at 0 gets some too."""
     random = torch.Generator().manual_seed(seed)
+    embeddings = {id(part.weight) for part in model.modules() if isinstance(part, nn.Embedding)}
     with torch.no_grad():
         for name, tensor in model.named_parameters():
             if tensor.ndim == 1 and name.endswith("weight"):
                 tensor.uniform_(0.8, 1.2, generator=random)
             elif tensor.ndim == 1 or "rel_pos" in name or "pos_embed" in name:
                 tensor.normal_(0, 0.05, generator=random)
-            elif "token" in name or ("embed" in name and tensor.ndim == 2):
+            elif id(tensor) in embeddings:
                 tensor.normal_(0, 1, generator=random)
             else:
                 tensor.normal_(0, 0.6 / max(tensor[0].numel(), 1) ** 0.5, generator=random)
