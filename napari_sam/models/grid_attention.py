@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_sam.models.products import linear, needs_gradient, product
+from napari_sam.models.products import is_on_processor, linear, needs_gradient, product
 
 LOGITS_AT_ONCE = 2**20
 """Largest table of logits on a processor (4 MB in float32: it should stay in the cache)."""
@@ -48,7 +48,7 @@ class GridAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``x (B, h, w, C)`` to the same shape."""
-        at_once = self.grid if x.device.type == "cpu" else x.shape[1] + self.grid
+        at_once = self.grid if is_on_processor(x) else x.shape[1] + self.grid
         strips = [self._strip(strip) for strip in torch.split(x, at_once - at_once % self.grid, dim=1)]
         return strips[0] if len(strips) == 1 else torch.cat(strips, dim=1)
 
@@ -92,7 +92,7 @@ class GridAttention(nn.Module):
         tables = torch.cat([self.rel_pos_h.flip(0), self.rel_pos_w.flip(0)])
         q, k, v = (heads.flatten(0, 1) for heads in (q, k, v))
         n_logits = q.shape[1] * self.grid**3
-        if q.device.type == "cpu" and n_logits > LOGITS_AT_ONCE and not needs_gradient(q, tables):
+        if is_on_processor(q) and n_logits > LOGITS_AT_ONCE and not needs_gradient(q, tables):
             return torch.stack([_attend_by_rows(*head, tables) for head in zip(q, k, v, strict=True)])
         n_at_once = max(1, BIASES_AT_ONCE // n_logits)
         parts = zip(

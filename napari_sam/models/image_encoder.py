@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from napari_sam.models.grid_attention import GridAttention
 from napari_sam.models.layers import LayerNorm2d
-from napari_sam.models.products import linear
+from napari_sam.models.products import is_on_processor, linear
 
 ROWS_AT_ONCE = 512
 """Tokens that pass the perceptron together on a processor: their hidden layer should stay in the cache."""
@@ -86,7 +86,7 @@ class BlockMLP(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map ``x (..., C)`` to the same shape, in the precision of the weights."""
         rows = x.reshape(-1, x.shape[-1])
-        parts = torch.split(rows, ROWS_AT_ONCE if x.device.type == "cpu" else len(rows))
+        parts = torch.split(rows, ROWS_AT_ONCE if is_on_processor(x) else len(rows))
         return torch.cat([linear(linear(part, self.lin1, gelu=True), self.lin2) for part in parts]).view_as(x)
 
 

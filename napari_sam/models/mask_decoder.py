@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_sam.models.layers import MLP, LayerNorm2d
-from napari_sam.models.products import needs_gradient, product
+from napari_sam.models.products import is_on_processor, needs_gradient, product
 from napari_sam.models.two_way_transformer import TwoWayTransformer
 
 N_CANDIDATES = 3
@@ -157,7 +157,7 @@ class MaskDecoder(nn.Module):
             As in `forward`.
         """
         n_prompts = len(sparse_prompts)
-        on_processor = side.image.device.type == "cpu" and side.image.shape[1:].numel() >= LARGE_IMAGE
+        on_processor = is_on_processor(side.image) and side.image.shape[1:].numel() >= LARGE_IMAGE
         is_trained = needs_gradient(side.image, sparse_prompts, self.mask_tokens.weight)
         if n_prompts < 2 or fine is not None or is_trained or not on_processor:
             return self._decode(side, sparse_prompts, fine)

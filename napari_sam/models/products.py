@@ -75,6 +75,11 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None = None, gelu: bool = 
     return out.reshape(*x.shape[:-1], len(weight))
 
 
+def is_on_processor(tensor: Tensor) -> bool:
+    """Say whether a tensor is where work is best done in pieces that stay in a cache."""
+    return tensor.device.type == "cpu"
+
+
 def needs_gradient(*tensors: Tensor) -> bool:
     """Say whether what is computed of these will be differentiated."""
     return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)

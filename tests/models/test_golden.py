@@ -124,14 +124,17 @@ def ours(reference: Any) -> Sam:
     return model.eval().requires_grad_(False)
 
 
-@pytest.fixture(params=["as small models", "as large models"], autouse=True)
+@pytest.fixture(params=["as small models", "as large models", "as on a GPU"], autouse=True)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every comparison twice: large models take other ways to the same numbers."""
+    """Every comparison in each way: large models and other devices take others to the same numbers."""
     if request.param == "as large models":
         monkeypatch.setattr("napari_sam.models.products.WORTH_IT", 0)
         monkeypatch.setattr("napari_sam.models.two_way_transformer.WORTH_FOLDING", 0)
         monkeypatch.setattr("napari_sam.models.mask_decoder.LARGE_IMAGE", 0)
         monkeypatch.setattr("napari_sam.models.grid_attention.LOGITS_AT_ONCE", 6**3)
+    if request.param == "as on a GPU":
+        for module in ("grid_attention", "image_encoder", "mask_decoder"):
+            monkeypatch.setattr(f"napari_sam.models.{module}.is_on_processor", lambda tensor: False)
 
 
 @pytest.fixture(scope="module")
