@@ -26,7 +26,7 @@ def test_works_take_turns_and_the_first_round_is_not_counted() -> None:
     works = {name: lambda name=name: order.append(name) for name in "ab"}
     found = speed.medians(works, 2, lambda: next(clock))
     assert order == list("ababab")
-    assert found == {"a": (9 + 17) / 2, "b": (13 + 21) / 2}
+    assert found == {"a": (5 + 13) / 2, "b": (9 + 17) / 2}
 
 
 @pytest.mark.parametrize(("ours_s", "verdict"), [(1.0, "reached"), (1.5, "missed")])
@@ -42,4 +42,4 @@ def test_filled_models_are_alike_and_have_no_zeros() -> None:
     fill(second)
     for (name, a), b in zip(first.named_parameters(), second.parameters(), strict=True):
         assert torch.equal(a, b), name
-        assert float(a.abs().sum()) > 0, name
+        assert bool(a.detach().any()), name
