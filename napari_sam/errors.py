@@ -7,6 +7,7 @@
     ├── InvalidEdit         (ValueError)         a change of labels that does not fit the labels
     ├── InvalidWindow       (ValueError)         an intensity window that cannot be used
     ├── InvalidDataset      (ValueError)         a folder of images with masks that cannot be used
+    ├── InvalidRunLengths   (ValueError)         run lengths that make no mask
     ├── UnknownModel        (KeyError)           no model of that name is registered
     ├── WeightsError        (ValueError)         weights that do not belong to the model, or are damaged
     ├── MissingWeights      (FileNotFoundError)  weights that are not on this machine
@@ -28,6 +29,7 @@ __all__ = [
     "InvalidDataset",
     "InvalidEdit",
     "InvalidPrompt",
+    "InvalidRunLengths",
     "InvalidWindow",
     "MissingWeights",
     "SamError",
@@ -57,6 +59,10 @@ class InvalidWindow(SamError, ValueError):
 
 class InvalidDataset(SamError, ValueError):
     """A folder of images with masks that cannot be used."""
+
+
+class InvalidRunLengths(SamError, ValueError):
+    """Run lengths that make no mask."""
 
 
 class UnknownModel(SamError, KeyError):
