@@ -160,5 +160,5 @@ def text_to_counts(text: str) -> tuple[int, ...]:
         counts.append(value + (counts[-2] if len(counts) >= _N_PLAIN else 0))
         value, shift = 0, 0
     if shift:
-        raise InvalidRunLengths(f"compressed run lengths end within a number: {text[-20:]!r}; give them whole")
+        raise InvalidRunLengths(f"run lengths end within a number: {text[-20:]!r}; give the whole string")
     return tuple(counts)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from napari_sam.core.auto_plan import AutoMaskSettings
 from napari_sam.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ class ModelSpec:
     zoom
         Whether to ask for objects that are small in their plane on an enlarged part of it; see `engine.zoom`.
         Off for models whose published answers are on whole planes.
+    auto_masks
+        How to ask it for everything in a plane, where the caller does not say.
     """
 
     name: str
@@ -100,6 +103,7 @@ class ModelSpec:
     convert: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] | None = None
     resize: Literal["pad"] = "pad"
     zoom: bool = False
+    auto_masks: AutoMaskSettings = AutoMaskSettings()  # noqa: RUF009 - frozen
 
     def __post_init__(self) -> None:
         if _NAME.fullmatch(self.name) is None:
