@@ -96,7 +96,7 @@ def teach(model: Sam) -> None:
 
 
 def numbers_of(model: Sam) -> None:
-    """Give the network the numbers that are stored; teach it, and store them in half precision, if none are."""
+    """Give the network the stored numbers; where there are none, teach it, and store them as halves."""
     if not WEIGHTS.exists():
         teach(model)
         state = {name: value.half().numpy() for name, value in model.state_dict().items()}
@@ -121,7 +121,7 @@ def make(model: Sam, image: np.ndarray, settings: dict[str, Any]) -> dict[str, n
 
 
 def main() -> int:
-    """Make all files; fails where single precision would keep other masks, for then a case hangs by a hair."""
+    """Make all files; fails where single precision gives other masks, for then a case hangs by a hair."""
     torch.set_num_threads(1)
     plain, double = build(), build()
     numbers_of(plain)
