@@ -58,9 +58,7 @@ def add_to(commands: Any) -> None:
     add_plane_arguments(parser)
     add_model_arguments(parser)
     _add_rules(parser)
-    group = parser.add_argument_group(
-        "grid and sieve", "what is not given is what the model recommends (see: models show)"
-    )
+    group = parser.add_argument_group("grid and sieve", "what is not given is what the model recommends")
     for name, kind, placeholder, meaning in _SETTINGS:
         group.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=placeholder, help=meaning)
     group.add_argument(

@@ -12,6 +12,7 @@ from typing import Any
 import volumes
 from napari_sam import zoo
 from napari_sam.core.auto_masks import mask_record
+from napari_sam.core.auto_plan import MaskForm
 from napari_sam.core.jobs import Cancel
 from napari_sam.core.window import parse_window
 from napari_sam.nodes.auto import AutoOptions, AutoResult, FoundMask, changed_settings, segment_everything
@@ -136,7 +137,8 @@ def coco_json(result: AutoResult, axis: int) -> str:
 
 
 def _annotation(number: int, one: FoundMask, plane_hw: tuple[int, int], result: AutoResult) -> dict[str, Any]:
-    form = "counts" if result.settings.form == "counts" else "compressed"  # booleans are not for JSON
+    # Booleans are not for JSON.
+    form: MaskForm = "counts" if result.settings.form == "counts" else "compressed"
     record = mask_record(one.mask, plane_hw, form)
     image_id = one.mask.plane.index
     known = {"id": number, "image_id": image_id, "category_id": 1, "iscrowd": 0, "label": one.id}

@@ -25,19 +25,14 @@ from napari_sam.engine.frame import Frame
 from napari_sam.engine.sam_segmenter import SamSegmenter
 from napari_sam.engine.upscaling import Upscaler
 from napari_sam.errors import Cancelled, InvalidPrompt, SettingsError, UnsupportedPrompt
-from napari_sam.models.image_encoder import EncoderShape, ImageEncoder
-from napari_sam.models.mask_decoder import MaskDecoder
-from napari_sam.models.prompt_encoder import PromptEncoder
 from napari_sam.models.sam import Sam
 from napari_sam.models.tiny_sam import TinySam
-from napari_sam.models.two_way_transformer import TwoWayTransformer
 from napari_sam.store.cache import EmbeddingStore
 from tests.fakes import FakeSegmenter
-from tests.tiny_models import random_sam, spec_of
+from tests.tiny_models import DIM, SIDE, random_sam, spec_of, taught_sam
 from volumes import Geometry, Provenance, Volume
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-SIDE, DIM = 64, 32
 OUR_NAMES = {
     "pred_iou_thresh": "pred_iou_threshold",
     "stability_score_thresh": "stability_score_threshold",
@@ -50,12 +45,7 @@ CASES = ["grid", "oblong", "crops_1", "crops_2", "regions"]
 @pytest.fixture(scope="module")
 def taught() -> Sam:
     """The network of the goldens: what it finds depends on the point."""
-    transformer = TwoWayTransformer(depth=2, dim=DIM, n_heads=2, mlp_dim=2 * DIM)
-    encoder = ImageEncoder(EncoderShape(DIM, 2, 2, (1,), side=SIDE, window=3, out_dim=DIM))
-    model = Sam(encoder, PromptEncoder(DIM, 8), MaskDecoder(DIM, transformer, iou_hidden_dim=DIM), SIDE)
-    with np.load(GOLDEN / "auto_weights.npz") as stored:
-        model.load_state_dict({name: torch.from_numpy(stored[name]).float() for name in stored.files})
-    return model.eval().requires_grad_(False)
+    return taught_sam()
 
 
 def golden(case: str) -> dict[str, NDArray[Any]]:
