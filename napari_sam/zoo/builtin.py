@@ -74,7 +74,7 @@ register(
         std=PIXEL_STD,
         zoom=True,
         auto_masks=AutoMaskSettings(
-            points_per_side=24, pred_iou_threshold=0.5, stability_score_threshold=0.5
+            points_per_side=24, pred_iou_threshold=0.5, stability_score_threshold=0.6
         ),
     )
 )
