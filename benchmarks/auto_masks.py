@@ -13,9 +13,10 @@ import argparse
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -53,8 +54,8 @@ class Layout:
 LAYOUTS = {"small": Layout(512, 64, 4, 256, 64), "vit_b": Layout(1024, 256, 8, 2048, 256)}
 
 
-def main() -> int:
-    """Measure and print; 1 where masks differ, else 0, since a time is no test."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print; 1 where masks differ, 2 without the reference, else 0, since a time is no test."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.auto_masks", description=__doc__)
     parser.add_argument("--layout", nargs="+", choices=sorted(LAYOUTS), default=["small", "vit_b"])
     parser.add_argument("--points", type=int, default=32, help="points a side of the grid")
@@ -62,9 +63,13 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--batch", type=int, default=64, help="points decoded at once, by both")
     parser.add_argument("--reference", help="folder in which segment_anything lies")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.reference:
         sys.path.insert(0, options.reference)
+    missing = [name for name in ("segment_anything", "torchvision") if find_spec(name) is None]
+    if missing:
+        print(f"{' and '.join(missing)}: not installed; install it, or give --reference", file=sys.stderr)
+        return 2
     print(f"{machine()}, load {load_average() or 0:.1f}, torch {torch.__version__}, ", end="")
     print(f"{torch.get_num_threads()} threads")
     settings = AutoMaskSettings(points_per_side=options.points, points_per_batch=options.batch)

@@ -210,9 +210,7 @@ class AutoMasker:
         """Encode a crop once and ask at its points; gives how many were asked, and what came of it."""
         cancel.check()
         row0, col0, row1, col1 = crop.region
-        frame = Frame(crop.size_hw, self.spec.side)
-        pixels = frame.pixels(picture[row0:row1, col0:col1], self.spec.mean, self.spec.std)
-        features = self.model.encode(pixels[None].to(self.device))
+        frame, features = self._encode(picture[row0:row1, col0:col1])
         sieve = MaskSieve(frame, crop, (picture.shape[0], picture.shape[1]), self.settings)
         points_rc = points_of_layer(crop.layer, self.settings) * crop.size_hw
         n_at_once = self.settings.points_per_batch
@@ -231,6 +229,12 @@ class AutoMasker:
                     np.full(len(kept), number, dtype=np.intp),
                 ),
             )
+
+    def _encode(self, part: NDArray[np.uint8]) -> tuple[Frame, dict[str, Tensor]]:
+        """Encode a crop; gives how it lies in the model's input, and its features."""
+        frame = Frame((part.shape[0], part.shape[1]), self.spec.side)
+        pixels = frame.pixels(part, self.spec.mean, self.spec.std)
+        return frame, self.model.encode(pixels[None].to(self.device))
 
     def _ask(
         self, features: dict[str, Tensor], frame: Frame, points_rc: NDArray[np.float64]

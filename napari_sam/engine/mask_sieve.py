@@ -56,21 +56,28 @@ class MaskSieve:
         masks : list of PackedMask
             In the plane.
         """
-        if self._upscaler is None:
+        if self._upscaler is None and type(self._frame) is Frame:
             self._upscaler = Upscaler(self._frame, (logits.shape[1], logits.shape[2]))
         kept, stabilities, masks = [], [], []
         for number, low in enumerate(logits):
-            stability, mask = self._cut(self._upscaler, low)
+            stability, mask = self._cut(low)
             if mask is not None:
                 kept.append(number)
                 stabilities.append(stability)
                 masks.append(mask)
         return np.array(kept, dtype=np.intp), np.array(stabilities, dtype=np.float32), masks
 
-    def _cut(self, upscaler: Upscaler, low: Tensor) -> tuple[np.float32, PackedMask | None]:
+    def _resized(self, low: Tensor, level: float) -> tuple[NDArray[np.float32], int, int]:
+        """Bring logits to the crop, where they can lie above a level; all in frames of other kinds."""
+        if self._upscaler is not None:
+            return self._upscaler.above(low, level)
+        whole: NDArray[np.float32] = self._frame.plane_logits(low[None])[0].numpy()
+        return whole, 0, 0
+
+    def _cut(self, low: Tensor) -> tuple[np.float32, PackedMask | None]:
         """Give a mask's stability, and the mask; None where it is unstable, empty, or at an inner edge."""
         offset, threshold = self._settings.stability_score_offset, self._settings.stability_score_threshold
-        part, row0, col0 = upscaler.above(low, -offset)
+        part, row0, col0 = self._resized(low, -offset)
         n_sure, n_unsure = int(np.count_nonzero(part > offset)), int(np.count_nonzero(part > -offset))
         stability = np.float32(n_sure) / np.float32(max(n_unsure, 1))
         if threshold > 0 and stability < np.float32(threshold):

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 import napari_sam
-from napari_sam.core.auto_plan import AutoMaskSettings
+from napari_sam.core.auto_plan import AutoMaskSettings, Crop
 from napari_sam.core.jobs import Cancel
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.run_lengths import RunLengths
 from napari_sam.engine.auto_masks import AutoMasker, auto_masks
 from napari_sam.engine.frame import Frame
+from napari_sam.engine.mask_sieve import MaskSieve
 from napari_sam.engine.sam_segmenter import SamSegmenter
 from napari_sam.engine.upscaling import Upscaler
 from napari_sam.errors import Cancelled, InvalidPrompt, SettingsError, UnsupportedPrompt
@@ -174,6 +175,24 @@ def test_what_cannot_be_asked_says_so(segmenter: SamSegmenter, volume: Volume) -
         auto_masks(segmenter, volume, PlaneRef(2, 3))
     with pytest.raises(SettingsError, match="90 x 3 pixels is too small for 2 crop layers"):
         auto_masks(segmenter, volume, PlaneRef(0, 3), AutoMaskSettings(crop_n_layers=6))
+
+
+class OtherFrame(Frame):
+    """A frame of a kind that the shortcut does not know."""
+
+
+def test_frames_of_other_kinds_resize_in_their_own_way() -> None:
+    plane_hw, lax = (90, 80), AutoMaskSettings(stability_score_threshold=0.4)
+    smooth = ndimage.gaussian_filter(np.random.default_rng(3).normal(size=(20, 16, 16)), (0, 2, 2))
+    low = torch.from_numpy((20 * smooth).astype(np.float32))
+    crop = Crop((0, 0, *plane_hw), 0)
+    quick, own = (
+        MaskSieve(kind(plane_hw, SIDE), crop, plane_hw, lax).sift(low) for kind in (Frame, OtherFrame)
+    )
+    assert len(quick[0]) > 0
+    np.testing.assert_array_equal(quick[0], own[0])
+    np.testing.assert_allclose(quick[1], own[1], atol=2e-3)
+    assert [mask.corners for mask in quick[2]] == [mask.corners for mask in own[2]]
 
 
 @settings(max_examples=25, deadline=None)
