@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import numpy as np
 import torch
 
 from napari_sam.models.image_encoder import EncoderShape, ImageEncoder
@@ -28,17 +25,6 @@ def build_vit_sam() -> Sam:
     """As the published models: windows, one block over the whole grid."""
     shape = EncoderShape(DIM, 2, 2, (1,), side=SIDE, window=3, out_dim=DIM)
     return _with_encoder(ImageEncoder(shape))
-
-
-def taught_sam() -> Sam:
-    """Load the network of the golden automatic masks: what it finds depends on the point (tests/golden)."""
-    shape = EncoderShape(DIM, 2, 2, (1,), side=SIDE, window=3, out_dim=DIM)
-    transformer = TwoWayTransformer(depth=2, dim=DIM, n_heads=2, mlp_dim=2 * DIM)
-    decoder = MaskDecoder(DIM, transformer, iou_hidden_dim=DIM)
-    model = Sam(ImageEncoder(shape), PromptEncoder(DIM, 8), decoder, SIDE)
-    with np.load(Path(__file__).parent / "golden" / "auto_weights.npz") as stored:
-        model.load_state_dict({name: torch.from_numpy(stored[name]).float() for name in stored.files})
-    return model.eval().requires_grad_(False)
 
 
 def _with_encoder(encoder: torch.nn.Module) -> Sam:

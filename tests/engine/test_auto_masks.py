@@ -30,7 +30,8 @@ from napari_sam.models.sam import Sam
 from napari_sam.models.tiny_sam import TinySam
 from napari_sam.store.cache import EmbeddingStore
 from tests.fakes import FakeSegmenter
-from tests.tiny_models import DIM, SIDE, random_sam, spec_of, taught_sam
+from tests.taught_model import taught_sam
+from tests.tiny_models import DIM, SIDE, random_sam, spec_of
 from volumes import Geometry, Provenance, Volume
 
 GOLDEN = Path(__file__).parents[1] / "golden"

@@ -23,7 +23,8 @@ from napari_sam.errors import Cancelled, InvalidPrompt, SettingsError
 from napari_sam.nodes.auto import AutoOptions, segment_everything
 from napari_sam.nodes.auto_file import TABLE_COLUMNS, AutoJob, auto_file
 from napari_sam.store.cache import EmbeddingStore
-from tests.tiny_models import spec_of, taught_sam
+from tests.taught_model import taught_sam
+from tests.tiny_models import spec_of
 from volumes import Geometry, Provenance, UnknownFormat, UnwritableOutput, Volume
 
 LAX = AutoMaskSettings(8, 64, 0.3, 0.4, 1.0, 0.8)
