@@ -19,7 +19,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks._machine import load_average, machine
-from napari_sam.engine.frame import Frame
+from napari_sam.engine.stretched import pixels_for
 from napari_sam.zoo.registry import get
 
 LIMIT_RATIO, LIMIT_DECODE_S = 3.0, 0.015
@@ -36,9 +36,8 @@ def main() -> int:
     spec = get(options.model)
     model = spec.build().eval()
     plane = np.random.default_rng(0).integers(0, 256, (options.plane, options.plane), dtype=np.uint8)
-    frame = Frame(plane.shape, spec.side)
     with torch.inference_mode():
-        pixels = frame.pixels(plane, spec.mean, spec.std)[None]
+        pixels = pixels_for(spec, plane)[None]
         with FlopCounterMode(display=False) as counter:
             features = model.encode(pixels)
         multiply_adds = counter.get_total_flops() / 2
@@ -46,7 +45,7 @@ def main() -> int:
         box = torch.tensor([[[100.0, 90.0], [200.0, 210.0]]]), torch.tensor([[2, 3]])
         works: dict[str, Callable[[], object]] = {
             "matrix product": lambda: side @ side,
-            "encode": lambda: model.encode(frame.pixels(plane, spec.mean, spec.std)[None]),
+            "encode": lambda: model.encode(pixels_for(spec, plane)[None]),
             "decode": lambda: model.decode(features, *box),
         }
         medians = _medians(works, options.repeats)

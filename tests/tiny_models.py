@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import torch
 
+from napari_sam.models.efficient_sam import EfficientPromptEncoder, EfficientSam
+from napari_sam.models.efficient_sam_decoder import EfficientMaskDecoder, PlacedTransformer
+from napari_sam.models.efficient_sam_encoder import PlainVit, PlainVitShape
 from napari_sam.models.image_encoder import EncoderShape, ImageEncoder
 from napari_sam.models.mask_decoder import MaskDecoder
 from napari_sam.models.prompt_encoder import PromptEncoder
 from napari_sam.models.sam import Sam
 from napari_sam.models.tiny_encoder import TinyEncoder
+from napari_sam.models.tiny_vit import TinyVit, TinyVitShape
 from napari_sam.models.two_way_transformer import TwoWayTransformer
 from napari_sam.zoo.spec import ModelSpec, Weights
 
@@ -25,6 +29,25 @@ def build_vit_sam() -> Sam:
     """As the published models: windows, one block over the whole grid."""
     shape = EncoderShape(DIM, 2, 2, (1,), side=SIDE, window=3, out_dim=DIM)
     return _with_encoder(ImageEncoder(shape))
+
+
+def build_mobile_sam() -> Sam:
+    """As MobileSAM: convolutions first, then windows, some of them filled up."""
+    shape = TinyVitShape((8, 8, 16, DIM), (1, 1, 2, 1), (1, 1, 2, 2), (3, 3, 3, 3), SIDE, DIM)
+    return _with_encoder(TinyVit(shape))
+
+
+def build_efficient_sam() -> Sam:
+    """As EfficientSAM: a plain transformer, no mask prompts."""
+    encoder = PlainVit(PlainVitShape(DIM, 2, 2, side=SIDE, out_dim=DIM))
+    decoder = EfficientMaskDecoder(DIM, PlacedTransformer(1, DIM, 2, DIM), iou_hidden_dim=DIM)
+    return EfficientSam(encoder, EfficientPromptEncoder(DIM), decoder, SIDE)
+
+
+EFFICIENT = {
+    "prompts": frozenset({"point", "box"}), "resize": "stretch", "max_points": 6, "single_mask": False,
+}  # fmt: skip
+"""What a description of an EfficientSAM says besides."""
 
 
 def _with_encoder(encoder: torch.nn.Module) -> Sam:

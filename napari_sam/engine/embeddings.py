@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_sam.engine.frame import Frame
+from napari_sam.engine.stretched import pixels_for
 from napari_sam.models.sam import Sam
 from napari_sam.store.cache import EmbeddingStore
 from napari_sam.store.embeddings import Embedding, embedding_key
@@ -102,9 +102,8 @@ class PlaneEncoder:
 
     def _encode(self, plane: NDArray[np.uint8]) -> dict[str, NDArray[np.float16]]:
         started = time.perf_counter()
-        frame = Frame((plane.shape[0], plane.shape[1]), self._spec.side)
         with torch.inference_mode():
-            pixels = frame.pixels(plane, self._spec.mean, self._spec.std)[None].to(self._device)
+            pixels = pixels_for(self._spec, plane)[None].to(self._device)
             encoded = self._model.encode(pixels)
             features = _to_arrays(encoded)
         elapsed_s = time.perf_counter() - started

@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from napari_sam.errors import InvalidPrompt
 
-__all__ = ["MASK_LOGIT", "Frame"]
+__all__ = ["MASK_LOGIT", "Frame", "by_channel"]
 
 MASK_LOGIT = 6.0
 """A mask that a person gave becomes logits of this size, positive inside and negative outside."""
@@ -97,7 +97,13 @@ class Frame:
         row0, col0, row1, col1 = box_hw
         return self.to_model_xy((row0 - 0.5, col0 - 0.5)), self.to_model_xy((row1 - 0.5, col1 - 0.5))
 
-    def pixels(self, plane: NDArray[np.uint8], mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    def pixels(
+        self,
+        plane: NDArray[np.uint8],
+        mean: Sequence[float],
+        std: Sequence[float],
+        own_range: bool = False,
+    ) -> Tensor:
         """Turn a plane into a model's input.
 
         Parameters
@@ -106,6 +112,8 @@ class Frame:
             Grey or RGB, after the window.
         mean, std : sequence of 3 float
             Normalisation on the 0..255 scale.
+        own_range : bool
+            Whether the resized plane's smallest and largest level become 0 and 255 before that.
 
         Returns
         -------
@@ -121,13 +129,19 @@ class Frame:
             raise InvalidPrompt(
                 f"a plane of {plane.shape[:2]} does not fit a frame of {self.plane_hw}; make one for it"
             )
+        values = self.resized(plane)
+        if own_range:
+            low, high = values.min(), values.max()
+            values = (values - low) / (high - low).clamp(min=1e-8) * 255
+        return self._pad((values - _per_channel(mean)) / _per_channel(std))
+
+    def resized(self, plane: NDArray[np.uint8]) -> Tensor:
+        """Bring a plane to `resized_hw`; ``(1 or 3, h, w)`` float32 on the 0..255 scale."""
         height, width = self.resized_hw
         picture = Image.fromarray(np.ascontiguousarray(plane)).resize(
             (width, height), Image.Resampling.BILINEAR
         )
-        values = torch.from_numpy(np.array(picture, dtype=np.float32))
-        channels = values[None] if values.ndim == 2 else values.permute(2, 0, 1)
-        return self._pad((channels - _per_channel(mean)) / _per_channel(std))
+        return by_channel(np.array(picture))
 
     def plane_logits(self, low_logits: Tensor) -> Tensor:
         """Bring low-resolution logits back to the plane, as the published models do.
@@ -150,6 +164,24 @@ class Frame:
         height, width = self.resized_hw
         cut = square[..., :height, :width]
         return F.interpolate(cut, size=self.plane_hw, mode="bilinear", align_corners=False)[0]
+
+    def to_hint(self, low_logits: Tensor) -> Tensor:
+        """Bring low-resolution logits ``(M, h, w)`` to the frame of all hints, which is padded: this one."""
+        return low_logits
+
+    def from_hint(self, hint: Tensor, low_hw: tuple[int, int]) -> Tensor:
+        """Bring a hint, perhaps another model's, to this model's low-resolution logits.
+
+        Parameters
+        ----------
+        hint : Tensor
+            ``(h', w')`` logits of a square that is padded below and right.
+        low_hw : tuple of int
+            Size (h, w) of the model's low-resolution logits.
+        """
+        if tuple(hint.shape) == low_hw:
+            return hint
+        return F.interpolate(hint[None, None], size=low_hw, mode="bilinear", align_corners=False)[0, 0]
 
     def mask_logits(self, mask: NDArray[np.bool_], low_hw: tuple[int, int]) -> Tensor:
         """Turn a plane's mask into the logits of a mask prompt.
@@ -178,6 +210,12 @@ class Frame:
         """Pad ``(C, H, W)`` with zeros to the square."""
         height, width = image.shape[-2:]
         return F.pad(image, (0, self.side - width, 0, self.side - height))
+
+
+def by_channel(picture: NDArray[np.uint8]) -> Tensor:
+    """Lay a picture ``(H, W)`` or ``(H, W, 3)`` out as ``(1 or 3, H, W)`` float32."""
+    values = torch.from_numpy(picture.astype(np.float32))
+    return values[None] if values.ndim == 2 else values.permute(2, 0, 1)
 
 
 def _per_channel(values: Sequence[float]) -> Tensor:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, check_prompt
 from napari_sam.core.segmenter import SegmentRequest
@@ -17,7 +17,9 @@ from napari_sam.engine.frame import Frame
 from napari_sam.errors import InvalidPrompt, UnsupportedPrompt
 from napari_sam.models.prompt_encoder import BOX_FIRST, BOX_SECOND, NEGATIVE, POSITIVE
 
-__all__ = ["ModelPrompts", "batch_prompts", "check_request", "to_model_prompts"]
+__all__ = ["ModelPrompts", "batch_prompts", "check_request", "to_model_prompts", "without_unused_mask"]
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +91,20 @@ def check_request(request: SegmentRequest, name: str, kinds: frozenset[str]) -> 
             )
 
 
-def to_model_prompts(request: SegmentRequest, frame: Frame, low_hw: tuple[int, int]) -> ModelPrompts:
+def without_unused_mask(request: SegmentRequest, kinds: frozenset[str]) -> SegmentRequest:
+    """Leave hint and mask out where a model takes none, if points or a box are left to go by.
+
+    A session adds both by itself, to say how the object stands; what a person showed is asked in any case.
+    """
+    shown = tuple(prompt for prompt in request.prompts if not isinstance(prompt, MaskPrompt))
+    if "mask" in kinds or not shown:
+        return request
+    return replace(request, prompts=shown, hint=None)
+
+
+def to_model_prompts(
+    request: SegmentRequest, frame: Frame, low_hw: tuple[int, int], max_points: int | None = None
+) -> ModelPrompts:
     """Turn a checked request into model pixels; a painted mask takes the place of the hint.
 
     Parameters
@@ -100,27 +115,44 @@ def to_model_prompts(request: SegmentRequest, frame: Frame, low_hw: tuple[int, i
         The plane's place in the model's input.
     low_hw : tuple of int
         Size (4h, 4w) of the model's low-resolution logits.
+    max_points : int, optional
+        Points that the model can take, corners of a box among them; see `ModelSpec`.
 
     Raises
     ------
     InvalidPrompt
         A hint that is no plane of logits.
     """
-    points: list[tuple[float, float]] = []
-    labels: list[int] = []
+    points: list[PointPrompt] = []
     corners: tuple[tuple[float, float], ...] = ()
-    mask_logits = None if request.hint is None else _hint_logits(request.hint, low_hw)
+    mask_logits = None if request.hint is None else _hint_logits(request.hint, frame, low_hw)
     for prompt in request.prompts:
         if isinstance(prompt, PointPrompt):
-            points.append(frame.to_model_xy(request.plane.rc(prompt.at)))
-            labels.append(POSITIVE if prompt.positive else NEGATIVE)
+            points.append(prompt)
         elif isinstance(prompt, BoxPrompt):
             corners = frame.corners_xy(request.plane.box_hw(prompt.box))
         else:
             mask = prompt.mask.to_plane(request.plane, request.volume.shape)
             mask_logits = frame.mask_logits(mask, low_hw)
+    if max_points is not None and len(points) + len(corners) > max_points:
+        _logger.warning(
+            "plane %d has more prompts than the %d points that the model takes (a box counts as two); "
+            "the box, the first positive point and the newest others are used",
+            request.plane.index,
+            max_points,
+        )
+        points = _most_useful(points, max_points - len(corners))
+    places = (frame.to_model_xy(request.plane.rc(point.at)) for point in points)
+    labels = (POSITIVE if point.positive else NEGATIVE for point in points)
     corner_labels = (BOX_FIRST, BOX_SECOND) if corners else ()
-    return ModelPrompts((*points, *corners), (*labels, *corner_labels), mask_logits)
+    return ModelPrompts((*places, *corners), (*labels, *corner_labels), mask_logits)
+
+
+def _most_useful(points: list[PointPrompt], n: int) -> list[PointPrompt]:
+    """Keep `n` points: the first positive one, which says what is meant, and the newest, which mend it."""
+    first = next((i for i, point in enumerate(points) if point.positive), len(points))
+    newest = points[len(points) - n :]
+    return newest if first >= len(points) - n else [points[first], *newest[1:]]
 
 
 def batch_prompts(
@@ -141,11 +173,8 @@ def batch_prompts(
     return points_xy.reshape(*shape, 2), labels.reshape(shape), mask_inputs
 
 
-def _hint_logits(hint: NDArray[np.floating], low_hw: tuple[int, int]) -> Tensor:
-    """Take a hint as it is, or resize another model's: all frames are squares padded below and right."""
+def _hint_logits(hint: NDArray[np.floating], frame: Frame, low_hw: tuple[int, int]) -> Tensor:
+    """Bring a hint into the model's frame; all hints are squares padded below and right."""
     if hint.ndim != len(low_hw) or min(hint.shape) < 1:
         raise InvalidPrompt(f"the hint has shape {hint.shape}, not (h, w); give a hint of an earlier answer")
-    logits = torch.from_numpy(np.array(hint, dtype=np.float32))
-    if hint.shape == low_hw:
-        return logits
-    return F.interpolate(logits[None, None], size=low_hw, mode="bilinear", align_corners=False)[0, 0]
+    return frame.from_hint(torch.from_numpy(np.array(hint, dtype=np.float32)), low_hw)

@@ -19,7 +19,14 @@ from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
 from napari_sam.core.window import Window
 from napari_sam.engine.embeddings import PlaneEncoder, Timings
 from napari_sam.engine.frame import Frame
-from napari_sam.engine.model_prompts import ModelPrompts, batch_prompts, check_request, to_model_prompts
+from napari_sam.engine.model_prompts import (
+    ModelPrompts,
+    batch_prompts,
+    check_request,
+    to_model_prompts,
+    without_unused_mask,
+)
+from napari_sam.engine.stretched import frame_of
 from napari_sam.models.sam import IMAGE_EMBEDDING, Sam
 from napari_sam.store.cache import EmbeddingStore
 from napari_sam.store.embeddings import Embedding
@@ -54,9 +61,11 @@ class SamSegmenter:
 
     Each answer has three candidates. A single point may mean a part, an object or a group, so it gets the
     three masks that the model made for ambiguous prompts. Anything more leaves less doubt: candidate 0 is
-    then the model's single mask, candidates 1 and 2 the better two of the three, best first.
+    then the model's single mask, candidates 1 and 2 the better two of the three, best first. A model without
+    a mask for clear prompts (`ModelSpec.single_mask`) gives its three to every prompt.
 
-    A painted mask takes the place of the request's hint. All methods may be called from any thread: a prompt
+    A painted mask takes the place of the request's hint; beside points or a box, a model that takes no masks
+    is asked without either. All methods may be called from any thread: a prompt
     on a plane whose embedding is at hand does not wait until another plane is encoded.
 
     Parameters
@@ -132,6 +141,7 @@ class SamSegmenter:
         InvalidPrompt, UnsupportedPrompt
             As `segment`; the requests' prompts are checked before anything is encoded.
         """
+        requests = [without_unused_mask(request, self.prompts) for request in requests]
         for request in requests:
             check_request(request, self.name, self.prompts)
         questions = self._prepare(requests)
@@ -172,9 +182,9 @@ class SamSegmenter:
                 plane = _plane_uint8(request.volume, request.plane, request.window)
                 embeddings[place] = self._encoder.embedding(plane)
             embedding = embeddings[place]
-            frame = Frame(embedding.plane_hw, self._spec.side)
+            frame = frame_of(self._spec, embedding.plane_hw)
             height, width = embedding.features[IMAGE_EMBEDDING].shape[-2:]
-            prompts = to_model_prompts(request, frame, (4 * height, 4 * width))
+            prompts = to_model_prompts(request, frame, (4 * height, 4 * width), self._spec.max_points)
             questions.append(_Question(request, embedding, frame, prompts))
         return questions
 
@@ -188,8 +198,9 @@ class SamSegmenter:
             )
             all_scores: NDArray[np.float32] = scores.float().cpu().numpy()
             there = torch.ones(len(questions)) if presence is None else presence.float().sigmoid()
+            three = questions[0].prompts.is_ambiguous or not self._spec.single_mask
             answers = [
-                _prediction(question, logits[row].float(), all_scores[row], float(there[row]))
+                _prediction(question, logits[row].float(), all_scores[row], float(there[row]), three)
                 for row, question in enumerate(questions)
             ]
             self._n_decoded += len(questions)
@@ -205,16 +216,16 @@ class SamSegmenter:
 
 
 def _prediction(
-    question: _Question, logits: Tensor, scores: NDArray[np.float32], presence: float
+    question: _Question, logits: Tensor, scores: NDArray[np.float32], presence: float, three: bool
 ) -> MaskPrediction:
-    """Make an answer of one prompt's ``logits (4, 4h, 4w)`` and ``scores (4,)``."""
+    """Make an answer of one prompt's ``logits (4, 4h, 4w)`` and ``scores (4,)``, maybe of its `three`."""
     plane, shape = question.request.plane, question.request.volume.shape
-    kept = list(choose_candidates(scores, question.prompts.is_ambiguous))
+    kept = list(choose_candidates(scores, three))
     low_logits = logits[kept]
     inside = (question.frame.plane_logits(low_logits) > 0).cpu().numpy()
-    hints = low_logits.clamp(-_HALF_MAX, _HALF_MAX).half().cpu().numpy()
+    hints = question.frame.to_hint(low_logits).clamp(-_HALF_MAX, _HALF_MAX).half().cpu().numpy()
     masks = tuple(BoxedMask.of_plane(mask, plane, shape) for mask in inside)
-    preferred = None if question.prompts.is_ambiguous else 0
+    preferred = None if three else 0
     return MaskPrediction(plane, masks, scores[kept], hints, preferred=preferred, presence=presence)
 
 

@@ -26,7 +26,7 @@ from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
 from napari_sam.core.window import Window
 from napari_sam.engine.frame import MASK_LOGIT, Frame
-from napari_sam.engine.model_prompts import check_request
+from napari_sam.engine.model_prompts import check_request, without_unused_mask
 from napari_sam.engine.sam_segmenter import SamSegmenter
 from volumes import Box, Geometry, Volume
 
@@ -105,6 +105,7 @@ class ZoomingSegmenter(SamSegmenter):
         InvalidPrompt, UnsupportedPrompt
             As `SamSegmenter.segment`; the requests' prompts are checked before anything is encoded.
         """
+        requests = [without_unused_mask(request, self.prompts) for request in requests]
         for request in requests:
             check_request(request, self.name, self.prompts)
         extents = [_extent(request) for request in requests]

@@ -53,15 +53,18 @@ class PromptEncoder(nn.Module):
         Channels of the tokens and of the image embedding.
     mask_channels : int
         Channels of the last hidden layer that a mask prompt passes.
+    pads_always : bool
+        Whether a mask alone gets a padding token as well. Not so in the published models.
 
     Notes
     -----
     Parameter names and shapes are those of the published checkpoints.
     """
 
-    def __init__(self, embed_dim: int, mask_channels: int = 16) -> None:
+    def __init__(self, embed_dim: int, mask_channels: int = 16, pads_always: bool = False) -> None:
         super().__init__()
         self.embed_dim = embed_dim
+        self.pads_always = pads_always
         self.pe_layer = RandomPositionEncoding(embed_dim // 2)
         self.point_embeddings = nn.ModuleList(nn.Embedding(1, embed_dim) for _ in range(4))
         self.not_a_point_embed = nn.Embedding(1, embed_dim)
@@ -86,8 +89,8 @@ class PromptEncoder(nn.Module):
             numbers are the upper left corners of pixels' index, half a pixel is added.
         point_labels : Tensor
             ``(N, K)`` of `PAD`, `NEGATIVE`, `POSITIVE`, `BOX_FIRST`, `BOX_SECOND`.
-            Where no row has a box, one padding token is appended to each, as in
-            training of the published models.
+            Where there are points and no row has a box, one padding token is
+            appended to each, as in training of the published models.
         input_hw : tuple of int
             Height and width of the model's input in pixels.
 
@@ -96,7 +99,8 @@ class PromptEncoder(nn.Module):
         Tensor
             ``(N, K or K + 1, C)``.
         """
-        if not bool((point_labels >= BOX_FIRST).any()):
+        has_points = self.pads_always or point_labels.shape[1] > 0
+        if has_points and not bool((point_labels >= BOX_FIRST).any()):
             points_xy = torch.cat([points_xy, points_xy.new_zeros(len(points_xy), 1, 2)], dim=1)
             point_labels = torch.cat(
                 [point_labels, point_labels.new_full((len(point_labels), 1), PAD)], dim=1

@@ -255,7 +255,8 @@ class TinySam(Sam):
 
     def __init__(self, side: int = TINY_SIDE, dim: int = 128) -> None:
         transformer = TwoWayTransformer(depth=2, dim=dim, n_heads=4, mlp_dim=4 * dim)
-        super().__init__(TinyEncoder(dim), PromptEncoder(dim), TinyMaskDecoder(dim, transformer), side)
+        prompts = PromptEncoder(dim, pads_always=True)
+        super().__init__(TinyEncoder(dim), prompts, TinyMaskDecoder(dim, transformer), side)
         half, full = dim // 4, dim // 8
         self.drawing_full = nn.Sequential(nn.Conv2d(8, full, 3, padding=1), nn.GELU())
         self.drawing_half = nn.Sequential(nn.Conv2d(full, half, 2, stride=2), LayerNorm2d(half), nn.GELU())

@@ -14,6 +14,7 @@ from napari_sam.engine.device import choose_device
 from napari_sam.errors import SettingsError, StoreError, UnsupportedPrompt
 from napari_sam.models.image_encoder import ImageEncoder
 from napari_sam.models.sam import Sam
+from napari_sam.models.tiny_vit import TinyVit
 from napari_sam.settings import Settings
 from napari_sam.training.fitting import Fitter
 from napari_sam.training.rounds import Batch, collate
@@ -108,7 +109,7 @@ def _starting_model(spec: ModelSpec, options: TrainOptions) -> tuple[Sam, str]:
 def _side(spec: ModelSpec, model: Sam, asked: int | None) -> int:
     """Settle the side of the input in pixels."""
     side = asked or spec.side
-    if isinstance(model.image_encoder, ImageEncoder) and side != model.image_encoder.shape.side:
+    if isinstance(model.image_encoder, ImageEncoder | TinyVit) and side != model.image_encoder.shape.side:
         fixed = model.image_encoder.shape.side
         raise SettingsError(f"--side {side} does not fit {spec.name}, whose side is {fixed}; leave it out")
     if side % 32 or side < 32:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import napari_sam.zoo.builtin  # noqa: F401  (registers the models that come with the package)
+import napari_sam.zoo.builtin
+import napari_sam.zoo.fine_tunes  # noqa: F401  (both register the models that the package knows)
 from napari_sam.zoo.registry import DEFAULT_MODEL, get, names, register
 from napari_sam.zoo.spec import ModelSpec, Weights
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,39 +12,97 @@ from napari_sam.zoo.registry import DEFAULT_MODEL, register
 from napari_sam.zoo.spec import ModelSpec, Weights
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_sam.models.image_encoder import ImageEncoder
     from napari_sam.models.sam import Sam
+    from napari_sam.models.tiny_vit import TinyVit
 
 PIXEL_MEAN = (123.675, 116.28, 103.53)
 PIXEL_STD = (58.395, 57.12, 57.375)
 """Normalisation of 0..255 RGB, that of the published Segment Anything models."""
 
 SAM_SIDE = 1024
+_DIM = 256
 TINY_SIDE = 384
 """As in `models.tiny_encoder`, which loads torch and so is not imported here; a test compares the two."""
 
 _EMBEDDED = Path(__file__).parent / "weights" / "tiny_sam_v2.safetensors"
 _PUBLISHED = "https://dl.fbaipublicfiles.com/segment_anything/"
 _META = "Meta AI, Segment Anything (Kirillov et al., 2023), trained on SA-1B"
+_YFORMER = "Meta AI, EfficientSAM (Xiong et al., 2023), trained on SA-1B"
+
+_CLASSIFIER = ("image_encoder.norm_head.", "image_encoder.head.")
+_TABLES = (".attention_bias_idxs", ".ab")
 
 
 def build_vit_sam(width: int, depth: int, n_heads: int, global_blocks: tuple[int, ...]) -> Sam:
     """Build a published SAM architecture from the numbers that differ; the rest is as published."""
     from napari_sam.models.image_encoder import EncoderShape, ImageEncoder
+
+    return _with_sam_decoder(ImageEncoder(EncoderShape(width, depth, n_heads, global_blocks, side=SAM_SIDE)))
+
+
+def build_mobile_sam() -> Sam:
+    """Build MobileSAM: TinyViT with SAM's prompt encoder and mask decoder."""
+    from napari_sam.models.tiny_vit import TinyVit
+
+    return _with_sam_decoder(TinyVit())
+
+
+def without_classifier(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Leave out of a MobileSAM checkpoint what encodes nothing.
+
+    That is the head for classes of pictures, which the published file carries along, and the tables of
+    places in a window, which some writers of checkpoints store and which follow from the window's size.
+    """
+    return {
+        key: value
+        for key, value in state.items()
+        if not key.startswith(_CLASSIFIER)
+        and not (key.startswith("image_encoder.layers.") and key.endswith(_TABLES))
+    }
+
+
+def _with_sam_decoder(encoder: ImageEncoder | TinyVit) -> Sam:
     from napari_sam.models.mask_decoder import MaskDecoder
     from napari_sam.models.prompt_encoder import PromptEncoder
     from napari_sam.models.sam import Sam
     from napari_sam.models.two_way_transformer import TwoWayTransformer
 
-    shape = EncoderShape(width, depth, n_heads, global_blocks, side=SAM_SIDE)
-    transformer = TwoWayTransformer(depth=2, dim=shape.out_dim, n_heads=8, mlp_dim=2048)
-    decoder = MaskDecoder(shape.out_dim, transformer, iou_hidden_dim=256, iou_depth=3)
-    return Sam(ImageEncoder(shape), PromptEncoder(shape.out_dim), decoder, SAM_SIDE)
+    transformer = TwoWayTransformer(depth=2, dim=_DIM, n_heads=8, mlp_dim=2048)
+    decoder = MaskDecoder(_DIM, transformer, iou_hidden_dim=256, iou_depth=3)
+    return Sam(encoder, PromptEncoder(_DIM), decoder, SAM_SIDE)
+
+
+def _build_efficient(width: int, n_heads: int) -> Sam:
+    from napari_sam.models.efficient_sam import build_efficient_sam
+
+    return build_efficient_sam(width, n_heads)
 
 
 def _build_tiny() -> Sam:
     from napari_sam.models.tiny_sam import build_tiny_sam
 
     return build_tiny_sam()
+
+
+def _register_efficient(size: str, width: int, n_heads: int, weights: Weights, n_parameters: str) -> None:
+    register(
+        ModelSpec(
+            name=f"efficient_sam_{size}.yformer",
+            summary=f"EfficientSAM-{size.capitalize()}, {n_parameters} parameters; weights not included",
+            build=partial(_build_efficient, width, n_heads),
+            weights=weights,
+            side=SAM_SIDE,
+            mean=PIXEL_MEAN,
+            std=PIXEL_STD,
+            prompts=frozenset({"point", "box"}),
+            resize="stretch",
+            max_points=6,
+            single_mask=False,
+        )
+    )
 
 
 def _register_published(
@@ -101,4 +159,46 @@ _register_published(
     "a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
     2_564_550_879,
     "641 million",
+)
+register(
+    ModelSpec(
+        name="mobile_sam.vit_t",
+        summary="MobileSAM, TinyViT encoder, 10 million parameters; weights not included",
+        build=build_mobile_sam,
+        weights=Weights(
+            "mobile_sam.pt",
+            "Apache-2.0",
+            "Kyung Hee University, MobileSAM (Zhang et al., 2023), distilled from Segment Anything",
+            "6dbb90523a35330fedd7f1d3dfc66f995213d81b29a5ca8108dbcdd4e37d6c2f",
+            "https://github.com/ChaoningZhang/MobileSAM/raw/master/weights/mobile_sam.pt",
+            40_728_226,
+        ),
+        side=SAM_SIDE,
+        mean=PIXEL_MEAN,
+        std=PIXEL_STD,
+        convert=without_classifier,
+    )
+)
+_register_efficient(
+    "ti",
+    192,
+    3,
+    Weights(
+        "efficient_sam_vitt.pt",
+        "Apache-2.0",
+        _YFORMER,
+        url="https://github.com/yformer/EfficientSAM/raw/main/weights/efficient_sam_vitt.pt",
+    ),
+    "10 million",
+)
+_register_efficient(
+    "s",
+    384,
+    6,
+    Weights(
+        "efficient_sam_vits.pt",
+        "Apache-2.0",
+        f"{_YFORMER}; unzip weights/efficient_sam_vits.pt.zip of github.com/yformer/EfficientSAM",
+    ),
+    "26 million",
 )

@@ -21,6 +21,7 @@ PREPROCESSING_REVISION = 1
 
 _NAME = re.compile(r"[a-z0-9_]+\.[a-z0-9_]+")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_XXH128 = re.compile(r"[0-9a-f]{32}")
 _KNOWN_PROMPTS = frozenset({"point", "box", "mask"})
 
 Triple = tuple[float, float, float]
@@ -33,7 +34,7 @@ class Weights:
     Attributes
     ----------
     filename
-        Published name of the file.
+        Name of the file in the cache folder: the published one, where that tells it from others.
     licence, origin
         Licence identifier, and who made the weights (one line).
     sha256
@@ -44,6 +45,8 @@ class Weights:
         Size of the published file, where known.
     embedded
         Path of the file inside the package; None for weights that are not shipped.
+    xxh128
+        Digest in hex that the maker publishes in place of a sha256.
     """
 
     filename: str
@@ -53,11 +56,16 @@ class Weights:
     url: str | None = None
     n_bytes: int | None = None
     embedded: Path | None = None
+    xxh128: str | None = None
 
     def __post_init__(self) -> None:
         if self.sha256 is not None and _SHA256.fullmatch(self.sha256) is None:
             raise SettingsError(
                 f"sha256 of {self.filename} must be 64 hex digits, not {self.sha256!r}; correct it"
+            )
+        if self.xxh128 is not None and _XXH128.fullmatch(self.xxh128) is None:
+            raise SettingsError(
+                f"xxh128 of {self.filename} must be 32 hex digits, not {self.xxh128!r}; correct it"
             )
 
 
@@ -84,7 +92,18 @@ class ModelSpec:
     convert
         Turns the names of a foreign checkpoint into ours; None where they are ours already.
     resize
-        ``pad``: longest side to ``side``, zeros to the right and below.
+        How a plane becomes that square, and logits come back; see `engine.frame` and `engine.stretched`.
+        ``pad``: longest side to ``side``, zeros to the right and below. ``stretch``: both sides to ``side``,
+        as EfficientSAM. ``stretch_cubic``: the same with splines, as MedSAM.
+    scaling
+        ``fixed``: grey levels as they are. ``picture``: each picture's own smallest and largest level become
+        0 and 255 first.
+    max_points
+        Points that the model can take, a box counting as two; None for any number. Of more, a box, the first
+        positive point and the newest others are kept.
+    single_mask
+        Whether the decoder's first mask is for prompts that leave little doubt. Off for models of which only
+        the three candidates are published: the one with the highest score is then taken for every prompt.
     zoom
         Whether to ask for objects that are small in their plane on an enlarged part of it; see `engine.zoom`.
         Off for models whose published answers are on whole planes.
@@ -101,7 +120,10 @@ class ModelSpec:
     std: Triple
     prompts: frozenset[str] = _KNOWN_PROMPTS
     convert: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] | None = None
-    resize: Literal["pad"] = "pad"
+    resize: Literal["pad", "stretch", "stretch_cubic"] = "pad"
+    scaling: Literal["fixed", "picture"] = "fixed"
+    max_points: int | None = None
+    single_mask: bool = True
     zoom: bool = False
     auto_masks: AutoMaskSettings = AutoMaskSettings()  # noqa: RUF009 - frozen
 
@@ -118,8 +140,15 @@ class ModelSpec:
             raise SettingsError(
                 f"{self.name} takes prompts {sorted(self.prompts)}; choose of {sorted(_KNOWN_PROMPTS)}"
             )
+        if self.max_points is not None and self.max_points < 3:
+            raise SettingsError(
+                f"{self.name} takes {self.max_points} points; give 3 or more, or None for any number"
+            )
+        if self.zoom and self.resize != "pad":
+            raise SettingsError(f"{self.name} cannot zoom with resize {self.resize!r}; use pad, or no zoom")
 
     @property
     def preprocessing_version(self) -> str:
         """Names all that lies between the uint8 plane and the encoder; part of an embedding's key."""
-        return f"v{PREPROCESSING_REVISION} {self.resize} {self.side} mean {self.mean} std {self.std}"
+        scaling = "" if self.scaling == "fixed" else f" {self.scaling}"
+        return f"v{PREPROCESSING_REVISION} {self.resize}{scaling} {self.side} mean {self.mean} std {self.std}"

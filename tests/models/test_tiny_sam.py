@@ -6,7 +6,14 @@ import pytest
 import torch
 
 from napari_sam.models.grouping import N_CHANNELS
-from napari_sam.models.prompt_encoder import BOX_FIRST, BOX_SECOND, NEGATIVE, PAD, POSITIVE
+from napari_sam.models.prompt_encoder import (
+    BOX_FIRST,
+    BOX_SECOND,
+    NEGATIVE,
+    PAD,
+    POSITIVE,
+    PromptEncoder,
+)
 from napari_sam.models.tiny_sam import (
     TinySam,
     build_tiny_sam,
@@ -112,3 +119,9 @@ def test_masks_are_described_by_what_lies_in_them():
     assert seen[0, 0, 0].item() == pytest.approx(3 * 32 / 33, rel=1e-4)
     assert seen[0, 1, 0].item() == pytest.approx(1.5 * 16 / 17, rel=1e-4)
     assert seen[0, :, 3].tolist() == pytest.approx([1.0, 1.0], abs=1e-4)  # as large at a stricter threshold
+
+
+def test_a_mask_alone_gets_a_padding_token_here_and_none_in_published_models() -> None:
+    nothing = torch.zeros(2, 0, 2), torch.zeros(2, 0, dtype=torch.long), (64, 64)
+    assert TinySam(64, 32).prompt_encoder.sparse(*nothing).shape == (2, 1, 32)
+    assert PromptEncoder(32).sparse(*nothing).shape == (2, 0, 32)

@@ -15,7 +15,14 @@ from napari_sam import zoo
 from napari_sam.errors import MissingWeights, WeightsError
 from napari_sam.zoo.spec import Weights
 from napari_sam.zoo.weights import find_weights, load_model, read_checkpoint
-from tests.tiny_models import build_conv_sam, build_vit_sam, random_sam, spec_of
+from tests.tiny_models import (
+    build_conv_sam,
+    build_efficient_sam,
+    build_mobile_sam,
+    build_vit_sam,
+    random_sam,
+    spec_of,
+)
 
 
 @pytest.fixture
@@ -70,6 +77,56 @@ def test_entries_left_out_are_named(tmp_path: Path, state: dict[str, Tensor]) ->
     path = tmp_path / "c.pt"
     torch.save({"model_state": {**state, "decoder.out": torch.zeros(1)}, "epoch": 3}, path)
     assert load_model(spec_of(), path)[1].left_out == ("decoder.out", "epoch")
+
+
+def test_training_checkpoint_of_micro_sam_loads(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    """Its trainer keeps SAM's numbers under a prefix, its instance decoder and optimiser beside them."""
+    path = tmp_path / "best.pt"
+    content = {
+        "iteration": 25_000, "epoch": 3, "best_metric": 0.1,
+        "model_state": _prefixed("sam.")(state),
+        "decoder_state": {"base.weight": torch.zeros(2, 3), "out_conv.bias": torch.zeros(3)},
+        "optimizer_state": {"state": {0: {"step": 2.0}}, "param_groups": [{"lr": 1e-5}]},
+        "train_time": 12.5,
+    }  # fmt: skip
+    torch.save(content, path)
+    model, loaded = load_model(spec_of(), path)
+    assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
+    assert set(loaded.left_out) == set(content) - {"model_state"}
+
+
+def test_exported_model_with_its_decoder_loads(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    path = tmp_path / "exported.pt"
+    torch.save({"model_state": state, "decoder_state": {"out_conv.bias": torch.zeros(3)}}, path)
+    model, loaded = load_model(spec_of(), path)
+    assert model.state_dict().keys() == state.keys()
+    assert loaded.left_out == ("decoder_state",)
+
+
+@pytest.mark.parametrize("nest", ["plain", "model_state, sam."])
+def test_mobile_sam_loads_with_and_without_what_it_carries_along(tmp_path: Path, nest: str) -> None:
+    """The published file has a classifier; other writers also store tables that follow from a window."""
+    state = random_sam(build=build_mobile_sam).state_dict()
+    extra = {
+        "image_encoder.norm_head.weight": torch.ones(32),
+        "image_encoder.head.weight": torch.zeros(10, 32),
+        "image_encoder.layers.1.blocks.0.attn.attention_bias_idxs": torch.zeros(9, 9, dtype=torch.long),
+        "image_encoder.layers.1.blocks.0.attn.ab": torch.zeros(1, 9, 9),
+    }
+    spec = spec_of(build=build_mobile_sam, convert=zoo.get("mobile_sam.vit_t").convert)
+    for some in ({}, dict(list(extra.items())[:2]), extra):
+        path = tmp_path / f"{len(some)}.pt"
+        torch.save(LAYOUTS[nest]({**state, **some}), path)
+        model, _ = load_model(spec, path)
+        assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
+
+
+def test_efficient_sam_loads(tmp_path: Path) -> None:
+    state = random_sam(build=build_efficient_sam).state_dict()
+    torch.save({"model": state}, tmp_path / "c.pt")
+    model, loaded = load_model(spec_of(build=build_efficient_sam), tmp_path / "c.pt")
+    assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
+    assert loaded.left_out == ()
 
 
 def test_conversion_of_names_is_used(tmp_path: Path, state: dict[str, Tensor]) -> None:
