@@ -26,6 +26,7 @@ from napari_sam.core.window import Window, resolve_window
 from napari_sam.engine.frame import Frame
 from napari_sam.engine.mask_sieve import MaskSieve
 from napari_sam.engine.sam_segmenter import SamSegmenter
+from napari_sam.engine.stretched import frame_of, pixels_for
 from napari_sam.errors import UnsupportedPrompt
 from napari_sam.models.prompt_encoder import POSITIVE
 from napari_sam.models.sam import Sam
@@ -71,7 +72,7 @@ def auto_masks(
     Raises
     ------
     UnsupportedPrompt
-        A segmenter that is no such model.
+        A segmenter that is no such model, or a model that takes no points.
     InvalidPrompt
         A plane outside the volume.
     SettingsError
@@ -115,11 +116,11 @@ class AutoMasker:
         Raises
         ------
         UnsupportedPrompt
-            A segmenter that is no such model.
+            A segmenter that is no such model, or a model that takes no points.
         """
-        if not isinstance(segmenter, SamSegmenter):
+        if not isinstance(segmenter, SamSegmenter) or "point" not in segmenter.prompts:
             raise UnsupportedPrompt(
-                f"{segmenter.name!r} cannot segment everything; use a model of napari_sam.load_segmenter"
+                f"{segmenter.name!r} cannot segment everything; use a model that takes points"
             )
         spec = segmenter.spec
         return cls(segmenter.model, spec, segmenter.device, settings or spec.auto_masks)
@@ -232,9 +233,8 @@ class AutoMasker:
 
     def _encode(self, part: NDArray[np.uint8]) -> tuple[Frame, dict[str, Tensor]]:
         """Encode a crop; gives how it lies in the model's input, and its features."""
-        frame = Frame((part.shape[0], part.shape[1]), self.spec.side)
-        pixels = frame.pixels(part, self.spec.mean, self.spec.std)
-        return frame, self.model.encode(pixels[None].to(self.device))
+        features = self.model.encode(pixels_for(self.spec, part)[None].to(self.device))
+        return frame_of(self.spec, (part.shape[0], part.shape[1])), features
 
     def _ask(
         self, features: dict[str, Tensor], frame: Frame, points_rc: NDArray[np.float64]

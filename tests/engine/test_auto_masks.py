@@ -20,6 +20,7 @@ from napari_sam.core.auto_plan import AutoMaskSettings, Crop
 from napari_sam.core.jobs import Cancel
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.run_lengths import RunLengths
+from napari_sam.core.scores import mask_iou
 from napari_sam.engine.auto_masks import AutoMasker, auto_masks
 from napari_sam.engine.frame import Frame
 from napari_sam.engine.mask_sieve import MaskSieve
@@ -169,13 +170,33 @@ def test_work_can_be_followed_and_stopped(segmenter: SamSegmenter, volume: Volum
     assert seen == [(7, 64), (14, 64)]
 
 
-def test_what_cannot_be_asked_says_so(segmenter: SamSegmenter, volume: Volume) -> None:
+def test_what_cannot_be_asked_says_so(segmenter: SamSegmenter, volume: Volume, tmp_path: Path) -> None:
     with pytest.raises(UnsupportedPrompt, match=r"'fake\.test' cannot segment everything"):
         auto_masks(FakeSegmenter(), volume)
+    boxes_only = spec_of(prompts=frozenset({"box"}))
+    device, store = torch.device("cpu"), EmbeddingStore(tmp_path, 2**20, 0)
+    with pytest.raises(UnsupportedPrompt, match="use a model that takes points"):
+        auto_masks(SamSegmenter(segmenter.model, boxes_only, "0" * 64, store, device), volume)
     with pytest.raises(InvalidPrompt, match="plane 3 on axis 2"):
         auto_masks(segmenter, volume, PlaneRef(2, 3))
     with pytest.raises(SettingsError, match="90 x 3 pixels is too small for 2 crop layers"):
         auto_masks(segmenter, volume, PlaneRef(0, 3), AutoMaskSettings(crop_n_layers=6))
+
+
+@pytest.mark.parametrize("resize", ["stretch", "stretch_cubic"])
+def test_models_that_see_planes_stretched(resize: str, taught: Sam, volume: Volume) -> None:
+    """A plane drawn twice as wide is the same to them, and its masks come out twice as wide."""
+    lax = AutoMaskSettings(8, 64, 0.3, 0.4, 1.0, 0.8)
+    spec = spec_of(side=SIDE, resize=resize)
+    plain = volume.data[..., 1]
+    drawn = []
+    for picture in (plain, plain.repeat(2, axis=1)):
+        shape = (1, *picture.shape)
+        found = AutoMasker(taught, spec, torch.device("cpu"), lax).masks(picture, PlaneRef(0, 0), shape)
+        drawn.append([one.mask.to_plane(one.plane, shape) for one in found])
+    assert len(drawn[0]) > 5
+    again = [max(mask_iou(mask.repeat(2, axis=1), wide) for wide in drawn[1]) > 0.9 for mask in drawn[0]]
+    assert np.mean(again) > 0.8
 
 
 class OtherFrame(Frame):
