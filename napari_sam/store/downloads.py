@@ -128,19 +128,20 @@ def _chunks(job: Download, response: Response) -> Iterator[bytes]:
 
 def _check(job: Download, held: Held) -> None:
     """Refuse, and drop, a file that is not the one that was published."""
+    what: str
     wanted: object
     found: object
     if job.digest is not None:
-        algorithm, wanted = job.digest
-        found = file_digest(job.partial, algorithm)
+        what, wanted = job.digest
+        found = file_digest(job.partial, job.digest[0])
     else:
-        algorithm, wanted, found = "length", job.n_bytes or held.total_bytes, held.n_bytes
+        what, wanted, found = "length", job.n_bytes or held.total_bytes, held.n_bytes
     if wanted in (None, found):
         return
     job.partial.unlink(missing_ok=True)
     job.note.unlink(missing_ok=True)
     raise WeightsError(
-        f"{job.url} gave another file than was published: its {algorithm} is {found}, not {wanted}; it was "
+        f"{job.url} gave another file than was published: its {what} is {found}, not {wanted}; it was "
         f"deleted; run it again, or {job.by_hand}"
     )
 
