@@ -135,7 +135,7 @@ def _check(job: Download, held: Held) -> None:
         what, wanted = job.digest
         found = file_digest(job.partial, job.digest[0])
     else:
-        what, wanted, found = "length", job.n_bytes or held.total_bytes, held.n_bytes
+        what, wanted, found = "length", job.n_bytes or held.total_bytes, job.partial.stat().st_size
     if wanted in (None, found):
         return
     job.partial.unlink(missing_ok=True)
