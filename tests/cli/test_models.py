@@ -12,7 +12,7 @@ from napari_sam.zoo import registry
 from napari_sam.zoo.spec import Weights
 from tests.cli.test_main import assert_one_line, run
 from tests.fake_server import FakeServer
-from tests.tiny_models import spec_of
+from tests.tiny_models import registry_of, spec_of
 
 CONTENT = b"weights" * 30
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -22,11 +22,9 @@ DOWNLOAD = ["models", "download", "published.sha"]
 @pytest.fixture(autouse=True)
 def server(monkeypatch: pytest.MonkeyPatch) -> FakeServer:
     """What stands behind every address; the only models are the default and a published one."""
-    known = registry.Registry(lambda register: None)
-    known.register(registry.get("default"))
     weights = Weights("a.pth", "MIT", "them", DIGEST, "https://example.org/a.pth", len(CONTENT))
-    known.register(spec_of("published.sha", weights=weights))
-    monkeypatch.setattr(registry, "_registry", known)
+    published = spec_of("published.sha", weights=weights)
+    monkeypatch.setattr(registry, "_registry", registry_of(registry.get("default"), published))
     server = FakeServer(CONTENT)
     monkeypatch.setattr(downloads, "open_url", server)
     return server

@@ -11,7 +11,7 @@ from napari_sam.settings import Settings
 from napari_sam.zoo import registry
 from napari_sam.zoo.spec import Weights
 from tests.fake_server import FakeServer
-from tests.tiny_models import spec_of
+from tests.tiny_models import registry_of, spec_of
 
 CONTENT = b"weights" * 30
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -22,14 +22,13 @@ URL = "https://example.org/"
 def models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     embedded = tmp_path / "inside.safetensors"
     embedded.write_bytes(b"inside")
-    known = registry.Registry(lambda register: None)
-    for name, weights in {
+    all_weights = {
         "tiny_sam.v2": Weights(embedded.name, "Apache-2.0", "us", embedded=embedded),
         "published.sha": Weights("a.pth", "MIT", "them", DIGEST, URL + "a.pth", len(CONTENT)),
         "published.plain": Weights("b.pth", "MIT", "them", url=URL + "b.pth"),
         "published.nowhere": Weights("c.pth", "MIT", "them of there", "0" * 64),
-    }.items():
-        known.register(spec_of(name, weights=weights))
+    }
+    known = registry_of(*(spec_of(name, weights=weights) for name, weights in all_weights.items()))
     monkeypatch.setattr(registry, "_registry", known)
 
 
