@@ -11,6 +11,7 @@
     ├── UnknownModel        (KeyError)           no model of that name is registered
     ├── WeightsError        (ValueError)         weights that do not belong to the model, or are damaged
     ├── MissingWeights      (FileNotFoundError)  weights that are not on this machine
+    ├── DownloadFailed      (ConnectionError)    a file that could not be had from where it is published
     ├── DeviceUnavailable   (ValueError)         a device that this machine or this torch does not have
     ├── UnsupportedPrompt   (ValueError)         a kind of prompt that the model cannot use
     ├── SettingsError       (ValueError)         a setting with an unusable value
@@ -26,6 +27,7 @@ from __future__ import annotations
 __all__ = [
     "Cancelled",
     "DeviceUnavailable",
+    "DownloadFailed",
     "InvalidDataset",
     "InvalidEdit",
     "InvalidPrompt",
@@ -79,6 +81,10 @@ class WeightsError(SamError, ValueError):
 
 class MissingWeights(SamError, FileNotFoundError):
     """Weights that are not on this machine."""
+
+
+class DownloadFailed(SamError, ConnectionError):
+    """A file that could not be had from where it is published."""
 
 
 class DeviceUnavailable(SamError, ValueError):
