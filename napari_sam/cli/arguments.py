@@ -103,7 +103,12 @@ def plane_range(text: str) -> tuple[int, int]:
 def add_plane_arguments(parser: argparse.ArgumentParser) -> None:
     """Add which planes are meant and how they are seen."""
     parser.add_argument(
-        "--range", dest="planes", type=plane_range, metavar="A:B", help="planes to stay in, B excluded"
+        "--range",
+        "--planes",
+        dest="planes",
+        type=plane_range,
+        metavar="A:B",
+        help="planes to stay in, B excluded",
     )
     parser.add_argument(
         "--axis",

@@ -13,6 +13,7 @@ from napari_sam.engine.sam_segmenter import SamSegmenter
 from napari_sam.engine.zoom import ZoomingSegmenter
 from napari_sam.settings import Settings
 from napari_sam.store.cache import EmbeddingStore
+from napari_sam.store.digests import DigestCache, file_digest
 from napari_sam.zoo.weights import find_weights, load_model
 
 __all__ = ["load_segmenter"]
@@ -66,7 +67,9 @@ def load_segmenter(
         settings.precision if precision == "auto" else precision, spec, chosen_device
     )
     path = find_weights(spec, None if weights is None else Path(weights), settings.cache_dir)
-    model, loaded = load_model(spec, path)
+    keeps_on_disk = settings.disk_budget_bytes > 0
+    digest_of = DigestCache(settings.cache_dir).get if keeps_on_disk else file_digest
+    model, loaded = load_model(spec, path, digest_of)
     if loaded.left_out:
         _logger.warning(
             "%s: left out %d entries that %s does not use: %s",

@@ -104,6 +104,16 @@ class SamSegmenter:
         return self._spec.name
 
     @property
+    def model(self) -> Sam:
+        """The network."""
+        return self._model
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The model's description."""
+        return self._spec
+
+    @property
     def prompts(self) -> frozenset[str]:
         """Kinds of prompts that the model can use."""
         return self._spec.prompts

@@ -69,8 +69,8 @@ class ModelInfo:
         Side in pixels of the square that the encoder sees.
     prompts : tuple of str
         The kinds it takes.
-    url, sha256 : str or None
-        Where the published file is, and its digest.
+    url, sha256, xxh128 : str or None
+        Where the published file is, and the digest that its maker publishes.
     n_bytes : int or None
         Its size.
     """
@@ -86,6 +86,7 @@ class ModelInfo:
     prompts: tuple[str, ...]
     url: str | None
     sha256: str | None
+    xxh128: str | None
     n_bytes: int | None
 
 
@@ -111,7 +112,7 @@ def describe_model(name: str, settings: Settings | None = None) -> ModelInfo:
     is_here = place.is_file()
     return ModelInfo(
         spec.name, spec.summary, weights.licence, weights.origin, spec.name == default, is_here, place,
-        spec.side, tuple(sorted(spec.prompts)), weights.url, weights.sha256,
+        spec.side, tuple(sorted(spec.prompts)), weights.url, weights.sha256, weights.xxh128,
         place.stat().st_size if is_here else weights.n_bytes,
     )  # fmt: skip
 

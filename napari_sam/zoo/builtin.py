@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_sam.core.auto_plan import AutoMaskSettings
 from napari_sam.zoo.registry import DEFAULT_MODEL, register
 from napari_sam.zoo.spec import ModelSpec, Weights
 
@@ -130,6 +131,9 @@ register(
         mean=PIXEL_MEAN,
         std=PIXEL_STD,
         zoom=True,
+        auto_masks=AutoMaskSettings(
+            points_per_side=24, pred_iou_threshold=0.5, stability_score_threshold=0.6
+        ),
     )
 )
 _register_published(
