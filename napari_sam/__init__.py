@@ -10,10 +10,12 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from napari_sam.core.auto_plan import AutoMaskSettings
     from napari_sam.core.planes import PlaneRef
     from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt
     from napari_sam.core.propagation import propagate
     from napari_sam.core.session import Session
+    from napari_sam.engine.auto_masks import auto_masks
     from napari_sam.engine.loading import load_segmenter
     from napari_sam.errors import SamError
     from napari_sam.settings import Settings
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "AutoMaskSettings",
     "BoxPrompt",
     "MaskPrompt",
     "PlaneRef",
@@ -29,11 +32,13 @@ __all__ = [
     "Session",
     "Settings",
     "__version__",
+    "auto_masks",
     "load_segmenter",
     "propagate",
 ]
 
 _HOME = {
+    "AutoMaskSettings": "napari_sam.core.auto_plan",
     "BoxPrompt": "napari_sam.core.prompts",
     "MaskPrompt": "napari_sam.core.prompts",
     "PlaneRef": "napari_sam.core.planes",
@@ -41,6 +46,7 @@ _HOME = {
     "SamError": "napari_sam.errors",
     "Session": "napari_sam.core.session",
     "Settings": "napari_sam.settings",
+    "auto_masks": "napari_sam.engine.auto_masks",
     "load_segmenter": "napari_sam.engine.loading",
     "propagate": "napari_sam.core.propagation",
 }

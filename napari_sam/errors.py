@@ -7,9 +7,11 @@
     ├── InvalidEdit         (ValueError)         a change of labels that does not fit the labels
     ├── InvalidWindow       (ValueError)         an intensity window that cannot be used
     ├── InvalidDataset      (ValueError)         a folder of images with masks that cannot be used
+    ├── InvalidRunLengths   (ValueError)         run lengths that make no mask
     ├── UnknownModel        (KeyError)           no model of that name is registered
     ├── WeightsError        (ValueError)         weights that do not belong to the model, or are damaged
     ├── MissingWeights      (FileNotFoundError)  weights that are not on this machine
+    ├── DownloadFailed      (ConnectionError)    a file that could not be had from where it is published
     ├── DeviceUnavailable   (ValueError)         a device that this machine or this torch does not have
     ├── UnsupportedPrompt   (ValueError)         a kind of prompt that the model cannot use
     ├── SettingsError       (ValueError)         a setting with an unusable value
@@ -25,9 +27,11 @@ from __future__ import annotations
 __all__ = [
     "Cancelled",
     "DeviceUnavailable",
+    "DownloadFailed",
     "InvalidDataset",
     "InvalidEdit",
     "InvalidPrompt",
+    "InvalidRunLengths",
     "InvalidWindow",
     "MissingWeights",
     "SamError",
@@ -59,6 +63,10 @@ class InvalidDataset(SamError, ValueError):
     """A folder of images with masks that cannot be used."""
 
 
+class InvalidRunLengths(SamError, ValueError):
+    """Run lengths that make no mask."""
+
+
 class UnknownModel(SamError, KeyError):
     """No model of that name is registered."""
 
@@ -73,6 +81,10 @@ class WeightsError(SamError, ValueError):
 
 class MissingWeights(SamError, FileNotFoundError):
     """Weights that are not on this machine."""
+
+
+class DownloadFailed(SamError, ConnectionError):
+    """A file that could not be had from where it is published."""
 
 
 class DeviceUnavailable(SamError, ValueError):

@@ -18,6 +18,7 @@ __all__ = ["Settings", "settings_file"]
 
 _APPLICATION = "napari-sam"
 _VARIABLE_PREFIX = "NAPARI_SAM_"
+_SWITCHES = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _UNIT_BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _UNIT_BYTES |= {f"{unit}i": 2 ** (10 * power) for power, unit in enumerate("kmgt", start=1)}
 
@@ -36,6 +37,10 @@ class Settings:
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
     model : str
         Name of the model to load when none is asked for.
+    precision : str
+        ``"auto"``, ``"float32"`` or ``"bfloat16"``; see `napari_sam.engine.precision`.
+    compile : bool
+        Whether encoders are compiled by `torch.compile`: worth its minute on a GPU with many planes.
     """
 
     cache_dir: Path
@@ -43,6 +48,8 @@ class Settings:
     disk_budget_bytes: int
     device: str = "auto"
     model: str = "default"
+    precision: str = "auto"
+    compile: bool = False
 
     @classmethod
     def resolve(cls, **arguments: object) -> Settings:
@@ -118,6 +125,13 @@ def _to_text(value: object, where: str) -> str:
     return value.strip()
 
 
+def _to_switch(value: object, where: str) -> bool:
+    text = str(value).strip().lower()
+    if text in _SWITCHES:
+        return _SWITCHES[text]
+    raise SettingsError(f"{where} is {value!r}; give true or false")
+
+
 def _to_bytes(value: object, where: str) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
@@ -138,4 +152,6 @@ _FIELDS: dict[str, tuple[Callable[[object, str], object], Callable[[], object]]]
     "disk_budget_bytes": (_to_bytes, lambda: 20 * 2**30),
     "device": (_to_text, lambda: "auto"),
     "model": (_to_text, lambda: "default"),
+    "precision": (_to_text, lambda: "auto"),
+    "compile": (_to_switch, lambda: False),
 }

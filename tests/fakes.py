@@ -141,6 +141,57 @@ class FakeSegmenter:
         return mask & ~(outline & ((rows + cols) % 2 == 0)) if mask.sum() > 20 else mask
 
 
+class NestedSegmenter:
+    """Finds three discs around one centre in every plane: a part, an object, a group.
+
+    A point alone may mean any of them: they come in this order, with scores 0.6, 0.9 and 0.7. A box, a mask
+    or logits say which one is meant: it comes first, and is preferred.
+    """
+
+    name = "nested.test"
+    radii = (4, 8, 12)
+    scores = (0.6, 0.9, 0.7)
+
+    def __init__(self, centre_rc: tuple[int, int] = (15, 23), prompts: frozenset[str] = ALL_PROMPTS) -> None:
+        self.prompts = prompts
+        self.requests: list[SegmentRequest] = []
+        self._centre_rc = centre_rc
+
+    def segment(self, request: SegmentRequest) -> MaskPrediction:
+        self.requests.append(request)
+        shape = request.volume.shape
+        rows, cols = np.indices(request.plane.shape_hw(shape))
+        squared = (rows - self._centre_rc[0]) ** 2 + (cols - self._centre_rc[1]) ** 2
+        discs = [squared <= radius**2 for radius in self.radii]
+        order, meant = [0, 1, 2], self._meant(request, discs)
+        if meant is not None:
+            order = [meant, *(k for k in order if k != meant)]
+        return MaskPrediction(
+            request.plane,
+            tuple(BoxedMask.of_plane(discs[k], request.plane, shape) for k in order),
+            np.array([self.scores[k] for k in order], np.float32),
+            np.stack([_to_hint(discs[k]) for k in order]),
+            preferred=None if meant is None else 0,
+        )
+
+    def prefetch(self, *_: object, **__: object) -> None:
+        pass
+
+    def _meant(self, request: SegmentRequest, discs: list[NDArray[np.bool_]]) -> int | None:
+        sides = [box.shape for box in _boxes(request)]
+        if sides:
+            diameter = max(sides[0])
+            return int(np.argmin([abs(2 * radius + 1 - diameter) for radius in self.radii]))
+        if request.hint is None:
+            return None
+        return int(np.argmin([np.abs((request.hint > 0) ^ (_to_hint(disc) > 0)).sum() for disc in discs]))
+
+
+def _boxes(request: SegmentRequest) -> list[Box]:
+    boxes = [prompt.box for prompt in request.prompts if isinstance(prompt, BoxPrompt)]
+    return [*boxes, *(prompt.mask.box for prompt in request.prompts if isinstance(prompt, MaskPrompt))]
+
+
 def _allowed(request: SegmentRequest) -> NDArray[np.bool_]:
     """The box where there is one, without small discs around negative points."""
     shape_hw = request.plane.shape_hw(request.volume.shape)

@@ -43,6 +43,11 @@ def test_argument_beats_variable_beats_file_beats_default(
     assert Settings.resolve().ram_budget_bytes == 2**30
 
 
+@pytest.mark.parametrize(("text", "is_on"), [("true", True), (True, True), ("0", False), (False, False)])
+def test_switches(config: Path, text: str | bool, is_on: bool) -> None:
+    assert Settings.resolve(compile=text).compile is is_on
+
+
 @pytest.mark.parametrize(
     ("text", "n_bytes"),
     [("0", 0), ("1500", 1500), ("2 GB", 2 * 10**9), ("512MiB", 2**29), ("1.5k", 1500), (4096, 4096)],
@@ -61,6 +66,7 @@ def test_byte_counts(config: Path, text: str | int, n_bytes: int) -> None:
         {"cache_dir": 5},
         {"cache_dir": ""},
         {"device": " "},
+        {"compile": "perhaps"},
         {"modell": "x"},
     ],
 )

@@ -14,6 +14,7 @@ from napari_sam.models.sam import Sam
 from napari_sam.models.tiny_encoder import TinyEncoder
 from napari_sam.models.tiny_vit import TinyVit, TinyVitShape
 from napari_sam.models.two_way_transformer import TwoWayTransformer
+from napari_sam.zoo import registry
 from napari_sam.zoo.spec import ModelSpec, Weights
 
 SIDE, DIM = 64, 32
@@ -72,3 +73,11 @@ def spec_of(name: str = "test_sam.random", build: object = build_conv_sam, **fie
         "side": SIDE, "mean": MEAN, "std": STD,
     }  # fmt: skip
     return ModelSpec(**{**known, **fields})  # type: ignore[arg-type]
+
+
+def registry_of(*specs: ModelSpec) -> registry.Registry:
+    """Make a registry of these models; put in the place of `registry._registry`, every command knows them."""
+    known = registry.Registry(lambda register: None)
+    for spec in specs:
+        known.register(spec)
+    return known

@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 _TAKE_NUMBERS = frozenset({"--point", "--negative", "--box", "--window", "--range"})
+_PRECISIONS = ("auto", "float32", "bfloat16")
 _DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -102,7 +103,12 @@ def plane_range(text: str) -> tuple[int, int]:
 def add_plane_arguments(parser: argparse.ArgumentParser) -> None:
     """Add which planes are meant and how they are seen."""
     parser.add_argument(
-        "--range", dest="planes", type=plane_range, metavar="A:B", help="planes to stay in, B excluded"
+        "--range",
+        "--planes",
+        dest="planes",
+        type=plane_range,
+        metavar="A:B",
+        help="planes to stay in, B excluded",
     )
     parser.add_argument(
         "--axis",
@@ -121,18 +127,33 @@ def add_plane_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--series", metavar="KEY", help="which series of a DICOM folder (see info)")
 
 
-def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add which model runs where."""
+def add_model_arguments(
+    parser: argparse.ArgumentParser | argparse._ArgumentGroup, to_run: bool = True
+) -> None:
+    """Add which model runs where and, where it is to answer prompts, how exactly."""
     parser.add_argument("--model", metavar="NAME", help="which model (see: models list)")
     parser.add_argument("--weights", metavar="FILE", type=Path, help="a file of weights for that model")
     parser.add_argument("--device", choices=_DEVICES, help="where it runs (default auto)")
+    if not to_run:
+        return
+    parser.add_argument(
+        "--precision",
+        choices=_PRECISIONS,
+        help="what it computes in: float32 is exact, bfloat16 faster where the machine has it (default auto)",
+    )
+    parser.add_argument(
+        "--side",
+        type=int,
+        metavar="PIXELS",
+        help="see planes at this size, such as 512, instead of the model's own: faster, an approximation",
+    )
 
 
 def model_choice(given: argparse.Namespace) -> ModelChoice:
     """Return the model that was asked for."""
     from napari_sam.nodes.models import ModelChoice
 
-    return ModelChoice(given.model, given.weights, given.device)
+    return ModelChoice(given.model, given.weights, given.device, given.precision, given.side)
 
 
 def _numbers(text: str, n: int, form: str, kind: type[Any]) -> list[Any]:

@@ -26,16 +26,23 @@ def tell(line: str) -> None:
 
 
 class ProgressBar:
-    """Shows the stage that is under way as one bar on stderr, where that is a terminal; nothing elsewhere."""
+    """Shows the stage that is under way as one bar on stderr, where that is a terminal; nothing elsewhere.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    counts_bytes : bool
+        Whether what is counted are bytes.
+    """
+
+    def __init__(self, counts_bytes: bool = False) -> None:
+        self._unit = {"unit": "B", "unit_scale": True} if counts_bytes else {}
         self._bar: Any = None
         self._stage = ""
 
     def __call__(self, stage: str, n_done: int, n_total: int) -> None:
         """Show how far a stage is; see `napari_sam.nodes.progress.Progress`."""
         if stage != self._stage or self._bar is None or self._bar.total != n_total:
-            self._start(stage, n_total)
+            self._start(stage, n_done, n_total)
         self._bar.update(n_done - self._bar.n)
 
     def close(self) -> None:
@@ -44,18 +51,26 @@ class ProgressBar:
             self._bar.close()
             self._bar = None
 
-    def _start(self, stage: str, n_total: int) -> None:
+    def _start(self, stage: str, n_done: int, n_total: int) -> None:
         from tqdm import tqdm
 
         self.close()
         self._stage = stage
-        self._bar = tqdm(total=n_total, desc=stage, file=sys.stderr, disable=None, leave=False)
+        self._bar = tqdm(
+            total=n_total,
+            initial=n_done,
+            desc=stage,
+            file=sys.stderr,
+            disable=None,
+            leave=False,
+            **self._unit,
+        )
 
 
 @contextmanager
-def shown_progress() -> Iterator[ProgressBar]:
+def shown_progress(counts_bytes: bool = False) -> Iterator[ProgressBar]:
     """Give a progress bar, and take it away at the end."""
-    bar = ProgressBar()
+    bar = ProgressBar(counts_bytes)
     try:
         yield bar
     finally:

@@ -63,6 +63,12 @@ def add_to(commands: Any) -> None:
         metavar="Z,Y0,X0,Y1,X1",
         help="around the object",
     )
+    parser.add_argument(
+        "--candidate",
+        type=int,
+        choices=(0, 1, 2),
+        help="which of the model's three masks to take at the prompts (the report has their scores)",
+    )
     parser.add_argument("--prompts", type=Path, metavar="FILE.json", help="prompts of several objects")
     parser.add_argument("--plane-only", action="store_true", help="stay in the prompted planes")
     add_plane_arguments(parser)
@@ -130,18 +136,21 @@ def describe_object(one: ObjectReport) -> str:
 
 def _objects(given: Namespace) -> tuple[ObjectPrompts, ...]:
     typed = [name for name in ("point", "negative", "box") if getattr(given, name)]
+    typed += ["candidate"] if given.candidate is not None else []
     if given.prompts is not None and typed:
         raise UsageError(f"--prompts and --{typed[0]} are both given; put all prompts into {given.prompts}")
     if given.prompts is not None:
         from napari_sam.nodes.prompts_file import read_prompts
 
         return read_prompts(given.prompts, given.axis)
-    if not typed:
+    if typed in ([], ["candidate"]):
         raise UsageError("no prompt is given; give --point Z,Y,X, --box Z,Y0,X0,Y1,X1 or --prompts FILE.json")
+    from dataclasses import replace
+
     from napari_sam.core.prompts import BoxPrompt, PointPrompt
     from napari_sam.nodes.object_prompts import box_in_plane, group_prompts
 
     prompts: list[PointPrompt | BoxPrompt] = [PointPrompt(at, True) for at in given.point]
     prompts += [PointPrompt(at, False) for at in given.negative]
     prompts += [box_in_plane(given.axis, plane, box_hw) for plane, box_hw in given.box]
-    return (group_prompts(1, "", prompts, given.axis),)
+    return (replace(group_prompts(1, "", prompts, given.axis), candidate=given.candidate),)

@@ -43,7 +43,7 @@ def add_to(commands: Any) -> None:
 
 def _add_what(parser: Any) -> None:
     group = parser.add_argument_group("what is trained")
-    add_model_arguments(group)
+    add_model_arguments(group, to_run=False)
     group.add_argument(
         "--from-scratch",
         action="store_true",

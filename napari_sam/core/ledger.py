@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_sam.core.edits import Edit, History
 from napari_sam.core.labels import fit_labels, object_extents, own_mask, with_mask
 from napari_sam.core.masks import BoxedMask
-from napari_sam.core.objects import ObjectState, SessionState
+from napari_sam.core.objects import Anchor, ObjectState, SessionState
 from napari_sam.core.planes import PlaneRef
 from napari_sam.errors import InvalidEdit, InvalidPrompt
 from volumes import Box
@@ -77,6 +77,13 @@ class Ledger:
         before = self.labels[box.slices()].copy()
         edit = Edit(box, before, with_mask(before, box, mask, state.id), cause)
         return self.change(edit, self.state.with_object(state.grown(mask.box)), key)
+
+    def take_candidate(self, state: ObjectState, anchor: Anchor, cause: str, key: Hashable) -> Edit:
+        """Enter an anchor whose answer has a candidate taken, and that candidate's mask."""
+        if anchor.answer is None or anchor.taken is None:
+            raise ValueError(f"the anchor on {anchor.plane} has no answer; use Anchor.answered")
+        mask = anchor.answer.masks[anchor.taken]
+        return self.replace_mask(state.with_anchor(anchor), anchor.plane, mask, cause, key)
 
     def paint(self, box: Box, before: NDArray[Any], after: NDArray[Any], key: Hashable) -> Edit:
         """Enter a brush stroke, less what it would take from locked objects or give to them."""

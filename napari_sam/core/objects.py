@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
+from napari_sam.core.segmenter import MaskPrediction
 from napari_sam.core.window import Window
 from napari_sam.errors import InvalidPrompt
 from volumes import Box
@@ -34,6 +35,10 @@ class Anchor:
         The chosen candidate's predicted IoU.
     is_settled : bool
         Whether the plane's mask is there: a prompt's answer was applied, or it was painted.
+    candidate : int or None
+        The candidate that a person chose; None where the model's own choice stands.
+    answer : MaskPrediction or None
+        The answer to these prompts, with all its candidates; None once anything else changed the mask.
     """
 
     plane: PlaneRef
@@ -41,10 +46,46 @@ class Anchor:
     hint: NDArray[np.floating] | None = field(default=None, compare=False)
     score: float | None = None
     is_settled: bool = False
+    candidate: int | None = None
+    answer: MaskPrediction | None = field(default=None, compare=False)
+
+    @property
+    def taken(self) -> int | None:
+        """Which candidate of the answer the mask is; None where there is no answer."""
+        if self.answer is None:
+            return None
+        return self.answer.best if self.candidate is None else self.candidate
+
+    @property
+    def next_candidate(self) -> int | None:
+        """The candidate to show after the one taken, over again after the last; None where there is none.
+
+        Empty ones are left out, and those with the same mask.
+        """
+        if self.answer is None or self.taken is None:
+            return None
+        masks, n = self.answer.masks, len(self.answer.masks)
+        order = ((self.taken + step) % n for step in range(1, n))
+        return next((k for k in order if not masks[k].is_empty and masks[k] != masks[self.taken]), None)
 
     def settled_by_hand(self) -> Anchor:
         """Return this anchor with a mask that no model gave: no logits and no score belong to it."""
-        return replace(self, hint=None, score=None, is_settled=True)
+        return Anchor(self.plane, self.prompts, is_settled=True)
+
+    def answered(self, answer: MaskPrediction, candidate: int | None) -> Anchor:
+        """Return this anchor with an answer to its prompts, of which a candidate (or the best) is taken."""
+        taken = answer.best if candidate is None else candidate
+        if answer.plane != self.plane or not 0 <= taken < len(answer.masks):
+            raise InvalidPrompt(
+                f"candidate {taken} of {len(answer.masks)} for {answer.plane} does not answer the request "
+                f"for {self.plane}; pass the prediction made from it, candidates count from 0"
+            )
+        hint, score = answer.hints[taken], float(answer.scores[taken])
+        return Anchor(self.plane, self.prompts, hint, score, True, candidate, answer)
+
+    def prompted(self, prompts: tuple[Prompt, ...]) -> Anchor:
+        """Return this anchor with other prompts, which no answer belongs to yet."""
+        return replace(self, prompts=prompts, candidate=None, answer=None)
 
 
 @dataclass(frozen=True)
@@ -87,6 +128,16 @@ class ObjectState:
     def anchor_on(self, plane: PlaneRef) -> Anchor | None:
         """Return the anchor in a plane, None where there is none."""
         return next((anchor for anchor in self.anchors if anchor.plane == plane), None)
+
+    def chosen_on(self, plane: PlaneRef, candidate: int) -> Anchor:
+        """Return the anchor in a plane with another candidate taken; raises InvalidPrompt where none is."""
+        anchor = self.anchor_on(plane)
+        if anchor is None or anchor.answer is None:
+            raise InvalidPrompt(
+                f"object {self.id} has no candidates in plane {plane.index} of axis {plane.axis}; prompt it "
+                "there first"
+            )
+        return anchor.answered(anchor.answer, candidate)
 
     def with_anchor(self, anchor: Anchor) -> ObjectState:
         """Return this object with an anchor added or replaced; it becomes the one touched last."""
@@ -140,6 +191,15 @@ class SessionState:
     def object_or_new(self, object_id: int) -> ObjectState:
         """Return an object, fresh where there is none of that id."""
         return self.objects.get(object_id) or ObjectState(object_id, f"object {object_id}")
+
+    def unlocked(self, object_id: int) -> ObjectState:
+        """Return an object, fresh where there is none of that id; raises InvalidPrompt for a locked one."""
+        state = self.object_or_new(object_id)
+        if state.locked:
+            raise InvalidPrompt(
+                f"object {object_id} is locked; unlock it or prompt a new one, {self.free_id}"
+            )
+        return state
 
     def get(self, object_id: int) -> ObjectState:
         """Return an object that must exist.

@@ -22,7 +22,12 @@ from napari_sam.core.masks import BoxedMask, innermost_point, iou
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 from napari_sam.core.propagation_plan import PropagationPlan, Seed, plan_propagation
-from napari_sam.core.propagation_rules import PropagationLimits, choose_candidate, reason_to_stop
+from napari_sam.core.propagation_rules import (
+    PropagationLimits,
+    choose_candidate,
+    preferred_candidate,
+    reason_to_stop,
+)
 from napari_sam.core.segmenter import MaskPrediction, Segmenter, SegmentRequest
 from napari_sam.core.session import Session
 from napari_sam.errors import Cancelled
@@ -166,6 +171,7 @@ class _Front:
     hint: NDArray[np.floating] | None
     greys: GreyRange
     anchor_px: int
+    candidate: int | None
     prefetched: set[int] = field(default_factory=set)
 
 
@@ -183,7 +189,7 @@ class _Run:
 
     def _front(self, plane: PlaneRef, step: int, seed: Seed) -> _Front:
         greys = GreyRange.of_levels(self._levels(plane, seed.mask))
-        return _Front(plane, step, seed.mask, seed.hint, greys, seed.mask.area)
+        return _Front(plane, step, seed.mask, seed.hint, greys, seed.mask.area, seed.candidate)
 
     def _levels(self, plane: PlaneRef, mask: BoxedMask) -> NDArray[np.floating]:
         return grey_levels(self._plan.volume, self._plan.window, plane, mask)
@@ -216,7 +222,7 @@ class _Run:
             reason_to_stop(self._plan.limits, score, overlap, previous.area, area_px)
             for score, overlap, area_px in zip(scores, overlaps, areas_px, strict=True)
         ]
-        chosen = choose_candidate(scores, overlaps, reasons, answer.preferred)
+        chosen = choose_candidate(scores, overlaps, reasons, preferred_candidate(answer, front.candidate))
         least = self._plan.limits.min_piece_overlap
         kept = tuple(mask.pieces_over(previous, least) for mask in _kept_to_box(answer.masks, request))
         mask, reason = kept[chosen], reasons[chosen] or self._lost(front, answer.plane, kept[chosen])

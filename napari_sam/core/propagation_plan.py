@@ -19,11 +19,15 @@ __all__ = ["PropagationPlan", "Seed", "plan_propagation"]
 
 @dataclass(frozen=True)
 class Seed:
-    """A plane's mask to start from: an anchor's, with its logits where a model gave them."""
+    """A plane's mask to start from: an anchor's, with its logits where a model gave them.
+
+    `candidate` is the one that a person chose, None where nobody did.
+    """
 
     mask: BoxedMask
     hint: NDArray[np.floating] | None
     score: float
+    candidate: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +95,7 @@ def plan_propagation(
                 walls.add(anchor.plane.index)
             else:
                 seeds[anchor.plane.index] = Seed(
-                    mask, anchor.hint, 1.0 if anchor.score is None else anchor.score
+                    mask, anchor.hint, 1.0 if anchor.score is None else anchor.score, anchor.candidate
                 )
     if not seeds:
         raise InvalidPrompt(

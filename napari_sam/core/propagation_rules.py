@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from napari_sam.core.planes import PlaneRef
+from napari_sam.core.segmenter import MaskPrediction
 from volumes import Box
 
-__all__ = ["PropagationLimits", "choose_candidate", "reason_to_stop"]
+__all__ = ["PropagationLimits", "choose_candidate", "preferred_candidate", "reason_to_stop"]
 
 
 NEAR_BEST = 0.5
@@ -95,6 +96,17 @@ def choose_candidate(
     least = NEAR_BEST * max(scores)
     credible = [k for k, score in enumerate(scores) if score >= least]
     return max(credible, key=lambda k: (not reasons[k], scores[k] + overlaps[k]))
+
+
+def preferred_candidate(answer: MaskPrediction, chosen: int | None) -> int | None:
+    """Return the candidate to take where it breaks no rule, or None where all have a chance.
+
+    Where the model leaves open what is meant, as after a single point, its candidates are of the same kinds
+    in each plane (a part, an object, a group): the kind that a person chose in the anchor goes on.
+    """
+    if answer.preferred is not None or chosen is None or chosen >= len(answer.masks):
+        return answer.preferred
+    return chosen
 
 
 def reason_to_stop(

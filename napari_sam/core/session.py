@@ -14,13 +14,7 @@ from napari_sam.core.edits import Edit, EditGroup
 from napari_sam.core.jobs import LatestOnly
 from napari_sam.core.ledger import Ledger
 from napari_sam.core.masks import BoxedMask
-from napari_sam.core.objects import (
-    Anchor,
-    ObjectState,
-    SessionSnapshot,
-    merge_prompts,
-    says_where,
-)
+from napari_sam.core.objects import Anchor, ObjectState, SessionSnapshot, merge_prompts, says_where
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import MaskPrompt, PointPrompt, Prompt, check_prompt
 from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
@@ -130,7 +124,7 @@ class Session:
         InvalidPrompt
             A prompt outside the plane, two boxes, only negative points, a locked object, or an unusable id.
         """
-        state = self._unlocked(self.current_id if object_id is None else object_id)
+        state = self._unlocked(object_id)
         plane.check(self.volume.shape)
         for prompt in prompts:
             check_prompt(prompt, plane, self.volume.shape)
@@ -146,7 +140,7 @@ class Session:
                 "give a point in the object or a box first"
             )
         generation = self._generations.new()
-        after = self._ledger.state.with_object(state.with_anchor(replace(anchor, prompts=merged)))
+        after = self._ledger.state.with_object(state.with_anchor(anchor.prompted(merged)))
         self._ledger.note(replace(after, current_id=state.id), "prompt", generation)
         return SegmentRequest(self.volume, plane, self.window, asked, state.id, hint, generation)
 
@@ -177,18 +171,29 @@ class Session:
         """
         if not self._generations.is_latest(request.generation):
             return None
-        chosen = prediction.best if candidate is None else candidate
-        if prediction.plane != request.plane or not 0 <= chosen < len(prediction.masks):
-            raise InvalidPrompt(
-                f"candidate {chosen} of {len(prediction.masks)} for {prediction.plane} does not answer the "
-                f"request for {request.plane}; pass the prediction made from it, candidates count from 0"
-            )
         state = self._ledger.state.get(request.object_id)
-        anchor = state.anchor_on(request.plane) or Anchor(request.plane)
-        hint, score = prediction.hints[chosen], float(prediction.scores[chosen])
-        state = state.with_anchor(replace(anchor, hint=hint, score=score, is_settled=True))
-        mask = prediction.masks[chosen]
-        return self._ledger.replace_mask(state, request.plane, mask, "prompt", request.generation)
+        anchor = (state.anchor_on(request.plane) or Anchor(request.plane)).answered(prediction, candidate)
+        return self._ledger.take_candidate(state, anchor, "prompt", request.generation)
+
+    def choose(self, plane: PlaneRef, candidate: int, object_id: int | None = None) -> Edit:
+        """Take another candidate of the model's last answer in a plane, its logits included.
+
+        Propagation starts from it. Choices in a row in one plane are one step to undo, beside the prompt's.
+
+        Parameters
+        ----------
+        plane, candidate, object_id : PlaneRef, int, int or None
+            Where, which of those in `Anchor.answer`, and of which object; the current one when None.
+
+        Raises
+        ------
+        InvalidPrompt
+            No such candidate, no answer in that plane that still stands, or a locked object.
+        """
+        state = self._unlocked(object_id)
+        anchor = state.chosen_on(plane, candidate)
+        self._generations.new()
+        return self._ledger.take_candidate(state, anchor, "candidate", ("candidate", state.id, plane))
 
     def write(
         self,
@@ -290,10 +295,6 @@ class Session:
         """Copy everything as it is now; takes as long as the volume is large."""
         return SessionSnapshot(self.labels.copy(), self.objects, self.current_id, self.window)
 
-    def _unlocked(self, object_id: int) -> ObjectState:
-        state = self._ledger.state.object_or_new(self._ledger.check_id(object_id))
-        if state.locked:
-            raise InvalidPrompt(
-                f"object {object_id} is locked; unlock it or prompt a new one, {self._ledger.state.free_id}"
-            )
-        return state
+    def _unlocked(self, object_id: int | None) -> ObjectState:
+        wanted = self.current_id if object_id is None else object_id
+        return self._ledger.state.unlocked(self._ledger.check_id(wanted))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +18,9 @@ from napari_sam.store.embeddings import Embedding, embedding_key
 from napari_sam.zoo.spec import ModelSpec
 
 __all__ = ["PlaneEncoder", "Timings"]
+
+PLANES_AT_ONCE = {"cuda": 4}
+"""Planes that are encoded together, by kind of device; elsewhere one."""
 
 
 @dataclass(frozen=True)
@@ -89,36 +92,60 @@ class PlaneEncoder:
         plane : NDArray[uint8], shape (H, W) or (H, W, 3)
             After the window.
         """
-        key = embedding_key(plane, self._weights_sha256, self._spec.preprocessing_version)
+        key = self._key(plane)
         plane_hw = (plane.shape[0], plane.shape[1])
         features = self._store.get(key)
         if features is not None:
             return Embedding(key, plane_hw, features)
         with self._encoding:
             if key not in self._store:  # unless another thread has just encoded it
-                self._store.put(key, encoded := self._encode(plane))
+                (encoded,) = self._encode([plane])
+                self._store.put(key, encoded)
                 return Embedding(key, plane_hw, encoded)
         return self.embedding(plane)
 
-    def _encode(self, plane: NDArray[np.uint8]) -> dict[str, NDArray[np.float16]]:
+    @property
+    def n_at_once(self) -> int:
+        """How many planes are best encoded together: one on a processor, some on a GPU."""
+        return PLANES_AT_ONCE.get(self._device.type, 1)
+
+    def encode_ahead(self, planes: Sequence[NDArray[np.uint8]]) -> None:
+        """Encode those of some planes that no cache has yet, all at once, and keep their embeddings."""
+        by_key = {self._key(plane): plane for plane in planes}
+        with self._encoding:
+            missing = {key: plane for key, plane in by_key.items() if self._store.get(key) is None}
+            if missing:
+                for key, features in zip(missing, self._encode(list(missing.values())), strict=True):
+                    self._store.put(key, features)
+
+    def _key(self, plane: NDArray[np.uint8]) -> str:
+        return embedding_key(plane, self._weights_sha256, self._spec.preprocessing_version)
+
+    def _encode(self, planes: Sequence[NDArray[np.uint8]]) -> list[dict[str, NDArray[np.float16]]]:
         started = time.perf_counter()
         with torch.inference_mode():
-            pixels = pixels_for(self._spec, plane)[None].to(self._device)
-            encoded = self._model.encode(pixels)
+            pixels = torch.stack([pixels_for(self._spec, plane) for plane in planes])
+            encoded = self._model.encode(_to_device(pixels, self._device))
             features = _to_arrays(encoded)
         elapsed_s = time.perf_counter() - started
         with self._counting:
             counts = self._counts
             self._counts = replace(
-                counts, encode_s=counts.encode_s + elapsed_s, n_encoded=counts.n_encoded + 1
+                counts, encode_s=counts.encode_s + elapsed_s, n_encoded=counts.n_encoded + len(planes)
             )
         return features
 
 
-def _to_arrays(features: Mapping[str, torch.Tensor]) -> dict[str, NDArray[np.float16]]:
-    """Drop the batch axis and round to float16; what float16 cannot hold is clipped to its range."""
+def _to_device(pixels: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Bring pixels to where the model is; to CUDA from pinned memory, which need not be waited for."""
+    if device.type == "cuda":
+        return pixels.pin_memory().to(device, non_blocking=True)
+    return pixels.to(device)
+
+
+def _to_arrays(features: Mapping[str, torch.Tensor]) -> list[dict[str, NDArray[np.float16]]]:
+    """Part the planes and round to float16; what float16 cannot hold is clipped to its range."""
     limit = torch.finfo(torch.float16).max
-    return {
-        name: tensor[0].clamp(-limit, limit).half().cpu().contiguous().numpy()
-        for name, tensor in features.items()
-    }
+    arrays = {name: tensor.clamp(-limit, limit).half().cpu().numpy() for name, tensor in features.items()}
+    n_planes = len(next(iter(arrays.values())))
+    return [{name: np.ascontiguousarray(array[i]) for name, array in arrays.items()} for i in range(n_planes)]

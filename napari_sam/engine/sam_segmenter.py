@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,7 +28,7 @@ from napari_sam.engine.model_prompts import (
     without_unused_mask,
 )
 from napari_sam.engine.stretched import frame_of
-from napari_sam.models.sam import IMAGE_EMBEDDING, Sam
+from napari_sam.models.sam import IMAGE_EMBEDDING, PlaneFeatures, Sam
 from napari_sam.store.cache import EmbeddingStore
 from napari_sam.store.embeddings import Embedding
 from napari_sam.zoo.spec import ModelSpec
@@ -38,6 +38,9 @@ __all__ = ["SamSegmenter", "choose_candidates"]
 
 _MAX_AT_ONCE = 32
 """Prompts decoded in one batch."""
+
+_PLANES_AT_HAND = 3
+"""Planes whose features stay on the device; about 20 MB each for the published models."""
 
 _HALF_MAX = float(np.finfo(np.float16).max)
 
@@ -90,6 +93,7 @@ class SamSegmenter:
         self._spec = spec
         self._encoder = PlaneEncoder(model, spec, weights_sha256, store, device)
         self._decoding = threading.Lock()
+        self._at_hand: dict[str, PlaneFeatures] = {}
         self._decode_s = 0.0
         self._n_decoded = 0
         self.weights_sha256 = weights_sha256
@@ -99,6 +103,16 @@ class SamSegmenter:
     def name(self) -> str:
         """The model's name, architecture.tag."""
         return self._spec.name
+
+    @property
+    def model(self) -> Sam:
+        """The network."""
+        return self._model
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The model's description."""
+        return self._spec
 
     @property
     def prompts(self) -> frozenset[str]:
@@ -158,10 +172,12 @@ class SamSegmenter:
 
         Whole planes, wherever the object is expected.
         """
-        for plane in planes:
+        n_at_once = self._encoder.n_at_once
+        for start in range(0, len(planes), n_at_once):
             if cancel is not None and cancel.requested:
                 return
-            self._encoder.embedding(_plane_uint8(volume, plane, window))
+            some = planes[start : start + n_at_once]
+            self._encoder.encode_ahead([_plane_uint8(volume, plane, window) for plane in some])
 
     def _prepare(self, requests: Sequence[SegmentRequest]) -> list[_Question]:
         """Find or make each request's embedding, once a plane, and turn its prompts into model pixels."""
@@ -185,7 +201,7 @@ class SamSegmenter:
         with self._decoding, torch.inference_mode():
             points_xy, labels, mask_inputs = batch_prompts([q.prompts for q in questions], self.device)
             logits, scores, presence = self._model.answer(
-                self._features(questions[0].embedding.features), points_xy, labels, mask_inputs
+                self._features(questions[0].embedding), points_xy, labels, mask_inputs
             )
             all_scores: NDArray[np.float32] = scores.float().cpu().numpy()
             there = torch.ones(len(questions)) if presence is None else presence.float().sigmoid()
@@ -202,12 +218,23 @@ class SamSegmenter:
             self._decode_s += time.perf_counter() - started
         return answers
 
-    def _features(self, features: Mapping[str, NDArray[np.float16]]) -> dict[str, Tensor]:
-        """Turn stored features into float32 tensors ``(1, C, h, w)`` on the device."""
-        return {
-            name: torch.from_numpy(array.astype(np.float32))[None].to(self.device)
-            for name, array in features.items()
-        }
+    def _features(self, embedding: Embedding) -> PlaneFeatures:
+        """Turn stored features into float32 tensors ``(1, C, h, w)`` on the device.
+
+        The last few planes' are kept with what the decoder made of them: clicks come in series.
+        """
+        known = self._at_hand.pop(embedding.key, None)
+        if known is None:
+            known = PlaneFeatures(
+                (name, torch.from_numpy(array.astype(np.float32))[None].to(self.device))
+                for name, array in embedding.features.items()
+            )
+            if self._at_hand:  # all planes of a model have the same grid
+                known.image_pe = next(iter(self._at_hand.values())).image_pe
+        self._at_hand[embedding.key] = known
+        while len(self._at_hand) > _PLANES_AT_HAND:
+            del self._at_hand[next(iter(self._at_hand))]
+        return known
 
 
 def _prediction(

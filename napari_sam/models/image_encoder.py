@@ -7,16 +7,19 @@ shapes are those of the published Segment Anything checkpoints.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from napari_sam.models.grid_attention import GridAttention
 from napari_sam.models.layers import LayerNorm2d
+from napari_sam.models.products import is_on_processor, linear
 
-MAX_LOGITS_AT_ONCE = 2**24
-"""Attention runs over some heads at a time: its table of logits stays below this many numbers (64 MB)."""
+ROWS_AT_ONCE = 512
+"""Tokens that pass the perceptron together on a processor: their hidden layer should stay in the cache."""
 
 
 @dataclass(frozen=True)
@@ -72,56 +75,6 @@ class PatchEmbedding(nn.Module):
         return tokens.permute(0, 2, 3, 1)
 
 
-class GridAttention(nn.Module):
-    """Self-attention over a square grid of tokens, with a learned bias for each row and column distance.
-
-    Parameters
-    ----------
-    width, n_heads : int
-        Channels of a token, and heads they are split into.
-    grid : int
-        Side of the grid; the tables of relative positions hold ``2 * grid - 1`` rows.
-    """
-
-    def __init__(self, width: int, n_heads: int, grid: int) -> None:
-        super().__init__()
-        self.n_heads = n_heads
-        self.grid = grid
-        self.qkv = nn.Linear(width, 3 * width)
-        self.proj = nn.Linear(width, width)
-        self.rel_pos_h = nn.Parameter(torch.zeros(2 * grid - 1, width // n_heads))
-        self.rel_pos_w = nn.Parameter(torch.zeros(2 * grid - 1, width // n_heads))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map ``x (B, g, g, C)`` to the same shape."""
-        batch, side = x.shape[:2]
-        qkv = self.qkv(x).reshape(batch, side * side, 3, self.n_heads, -1)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).flatten(1, 2)
-        rows, columns = self._distance_tables()
-        n_at_once = max(1, MAX_LOGITS_AT_ONCE // (side * side) ** 2)
-        parts = zip(q.split(n_at_once), k.split(n_at_once), v.split(n_at_once), strict=True)
-        attended = torch.cat([_attend(*part, rows, columns) for part in parts])
-        merged = attended.reshape(batch, self.n_heads, side, side, -1).permute(0, 2, 3, 1, 4).flatten(3)
-        out: Tensor = self.proj(merged)
-        return out
-
-    def _distance_tables(self) -> tuple[Tensor, Tensor]:
-        """Lay the learned vectors out by query and key: two ``(g, g, d)``, for rows and for columns."""
-        index = torch.arange(self.grid, device=self.rel_pos_h.device)
-        distance = index[:, None] - index[None, :] + (self.grid - 1)
-        return self.rel_pos_h[distance], self.rel_pos_w[distance]
-
-
-def _attend(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Attend from ``q`` to ``k``, ``v``, each ``(n, g * g, d)``, with tables ``(g, g, d)`` of distances."""
-    side = len(rows)
-    q_grid = q.reshape(len(q), side, side, -1)
-    by_row = torch.einsum("nyxd,ykd->nyxk", q_grid, rows)
-    by_column = torch.einsum("nyxd,xkd->nyxk", q_grid, columns)
-    bias = (by_row[..., :, None] + by_column[..., None, :]).reshape(len(q), side * side, side * side)
-    return F.scaled_dot_product_attention(q[None], k[None], v[None], attn_mask=bias[None])[0]
-
-
 class BlockMLP(nn.Module):
     """The perceptron of a block (GELU)."""
 
@@ -131,9 +84,10 @@ class BlockMLP(nn.Module):
         self.lin2 = nn.Linear(hidden, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ``x (..., C)`` to the same shape."""
-        out: Tensor = self.lin2(F.gelu(self.lin1(x)))
-        return out
+        """Map ``x (..., C)`` to the same shape, in the precision of the weights."""
+        rows = x.reshape(-1, x.shape[-1])
+        parts = torch.split(rows, ROWS_AT_ONCE if is_on_processor(x) else len(rows))
+        return torch.cat([linear(linear(part, self.lin1, gelu=True), self.lin2) for part in parts]).view_as(x)
 
 
 class Block(nn.Module):
@@ -149,7 +103,6 @@ class Block(nn.Module):
 
     def __init__(self, shape: EncoderShape, window: int) -> None:
         super().__init__()
-        self.window = window
         self.norm1 = nn.LayerNorm(shape.width, eps=1e-6)
         self.attn = GridAttention(shape.width, shape.n_heads, window or shape.grid)
         self.norm2 = nn.LayerNorm(shape.width, eps=1e-6)
@@ -157,31 +110,9 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``x (B, h, w, C)`` to the same shape."""
-        normalised = self.norm1(x)
-        if self.window:
-            windows = to_windows(normalised, self.window)
-            attended = from_windows(self.attn(windows), self.window, (x.shape[1], x.shape[2]))
-        else:
-            attended = self.attn(normalised)
-        x = x + attended
+        x = x + self.attn(self.norm1(x))
         out: Tensor = x + self.mlp(self.norm2(x))
         return out
-
-
-def to_windows(x: Tensor, window: int) -> Tensor:
-    """Cut ``x (B, h, w, C)``, padded with zeros to whole windows, into ``(B * n, window, window, C)``."""
-    batch, height, width, n_channels = x.shape
-    x = F.pad(x, (0, 0, 0, -width % window, 0, -height % window))
-    cut = x.reshape(batch, x.shape[1] // window, window, x.shape[2] // window, window, n_channels)
-    return cut.transpose(2, 3).reshape(-1, window, window, n_channels)
-
-
-def from_windows(windows: Tensor, window: int, grid_hw: tuple[int, int]) -> Tensor:
-    """Put windows of `to_windows` together again, and cut the padding off; gives ``(B, h, w, C)``."""
-    height, width = grid_hw
-    n_down, n_across = -(-height // window), -(-width // window)
-    cut = windows.reshape(-1, n_down, n_across, window, window, windows.shape[-1]).transpose(2, 3)
-    return cut.reshape(-1, n_down * window, n_across * window, windows.shape[-1])[:, :height, :width]
 
 
 class ImageEncoder(nn.Module):
@@ -211,6 +142,35 @@ class ImageEncoder(nn.Module):
             nn.Conv2d(shape.out_dim, shape.out_dim, kernel_size=3, padding=1, bias=False),
             LayerNorm2d(shape.out_dim),
         )
+
+    def use_precision(self, dtype: torch.dtype) -> None:
+        """Keep the weights of the blocks' products in a precision, and compute them in it.
+
+        What is added up over the blocks, norms and the logits of whole-grid attention stay float32.
+        """
+        for block in self.blocks:
+            for layer in block.modules():
+                if isinstance(layer, nn.Linear):
+                    layer.to(dtype)
+
+    @torch.no_grad()
+    def change_side(self, side: int) -> None:
+        """Take pictures of another side from now on: an approximation of the encoder as it was trained.
+
+        The position embedding is interpolated (bicubic), and so are, linearly, the tables of relative
+        positions of blocks that attend over the whole grid; windows keep their size in tokens.
+
+        Parameters
+        ----------
+        side : int
+            Side of the input in pixels, a multiple of the patch.
+        """
+        self.shape = replace(self.shape, side=side)
+        grid = self.shape.grid
+        placed = F.interpolate(self.pos_embed.permute(0, 3, 1, 2), (grid, grid), mode="bicubic")
+        self.pos_embed = nn.Parameter(placed.permute(0, 2, 3, 1).contiguous(), self.pos_embed.requires_grad)
+        for index in self.shape.global_blocks:
+            cast("Block", self.blocks[index]).attn.change_grid(grid)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Encode normalised ``pixels (B, 3, S, S)``.

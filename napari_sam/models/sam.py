@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 
+import torch
 from torch import Tensor, nn
 
-from napari_sam.models.mask_decoder import Decoded, MaskDecoder
+from napari_sam.models.image_encoder import ImageEncoder
+from napari_sam.models.mask_decoder import Decoded, ImageSide, MaskDecoder
 from napari_sam.models.prompt_encoder import PromptEncoder
 
 IMAGE_EMBEDDING = "image_embedding"
 FINE_HALF, FINE_FULL = "fine_8", "fine_4"
 """Names of an encoder's outputs: the embedding, and two finer levels where there are any."""
+
+
+class PlaneFeatures(dict[str, Tensor]):
+    """One image's features by name, which also keep what the decoder makes of them before any prompt.
+
+    Attributes
+    ----------
+    image_side : ImageSide or None
+        Without a mask prompt; filled in by the first prompt.
+    image_pe : Tensor or None
+        ``(1, C, h, w)`` position encoding of the grid; the same.
+    """
+
+    image_side: ImageSide | None = None
+    image_pe: Tensor | None = None
 
 
 class Sam(nn.Module):
@@ -44,6 +62,22 @@ class Sam(nn.Module):
         self.prompt_encoder = prompt_encoder
         self.mask_decoder = mask_decoder
         self.side = side
+        self.precision = torch.float32
+
+    def use_precision(self, dtype: torch.dtype) -> None:
+        """Compute the large products in a precision from now on.
+
+        Those are the products of the image encoder and of the image side of the mask decoder. Tokens, scores
+        and all that is small stay float32, and so do the decoder's outputs.
+
+        Parameters
+        ----------
+        dtype : torch.dtype
+            ``torch.float32`` or ``torch.bfloat16``.
+        """
+        self.precision = dtype
+        if isinstance(self.image_encoder, ImageEncoder):
+            self.image_encoder.use_precision(dtype)
 
     def encode(self, pixels: Tensor) -> dict[str, Tensor]:
         """Encode normalised pixels ``(B, 3, S, S)``.
@@ -54,7 +88,10 @@ class Sam(nn.Module):
             ``image_embedding (B, C, h, w)`` and, for an encoder with finer levels,
             ``fine_8 (B, C // 4, 2h, 2w)`` and ``fine_4 (B, C // 8, 4h, 4w)``.
         """
-        encoded = self.image_encoder(pixels)
+        by_itself = isinstance(self.image_encoder, ImageEncoder) or self.precision == torch.float32
+        lowered = nullcontext() if by_itself else torch.autocast(pixels.device.type, self.precision)
+        with lowered:
+            encoded = self.image_encoder(pixels)
         return dict(encoded) if isinstance(encoded, Mapping) else {IMAGE_EMBEDDING: encoded}
 
     def decode_all(
@@ -85,15 +122,24 @@ class Sam(nn.Module):
         Decoded
             Logits and scores of all four masks and, from models that say it, the object's presence.
         """
-        image_embedding = features[IMAGE_EMBEDDING]
-        height, width = image_embedding.shape[-2:]
         sparse = self.prompt_encoder.sparse(points_xy, point_labels, input_hw or (self.side, self.side))
-        dense = self.prompt_encoder.dense(mask_inputs, len(points_xy), (height, width))
         fine = (features[FINE_HALF], features[FINE_FULL]) if FINE_HALF in features else None
-        decoded: Decoded = self.mask_decoder(
-            image_embedding, self.prompt_encoder.dense_pe((height, width)), sparse, dense, fine
-        )
-        return decoded
+        return self.mask_decoder.decode(self._image_side(features, mask_inputs), sparse, fine)
+
+    def _image_side(self, features: Mapping[str, Tensor], mask_inputs: Tensor | None) -> ImageSide:
+        """Lay out what the decoder attends to; `PlaneFeatures` keep what does not depend on the prompt."""
+        kept = features if isinstance(features, PlaneFeatures) else PlaneFeatures()
+        if mask_inputs is None and kept.image_side is not None:
+            return kept.image_side
+        image_embedding = features[IMAGE_EMBEDDING].to(self.precision)
+        height, width = image_embedding.shape[-2:]
+        if kept.image_pe is None:
+            kept.image_pe = self.prompt_encoder.dense_pe((height, width))
+        dense = self.prompt_encoder.dense(mask_inputs, 1, (height, width)).to(image_embedding.dtype)
+        side = ImageSide.of(image_embedding + dense, kept.image_pe)
+        if mask_inputs is None:
+            kept.image_side = side
+        return side
 
     def answer(
         self,

@@ -17,7 +17,7 @@ from napari_sam.nodes.evaluation_plot import plot_evaluation
 from napari_sam.nodes.evaluation_report import evaluation_json
 from napari_sam.nodes.kinds import kind_of, kinds_in_order
 from napari_sam.nodes.measured import count_work
-from napari_sam.nodes.models import ModelChoice, model_record
+from napari_sam.nodes.models import ModelChoice, load_model, model_record
 from napari_sam.nodes.outputs import check_outputs, check_suffix, write_bytes
 from napari_sam.nodes.progress import Progress, Stopwatch, silent
 from napari_sam.nodes.simulated_user import answer_box, answer_clicks
@@ -208,11 +208,8 @@ def _chosen_items(items: Sequence[LabelledItem], only: str | None) -> list[Label
 
 def _load(choice: ModelChoice) -> Segmenter:
     """Load the model; what it encodes here is not worth a place in the cache on disk."""
-    from napari_sam.engine import loading
-
     settings = replace(Settings.resolve(), disk_budget_bytes=0, ram_budget_bytes=_RAM_BYTES)
-    device = choice.device or "auto"
-    return loading.load_segmenter(choice.name or "default", device, choice.weights, settings)
+    return load_model(choice, settings)
 
 
 def _watched(progress: Progress, cancel: Cancel) -> Progress:

@@ -26,11 +26,17 @@ class ModelChoice:
         A file of weights of that architecture.
     device : str, optional
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    precision : str, optional
+        ``"auto"``, ``"float32"`` or ``"bfloat16"``.
+    side : int, optional
+        Side in pixels at which the encoder sees planes; None for the model's own.
     """
 
     name: str | None = None
     weights: Path | None = None
     device: str | None = None
+    precision: str | None = None
+    side: int | None = None
 
     def check(self) -> None:
         """Check what can be checked without loading anything.
@@ -63,8 +69,8 @@ class ModelInfo:
         Side in pixels of the square that the encoder sees.
     prompts : tuple of str
         The kinds it takes.
-    url, sha256 : str or None
-        Where the published file is, and its digest.
+    url, sha256, xxh128 : str or None
+        Where the published file is, and the digest that its maker publishes.
     n_bytes : int or None
         Its size.
     """
@@ -80,6 +86,7 @@ class ModelInfo:
     prompts: tuple[str, ...]
     url: str | None
     sha256: str | None
+    xxh128: str | None
     n_bytes: int | None
 
 
@@ -105,16 +112,23 @@ def describe_model(name: str, settings: Settings | None = None) -> ModelInfo:
     is_here = place.is_file()
     return ModelInfo(
         spec.name, spec.summary, weights.licence, weights.origin, spec.name == default, is_here, place,
-        spec.side, tuple(sorted(spec.prompts)), weights.url, weights.sha256,
+        spec.side, tuple(sorted(spec.prompts)), weights.url, weights.sha256, weights.xxh128,
         place.stat().st_size if is_here else weights.n_bytes,
     )  # fmt: skip
 
 
-def load_model(choice: ModelChoice) -> Segmenter:
+def load_model(choice: ModelChoice, settings: Settings | None = None) -> Segmenter:
     """Load the chosen model with its weights; errors as `napari_sam.load_segmenter`."""
     from napari_sam.engine import loading
 
-    return loading.load_segmenter(choice.name or "default", choice.device or "auto", choice.weights)
+    return loading.load_segmenter(
+        choice.name or "default",
+        choice.device or "auto",
+        choice.weights,
+        settings,
+        choice.precision or "auto",
+        choice.side,
+    )
 
 
 def model_record(segmenter: Segmenter) -> ModelRecord:

@@ -26,11 +26,14 @@ class ObjectPrompts:
         For people; may be empty.
     by_plane : tuple of (PlaneRef, tuple[Prompt, ...])
         Its prompts, plane by plane, all planes across one axis.
+    candidate : int, optional
+        Which of the model's masks to take in these planes, from 0; its own choice when None.
     """
 
     id: int
     name: str
     by_plane: tuple[tuple[PlaneRef, tuple[Prompt, ...]], ...]
+    candidate: int | None = None
 
 
 def box_in_plane(axis: int, plane: int, box_hw: Sequence[int]) -> BoxPrompt:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from napari_sam.nodes.object_prompts import ObjectPrompts, box_in_plane, group_p
 
 __all__ = ["read_prompts"]
 
+_CANDIDATES = range(3)
 _EXAMPLE = '{"objects": [{"id": 1, "prompts": [{"type": "box", "plane": 12, "box": [y0, x0, y1, x1]}]}]}'
 
 
@@ -23,6 +25,7 @@ def read_prompts(path: str | Path, axis: int = 0) -> tuple[ObjectPrompts, ...]:
     ``{"objects": [{"id": 1, "name": "liver", "prompts": [
     {"type": "point", "at": [z, y, x], "positive": true},
     {"type": "box", "plane": z, "box": [y0, x0, y1, x1]}]}]}``; ``name`` and ``positive`` may be left out.
+    An object may have a ``candidate``, 0, 1 or 2: which of the model's masks to take at its prompts.
 
     Parameters
     ----------
@@ -57,17 +60,20 @@ def read_prompts(path: str | Path, axis: int = 0) -> tuple[ObjectPrompts, ...]:
 
 
 def _object(entry: Any, where: str, axis: int) -> ObjectPrompts:
-    _check_keys(entry, where, required={"id", "prompts"}, known={"id", "name", "prompts"})
+    _check_keys(entry, where, required={"id", "prompts"}, known={"id", "name", "prompts", "candidate"})
     object_id, name, listed = entry["id"], entry.get("name", ""), entry["prompts"]
+    candidate = entry.get("candidate")
     if not _is_whole(object_id) or object_id < 1:
         raise InvalidPrompt(f"{where}.id is {object_id!r}; give a whole number from 1")
     if not isinstance(name, str):
         raise InvalidPrompt(f"{where}.name is {name!r}; give a text")
+    if candidate is not None and not (_is_whole(candidate) and candidate in _CANDIDATES):
+        raise InvalidPrompt(f"{where}.candidate is {candidate!r}; give 0, 1 or 2, or leave it out")
     if not isinstance(listed, list) or not listed:
         raise InvalidPrompt(f"{where}.prompts is {_short(listed)}; give a list of points and boxes")
     prompts = [_prompt(one, f"{where}.prompts[{number}]", axis) for number, one in enumerate(listed)]
     with _named(where):
-        return group_prompts(object_id, name, prompts, axis)
+        return replace(group_prompts(object_id, name, prompts, axis), candidate=candidate)
 
 
 def _prompt(entry: Any, where: str, axis: int) -> PointPrompt | BoxPrompt:

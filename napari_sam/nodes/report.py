@@ -47,6 +47,10 @@ class PlaneReport:
         Of the voxels that the object has in this plane; for a stopped plane, of the mask that was refused.
     seconds : float
         Time that the model took.
+    candidate : int
+        Which of the model's masks was taken, from 0.
+    candidate_scores : tuple of float
+        The scores of all of them.
     """
 
     plane: int
@@ -57,6 +61,8 @@ class PlaneReport:
     area_px: int
     area_mm2: float
     seconds: float
+    candidate: int
+    candidate_scores: tuple[float, ...]
 
 
 @dataclass(frozen=True)

@@ -138,6 +138,8 @@ class _Anchored:
     score: float
     area_px: int
     seconds: float
+    candidate: int
+    scores: NDArray[np.float32]
     overlap: float = 1.0
     state: str = "anchor"
     reason: str = ""
@@ -151,12 +153,13 @@ def _prompted(
         started_s = time.perf_counter()
         request = session.prompt(plane, *prompts, object_id=one.id)
         prediction = segmenter.segment(request)
-        session.apply(prediction, request)
+        session.apply(prediction, request, candidate=one.candidate)
         if one.name:
             session.rename(one.id, one.name)
-        best = prediction.best
+        taken = prediction.best if one.candidate is None else one.candidate
+        score, area_px = float(prediction.scores[taken]), prediction.masks[taken].area
         seconds = time.perf_counter() - started_s
-        yield _Anchored(plane, float(prediction.scores[best]), prediction.masks[best].area, seconds)
+        yield _Anchored(plane, score, area_px, seconds, taken, prediction.scores)
 
 
 def _propagated(
@@ -199,7 +202,7 @@ def _object_report(
         area_px = record.area_px if record.state == "stopped" else int(written_px[index])
         by_plane[index] = PlaneReport(
             index, record.state, record.reason, record.score, record.overlap,
-            area_px, area_px * pixel_mm2, record.seconds,
+            area_px, area_px * pixel_mm2, record.seconds, record.candidate, tuple(record.scores.tolist()),
         )  # fmt: skip
     voxels = int(written_px.sum())
     voxel_ml = abs(float(np.linalg.det(session.volume.geometry.affine[:3, :3]))) / 1000.0

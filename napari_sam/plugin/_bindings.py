@@ -31,6 +31,7 @@ KEYS = {
     "exclude": "S",
     "box": "D",
     "move": "G",
+    "candidate": "R",
     "propagate": "W",
     "accept": "Q",
     "cancel": "Escape",

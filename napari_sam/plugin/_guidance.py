@@ -9,6 +9,7 @@ from napari_sam.core.objects import ObjectState
 from napari_sam.core.propagation import PlanePrediction
 from napari_sam.core.session import Session
 from napari_sam.errors import SamError
+from napari_sam.plugin._object_steps import anchor_with_candidates
 from napari_sam.plugin.view import ObjectRow, PanelState
 from volumes import VolumeError
 
@@ -40,6 +41,7 @@ def panel_state(controller: Controller) -> PanelState:
         window = (session.window.low, session.window.high)
     if session is not None and controller.plane is not None:
         n_planes = session.volume.shape[controller.plane.axis]
+    candidate = _candidate(controller)
     may_change = free and current is not None and not current.locked
     return PanelState(
         status=_going_on(controller) or controller.news or _to_do(controller, current, n_planes),
@@ -51,10 +53,12 @@ def panel_state(controller: Controller) -> PanelState:
         model_note=controller.model.note,
         objects=_rows(session, current_id),
         current_id=current_id,
+        candidate=candidate,
         n_planes=n_planes,
         can_prompt=controller.cases.source is not None and controller.plane is not None and not running,
         can_accept=may_change and not asked,
         can_reopen=free and current is not None and current.locked,
+        can_cycle=free and not asked and candidate is not None,
         can_undo=free and session is not None and session.can_undo,
         can_redo=free and session is not None and session.can_redo,
         can_propagate=may_change and not asked and n_planes > 1 and controller.model.segmenter is not None,
@@ -69,6 +73,17 @@ def _rows(session: Session | None, current_id: int) -> tuple[ObjectRow, ...]:
     if current_id not in objects:
         rows.append(ObjectRow(current_id, "", False))
     return tuple(sorted(rows, key=lambda row: row.id))
+
+
+def _candidate(controller: Controller) -> tuple[int, int, float] | None:
+    """Say which candidate is shown, from 1, of how many, with its score; None where there is no other."""
+    case, plane = controller.case, controller.plane
+    if case is None or plane is None:
+        return None
+    anchor = anchor_with_candidates(case.session, case.current_id, plane)
+    if anchor is None or anchor.answer is None or anchor.taken is None:
+        return None
+    return anchor.taken + 1, len(anchor.answer.masks), float(anchor.answer.scores[anchor.taken])
 
 
 def _going_on(controller: Controller) -> str:
@@ -98,6 +113,9 @@ def _to_do(controller: Controller, current: ObjectState | None, n_planes: int) -
         return "Click inside the object, or choose Box and drag around it."
     if current.locked:
         return f"Object {current.id} is accepted. Start the next one, or press Reopen to change this one."
+    if _candidate(controller) is not None:
+        follow = "propagate (W) " if n_planes > 1 else ""
+        return f"Not what you meant? Take another candidate (R), or add points; then {follow}or accept (Q)."
     if n_planes > 1:
         return "Correct it with more points, propagate it through the planes (W), or accept it (Q)."
     return "Correct it with more points, or accept it (Q)."

@@ -1,14 +1,17 @@
-"""What a person does with whole objects: choose, start, accept, reopen, undo, redo."""
+"""What a person does with objects: choose, start, accept, reopen, undo, redo, take another candidate."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
 from napari_sam.core.edits import Edit
+from napari_sam.core.objects import Anchor
+from napari_sam.core.planes import PlaneRef
+from napari_sam.core.session import Session
 from napari_sam.plugin._cases import Case
 from napari_sam.plugin.view import View
 
-__all__ = ["ObjectSteps"]
+__all__ = ["ObjectSteps", "anchor_with_candidates"]
 
 
 class ObjectSteps:
@@ -59,6 +62,17 @@ class ObjectSteps:
         self._turn_to(case, case.session.current_id)
         self._on_change((), f"Object {accepted} is accepted. Click inside the next one, or save the labels.")
 
+    def next_candidate(self, plane: PlaneRef) -> None:
+        """Take the model's next candidate for the object in a plane."""
+        case = self._free_case()
+        anchor = None if case is None else anchor_with_candidates(case.session, case.current_id, plane)
+        if case is None or anchor is None or anchor.next_candidate is None:
+            self._on_change(
+                (), "There are no other candidates here; click on the object or draw a box first."
+            )
+            return
+        self._on_change((case.session.choose(plane, anchor.next_candidate, case.current_id),), "")
+
     def reopen(self) -> None:
         """Allow changes of an accepted object again."""
         case = self._free_case()
@@ -85,3 +99,10 @@ class ObjectSteps:
     def _turn_to(self, case: Case, object_id: int) -> None:
         case.current_id = object_id
         self._view.show_object(object_id)
+
+
+def anchor_with_candidates(session: Session, object_id: int, plane: PlaneRef) -> Anchor | None:
+    """Return an object's anchor in a plane where another of its candidates can be taken, else None."""
+    state = session.objects.get(object_id)
+    anchor = None if state is None or state.locked else state.anchor_on(plane)
+    return anchor if anchor is not None and anchor.next_candidate is not None else None

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QGroupBox,
     QHBoxLayout,
+    QLabel,
     QListWidget,
     QListWidgetItem,
     QPushButton,
@@ -219,6 +220,7 @@ class PromptPanel(QGroupBox):
     """Step 4: what the mouse does, and undo."""
 
     tool_chosen = Signal(object)
+    candidate_pressed = Signal()
     undo_pressed = Signal()
     redo_pressed = Signal()
 
@@ -232,21 +234,32 @@ class PromptPanel(QGroupBox):
             Tool.BOX: make_button("Box", "Drag a box around the object; clicks still place points.", "box"),
             Tool.MOVE: make_button("Move", "Pan, zoom and paint as usual in napari; no prompts.", "move"),
         }
+        self.candidate = QLabel()
+        self.other = make_button(
+            "Other candidate",
+            "Take the next mask that the model offers: a click may mean a part, the whole, or a group.\n"
+            "The score is the model's own guess of how good the mask is.",
+            "candidate",
+        )
         self.undo = make_button("Undo", "Take the last step back", "undo")
         self.redo = make_button("Redo", "Do the step again that was taken back", "redo")
         self._group = QButtonGroup(self)
-        tools, history = QHBoxLayout(), QHBoxLayout()
+        tools, candidates, history = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
         tools.setSpacing(3)
         for tool, button in self.tools.items():
             button.setCheckable(True)
             button.clicked.connect(lambda _, tool=tool: self.tool_chosen.emit(tool))
             self._group.addButton(button)
             tools.addWidget(button)
+        candidates.addWidget(self.candidate, 1)
+        candidates.addWidget(self.other)
+        self.other.clicked.connect(self.candidate_pressed)
         for button, signal in ((self.undo, self.undo_pressed), (self.redo, self.redo_pressed)):
             button.clicked.connect(signal)
             history.addWidget(button)
         column = QVBoxLayout(self)
         column.addLayout(tools)
+        column.addLayout(candidates)
         column.addLayout(history)
         self.set_tool(Tool.MOVE)
 
@@ -258,5 +271,8 @@ class PromptPanel(QGroupBox):
         """Show a state."""
         for button in self.tools.values():
             button.setEnabled(state.can_prompt)
+        number, n, score = state.candidate or (0, 0, 0.0)
+        self.candidate.setText(f"{number} of {n}, score {score:.2f}" if n else "")
+        self.other.setEnabled(state.can_cycle)
         self.undo.setEnabled(state.can_undo)
         self.redo.setEnabled(state.can_redo)

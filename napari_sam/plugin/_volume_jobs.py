@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+import volumes
 from napari_sam.core.edits import EditGroup
 from napari_sam.core.jobs import Cancel
 from napari_sam.core.masks import BoxedMask
@@ -20,7 +21,7 @@ from napari_sam.plugin._guidance import propagation_summary
 from napari_sam.plugin._jobs import Background, Job
 from volumes import Volume
 
-__all__ = ["Following", "Save", "Saving", "plane_meets"]
+__all__ = ["Following", "Save", "Saving", "plane_meets", "write_labels"]
 
 Save = Callable[[Path, NDArray[Any], Volume], None]
 
@@ -147,6 +148,11 @@ class Saving:
 
         self.is_running = True
         self._files.submit(Job("save", work, on_done=ended, on_error=failed))
+
+
+def write_labels(path: Path, labels: NDArray[Any], like: Volume) -> None:
+    """Write labels in the geometry of their image."""
+    volumes.write(path, labels, like=like)
 
 
 def plane_meets(shown: PlaneRef, changed: PlaneRef) -> bool:

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import volumes
 from napari_sam.core.edits import Edit
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt, PointPrompt, Prompt
@@ -27,9 +26,9 @@ from napari_sam.plugin._guidance import panel_state, plain_message
 from napari_sam.plugin._jobs import Background
 from napari_sam.plugin._model_slot import Load, ModelSlot
 from napari_sam.plugin._object_steps import ObjectSteps
-from napari_sam.plugin._volume_jobs import Following, Save, Saving, plane_meets
+from napari_sam.plugin._volume_jobs import Following, Save, Saving, plane_meets, write_labels
 from napari_sam.plugin.view import View
-from volumes import Box, Volume, VolumeError
+from volumes import Box, VolumeError
 
 __all__ = ["Controller", "ImageSource", "Save"]
 
@@ -62,7 +61,7 @@ class Controller:
         self.asking = Asking(background, self.model, self._answered, self._failed)
         self.objects = ObjectSteps(view, self._free_case, self._objects_changed)
         self.following = Following(background, self._followed, self._propagated, self._broke_off)
-        self.saving = Saving(files, save or _write, self.say, self._failed)
+        self.saving = Saving(files, save or write_labels, self.say, self._failed)
         self.plane: PlaneRef | None = None
         self.news = ""
         self.has_warning = False
@@ -212,6 +211,11 @@ class Controller:
             self._redraw([edit])
         self.say("")
 
+    def next_candidate(self) -> None:
+        """Take the next candidate of the model's answer on the shown plane."""
+        if self.plane is not None and self.asking.request is None:
+            self.objects.next_candidate(self.plane)
+
     def _free_case(self) -> Case | None:
         return self.case if self._may_edit else None
 
@@ -297,7 +301,3 @@ class Controller:
         state = case.session.objects.get(case.current_id) if case is not None else None
         anchor = None if state is None or plane is None else state.anchor_on(plane)
         self._view.show_prompts(plane, () if anchor is None else anchor.prompts)
-
-
-def _write(path: Path, labels: NDArray[Any], like: Volume) -> None:
-    volumes.write(path, labels, like=like)

@@ -80,6 +80,7 @@ class SamWidget(QWidget):
         self.object.new_pressed.connect(control.objects.start)
         self.object.reopen_pressed.connect(control.objects.reopen)
         self.prompt.tool_chosen.connect(view.choose_tool)
+        self.prompt.candidate_pressed.connect(control.next_candidate)
         self.prompt.undo_pressed.connect(control.objects.undo)
         self.prompt.redo_pressed.connect(control.objects.redo)
         self.volume.propagate_pressed.connect(control.propagate)
@@ -87,6 +88,7 @@ class SamWidget(QWidget):
         self.end.accept_pressed.connect(control.objects.accept)
         self.end.save_pressed.connect(self._save)
         keys = {
+            "candidate": control.next_candidate,
             "propagate": self.volume.press,
             "cancel": control.cancel,
             "accept": control.objects.accept,

@@ -113,7 +113,10 @@ def object_from_json(value: Mapping[str, Any]) -> ObjectState:
     anchors = []
     for item in value["anchors"]:
         plane = PlaneRef(item["axis"], item["plane"])
-        anchors.append(Anchor(plane, tuple(prompts.get(plane, ())), None, item["score"], item["is_settled"]))
+        own, candidate = tuple(prompts.get(plane, ())), item.get("candidate")
+        if not (candidate is None or isinstance(candidate, int)):
+            raise StoreError(f"the candidate {candidate!r} is no number; the file is damaged, restore a copy")
+        anchors.append(Anchor(plane, own, None, item["score"], item["is_settled"], candidate))
     propagated = frozenset(PlaneRef(axis, index) for axis, index in value["propagated"])
     return ObjectState(value["id"], value["name"], value["locked"], tuple(anchors), propagated)
 
@@ -144,4 +147,5 @@ def _plane_to_json(anchor: Anchor) -> Json:
         "plane": anchor.plane.index,
         "score": anchor.score,
         "is_settled": anchor.is_settled,
+        "candidate": anchor.candidate,
     }

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_sam.core.auto_plan import AutoMaskSettings
 from napari_sam.zoo.registry import DEFAULT_MODEL, register
 from napari_sam.zoo.spec import ModelSpec, Weights
 
@@ -131,6 +132,9 @@ register(
         std=PIXEL_STD,
         zoom=True,
         tidy=0.03,
+        auto_masks=AutoMaskSettings(
+            points_per_side=24, pred_iou_threshold=0.5, stability_score_threshold=0.6
+        ),
     )
 )
 _register_published(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from napari_sam.core.auto_plan import AutoMaskSettings
 from napari_sam.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -21,9 +22,11 @@ PREPROCESSING_REVISION = 1
 _NAME = re.compile(r"[a-z0-9_]+\.[a-z0-9_]+")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _XXH128 = re.compile(r"[0-9a-f]{32}")
+_PLAIN_NAME = re.compile(r"[^./\\:][^/\\:]*")
 _KNOWN_PROMPTS = frozenset({"point", "box", "mask"})
 
 Triple = tuple[float, float, float]
+Precision = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,10 @@ class Weights:
     xxh128: str | None = None
 
     def __post_init__(self) -> None:
+        if _PLAIN_NAME.fullmatch(self.filename) is None:
+            raise SettingsError(
+                f"weights are named by a plain file name, not {self.filename!r}; leave out any folder"
+            )
         if self.sha256 is not None and _SHA256.fullmatch(self.sha256) is None:
             raise SettingsError(
                 f"sha256 of {self.filename} must be 64 hex digits, not {self.sha256!r}; correct it"
@@ -66,6 +73,13 @@ class Weights:
             raise SettingsError(
                 f"xxh128 of {self.filename} must be 32 hex digits, not {self.xxh128!r}; correct it"
             )
+
+    @property
+    def digest(self) -> tuple[Literal["sha256", "xxh128"], str] | None:
+        """The published digest with its algorithm, the sha256 where there are both; None without one."""
+        if self.sha256 is not None:
+            return "sha256", self.sha256
+        return None if self.xxh128 is None else ("xxh128", self.xxh128)
 
 
 @dataclass(frozen=True)
@@ -109,6 +123,12 @@ class ModelSpec:
     tidy
         Pieces and holes of masks of less than this part of the largest piece are taken for specks, and
         removed; 0 leaves masks as they come, as published models have them.
+    bfloat16_cosine
+        Cosine of its embeddings in bfloat16 with those in float32, the smallest measured; 0 where none was.
+    precision
+        What it computes in, once that has been chosen; see `engine.precision`.
+    auto_masks
+        How to ask it for everything in a plane, where the caller does not say.
     """
 
     name: str
@@ -126,6 +146,9 @@ class ModelSpec:
     single_mask: bool = True
     zoom: bool = False
     tidy: float = 0.0
+    bfloat16_cosine: float = 0.0
+    precision: Precision = "float32"
+    auto_masks: AutoMaskSettings = AutoMaskSettings()  # noqa: RUF009 - frozen
 
     def __post_init__(self) -> None:
         if _NAME.fullmatch(self.name) is None:
@@ -149,6 +172,8 @@ class ModelSpec:
 
     @property
     def preprocessing_version(self) -> str:
-        """Names all that lies between the uint8 plane and the encoder; part of an embedding's key."""
+        """Names all that lies between plane and embedding but the weights; part of an embedding's key."""
         scaling = "" if self.scaling == "fixed" else f" {self.scaling}"
-        return f"v{PREPROCESSING_REVISION} {self.resize}{scaling} {self.side} mean {self.mean} std {self.std}"
+        version = f"v{PREPROCESSING_REVISION} {self.resize}{scaling} {self.side}"
+        version += f" mean {self.mean} std {self.std}"
+        return version if self.precision == "float32" else f"{version} {self.precision}"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import pickle
+import tarfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from napari_sam.errors import MissingWeights, WeightsError
+from napari_sam.store.digests import Algorithm, file_digest
 from napari_sam.zoo.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from napari_sam.models.sam import Sam
 
 State = dict[str, "Tensor"]
+DigestOf = Callable[[Path, Algorithm], str]
+"""(file, algorithm) to the digest in hex."""
 
 _NESTS = ("model_state", "model", "state_dict")
 _PREFIXES = ("module.", "sam.")
@@ -63,20 +66,15 @@ def find_weights(spec: ModelSpec, given: Path | None, cache_dir: Path) -> Path:
     if place.is_file():
         return place
     source = f" from {weights.url}" if weights.url else ""
-    digest = f" (sha256 {weights.sha256})" if weights.sha256 else ""
+    digest = "" if weights.digest is None else f" ({' '.join(weights.digest)})"
+    command = f"run `napari-sam models download {spec.name}`, or " if weights.url else ""
     raise MissingWeights(
-        f"the weights of {spec.name} are not on this machine: get {weights.filename}{source}{digest} "
-        f"and put it at {place}, or pass it with --weights"
+        f"the weights of {spec.name} are not on this machine: {command}get {weights.filename}{source}"
+        f"{digest} and put it at {place}, or pass it with --weights"
     )
 
 
-def file_sha256(path: Path) -> str:
-    """Return the sha256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def check_digest(spec: ModelSpec, path: Path, sha256: str) -> None:
+def check_digest(spec: ModelSpec, path: Path, digest_of: DigestOf) -> None:
     """Refuse a file that bears the published name but not the published digest.
 
     A file of another name is a fine-tune of the same architecture: its digest cannot be known.
@@ -86,21 +84,26 @@ def check_digest(spec: ModelSpec, path: Path, sha256: str) -> None:
     WeightsError
         The digests differ.
     """
-    expected = spec.weights.sha256
-    if expected is None or path.name != spec.weights.filename or sha256 == expected:
+    weights = spec.weights
+    if weights.digest is None or path.name != weights.filename:
         return
-    raise WeightsError(
-        f"{path} is not the published {path.name}: its sha256 is {sha256}, not {expected}; get it again "
-        f"from {spec.weights.url}, or rename it if it is a fine-tune of your own"
-    )
+    algorithm, expected = weights.digest
+    found = digest_of(path, algorithm)
+    if found != expected:
+        raise WeightsError(
+            f"{path} is not the published {path.name}: its {algorithm} is {found}, not {expected}; get it "
+            f"again from {weights.url}, or rename it if it is a fine-tune of your own"
+        )
 
 
 def read_checkpoint(path: Path) -> tuple[State, tuple[str, ...]]:
     """Read the tensors of a checkpoint, and name the entries that are none.
 
     Safetensors and torch files are told apart by content. A torch file is unpickled with
-    ``weights_only=True``: a file that wants to run code is refused, and runs none. The tensors may lie under
-    ``model_state``, ``model`` or ``state_dict``; prefixes ``sam.`` and ``module.`` are taken off their names.
+    ``weights_only=True``: a file that wants to run code is refused, and runs none. Tar archives, which only
+    the first torch wrote, are refused unread: the loader for them was not safe (CVE-2025-32434). The tensors
+    may lie under ``model_state``, ``model`` or ``state_dict``; prefixes ``sam.`` and ``module.`` are taken
+    off their names.
 
     Raises
     ------
@@ -122,11 +125,20 @@ def read_checkpoint(path: Path) -> tuple[State, tuple[str, ...]]:
     return state, tuple(left_out)
 
 
-def load_model(spec: ModelSpec, path: Path) -> tuple[Sam, LoadedWeights]:
+def load_model(spec: ModelSpec, path: Path, digest_of: DigestOf = file_digest) -> tuple[Sam, LoadedWeights]:
     """Build a model with a file's numbers, as float32, after checking digest, names, shapes and values.
 
     Entries that belong to no part of the model (an optimiser's state, another decoder) are left out; within
     the model's parts every name must fit.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        Which model.
+    path : Path
+        The file, as `read_checkpoint` takes it.
+    digest_of : callable
+        Digests the file, or remembers what that gave: `napari_sam.store.digests.DigestCache.get`.
 
     Returns
     -------
@@ -138,8 +150,8 @@ def load_model(spec: ModelSpec, path: Path) -> tuple[Sam, LoadedWeights]:
     WeightsError
         The file is broken or unsafe, is not the published one, or belongs to another architecture.
     """
-    sha256 = file_sha256(path)
-    check_digest(spec, path, sha256)
+    check_digest(spec, path, digest_of)
+    sha256 = digest_of(path, "sha256")
     found, no_tensors = read_checkpoint(path)
     if spec.convert is not None:
         found = spec.convert(found)
@@ -207,6 +219,11 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
 
 
 def _read_torch(path: Path) -> dict[str, Any]:
+    if _is_tar(path):
+        raise WeightsError(
+            f"{path} is a tar archive, which is not read as it could run code (none was run); get it again, "
+            "unpack it, or have its maker save the state_dict alone, as safetensors"
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about old or odd pickles: whether it can be read is seen next
@@ -226,6 +243,14 @@ def _read_torch(path: Path) -> dict[str, Any]:
             f"{path} holds a {type(content).__name__}, not a dictionary of weights; pass a state_dict"
         )
     return dict(content)
+
+
+def _is_tar(path: Path) -> bool:
+    try:
+        with tarfile.open(path, "r:"):
+            return True
+    except Exception:  # torch opens it the same way, and fails the same way
+        return False
 
 
 def _part(key: str) -> str:

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK
+import torch
 from numpy.typing import NDArray
 
-from benchmarks import planes, volume
+from benchmarks import auto_masks, planes, volume
 from tests.fakes import FakeSegmenter, ellipsoid_labels
 
 
@@ -71,3 +72,21 @@ def test_volume(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
 def test_volume_names_the_cases_there_are(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert volume.main(["--data", str(folder), "--only", "pancreas"]) == 2
     assert "ts_ct_abdomen: spleen" in capsys.readouterr().err
+
+
+def test_automatic_masks_say_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("benchmarks.auto_masks.find_spec", lambda name: None)
+    assert auto_masks.main([]) == 2
+    assert "segment_anything and torchvision: not installed" in capsys.readouterr().err
+
+
+def test_discs_hang_on_their_place_alone() -> None:
+    """Both sides draw them; they must be the same, in batches of any size."""
+    places = torch.rand(6, 2, generator=torch.Generator().manual_seed(0)) * 512
+    discs, scores = auto_masks._discs(places, 32, 512)
+    again = [auto_masks._discs(place[None].double(), 32, 512) for place in places]
+    torch.testing.assert_close(discs, torch.cat([some for some, _ in again]))
+    torch.testing.assert_close(scores, torch.cat([some for _, some in again]))
+    assert discs.shape == (6, 3, 32, 32)

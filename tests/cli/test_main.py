@@ -267,6 +267,38 @@ class TestBadInput:
         assert "Traceback" in run(arguments, capsys)[2]
 
 
+class TestCandidates:
+    def test_the_one_asked_for_is_taken(
+        self, image: Path, segmenter: FakeSegmenter, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        n_voxels, prompts = [], tmp_path / "p.json"
+        for candidate in (0, 2):
+            out = tmp_path / f"{candidate}.nii.gz"
+            arguments = ["segment", image, "-o", out, *POINT, "--plane-only", "--candidate", str(candidate)]
+            assert run(arguments, capsys)[0] == 0
+            n_voxels.append(np.count_nonzero(volumes.read(out).data))
+        assert n_voxels[0] < n_voxels[1]  # the fake's first is eroded, its last dilated
+        one = {"id": 1, "candidate": 2, "prompts": [{"type": "point", "at": [7, 24, 16]}]}
+        prompts.write_text(json.dumps({"objects": [one]}))
+        out = tmp_path / "p.nii.gz"
+        assert run(["segment", image, "-o", out, "--prompts", prompts, "--plane-only"], capsys)[0] == 0
+        assert np.count_nonzero(volumes.read(out).data) == n_voxels[1]
+
+    @pytest.mark.parametrize(
+        ("arguments", "parts"),
+        [
+            ([*POINT, "--candidate", "3"], ["--candidate", "3"]),
+            (["--candidate", "1"], ["no prompt is given"]),
+            (["--candidate", "1", "--prompts", "p.json"], ["--prompts", "--candidate"]),
+        ],
+    )
+    def test_what_makes_no_sense_is_one_line(
+        self, arguments: list[str], parts: list[str], image: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        code, _, err = run(["segment", image, "-o", "o.nii.gz", *arguments], capsys)
+        assert_one_line(code, err, *parts)
+
+
 class TestInfo:
     def test_it_shows_the_geometry(self, image: Path, capsys: pytest.CaptureFixture[str]) -> None:
         code, shown, err = run(["info", image], capsys)

@@ -69,3 +69,15 @@ def test_the_demo_finds_the_liver_with_the_model_that_ships(
     shown = capsys.readouterr().out
     found = float(shown.partition("Dice:")[2].split()[0])
     assert found > 0.5
+
+
+def test_precision_and_side_reach_the_model(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["segment", str(image), "-o", str(tmp_path / "o.nrrd"), "--point", "7,24,16", "--plane-only"]
+    asked += ["--device", "cpu"]
+    assert main([*asked, "--side", "512"]) == 2
+    assert "leave out the side" in capsys.readouterr().err
+    assert main([*asked, "--precision", "float32"]) == 0
+    assert main([*asked, "--precision", "half"]) == 2
+    assert "--precision" in capsys.readouterr().err

@@ -23,6 +23,7 @@ INDICES = st.tuples(*(st.integers(0, n - 1) for n in SHAPE))
 ACTIONS = st.one_of(
     st.tuples(st.just("point"), IDS, INDICES, st.sampled_from([0, 1, 2]), st.booleans()),
     st.tuples(st.just("box"), IDS, INDICES, st.sampled_from([0, 1, 2]), st.booleans()),
+    st.tuples(st.just("choose"), IDS, st.integers(0, 2)),
     st.tuples(st.just("paint"), st.integers(0, 3), INDICES, INDICES),
     st.tuples(st.just("propagate"), IDS, st.integers(1, 9)),
     st.tuples(st.just("accept"), IDS),
@@ -46,6 +47,11 @@ def do(session: Session, segmenter: FakeSegmenter, action: tuple) -> None:
         request = session.prompt(plane, prompt, object_id=object_id)
         if is_answered:
             session.apply(segmenter.segment(request), request)
+    elif kind == "choose":
+        object_id, candidate = details
+        state = session.objects.get(object_id)
+        plane = state.anchors[-1].plane if state is not None and state.anchors else PlaneRef(0, 0)
+        session.choose(plane, candidate, object_id)
     elif kind == "paint":
         object_id, a, b = details
         box = Box(tuple(map(min, a, b)), tuple(max(x, y) + 1 for x, y in zip(a, b, strict=True)))

@@ -17,7 +17,7 @@ from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
 from napari_sam.core.session import Session
 from napari_sam.core.window import Window
 from napari_sam.errors import Cancelled, InvalidPrompt
-from tests.fakes import FakeSegmenter, ellipsoid_labels, labelled_volume
+from tests.fakes import FakeSegmenter, NestedSegmenter, ellipsoid_labels, labelled_volume
 from volumes import Box, Volume
 
 SHAPE = (15, 32, 48)
@@ -421,3 +421,48 @@ class TestRefusing:
         session, segmenter = cylinder_session(1), FakeSegmenter()
         prompt_plane(session, segmenter, PlaneRef(0, 0))
         assert [p.state for p in propagate(session, segmenter, 1)] == ["anchor"]
+
+
+class TestTheChosenCandidate:
+    @pytest.mark.parametrize("kinds", [{"point", "box", "mask"}, {"point", "box"}, {"mask"}, {"point"}])
+    @pytest.mark.parametrize("candidate", [0, 1, 2])
+    def test_it_is_what_is_followed(self, candidate: int, kinds: set[str]) -> None:
+        session, segmenter = cylinder_session(), NestedSegmenter(prompts=frozenset(kinds))
+        plane = PlaneRef(0, 5)
+        request = session.prompt(plane, PointPrompt((5, 15, 23)))
+        answer = segmenter.segment(request)
+        session.apply(answer, request)
+        session.choose(plane, candidate)
+        chosen = answer.masks[candidate]
+        predictions = list(propagate(session, segmenter, 1))
+        assert {prediction.mask for prediction in predictions if prediction.state != "stopped"} == {
+            chosen.moved_to(PlaneRef(0, k)) for k in range(11)
+        }
+        assert np.array_equal(
+            session.labels > 0, np.repeat(chosen.to_plane(plane, (11, 32, 48))[None], 11, 0)
+        )
+        for first in segmenter.requests[1:3]:
+            given = first.hint is not None and np.array_equal(first.hint, answer.hints[candidate])
+            assert given == ("mask" in kinds)
+
+    def test_without_a_choice_the_best_is_followed(self) -> None:
+        session, segmenter = cylinder_session(), NestedSegmenter()
+        prompt_plane_of(session, segmenter)
+        list(propagate(session, segmenter, 1))
+        assert np.count_nonzero(session.labels) == 11 * np.count_nonzero(session.labels[5])
+        assert np.count_nonzero(session.labels[5]) == 197  # the disc of radius 8
+
+    def test_it_is_given_up_where_it_is_lost(self) -> None:
+        session = cylinder_session()
+        segmenter = NestedSegmenter(prompts=frozenset({"point"}))
+        prompt_plane_of(session, segmenter)
+        session.choose(PlaneRef(0, 5), 2)
+        segmenter.radii = (4, 8, 30)
+        stopped = [p for p in propagate(session, segmenter, 1) if p.state != "anchor"]
+        assert all(prediction.candidate != 2 for prediction in stopped)
+
+
+def prompt_plane_of(session: Session, segmenter: NestedSegmenter) -> None:
+    """Click on the cylinder's middle."""
+    request = session.prompt(PlaneRef(0, 5), PointPrompt((5, 15, 23)))
+    session.apply(segmenter.segment(request), request)

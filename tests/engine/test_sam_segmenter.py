@@ -390,6 +390,36 @@ def test_prefetch_encodes_what_is_missing(segmenter: SamSegmenter, volume: Volum
     assert segmenter.timings.n_encoded == 3
 
 
+def test_planes_encoded_together_are_as_one_by_one(
+    store: EmbeddingStore, tmp_path: Path, volume: Volume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_sam.engine.embeddings.PLANES_AT_ONCE", {"cpu": 2})
+    model = random_sam()
+    segmenter, encode = segmenter_with(store, model), model.encode
+    sizes: list[int] = []
+
+    def note_and_encode(pixels: torch.Tensor) -> dict[str, torch.Tensor]:
+        sizes.append(len(pixels))
+        return encode(pixels)
+
+    model.encode = note_and_encode  # type: ignore[method-assign]
+    segmenter.segment(ask(volume, POINT))
+    segmenter.prefetch(volume, [PlaneRef(0, i) for i in (2, 1, 3, 4, 0)], WINDOW)
+    assert sizes == [1, 1, 2, 1]
+    alone = segmenter_with(EmbeddingStore(tmp_path / "other", 2**24, 0))
+    there = ask(volume, PointPrompt((3, 20, 19)), plane=PlaneRef(0, 3))
+    assert same_prediction(segmenter.segment(there), alone.segment(there))
+    assert segmenter.timings.n_encoded == 5
+
+
+def test_few_planes_are_kept_at_hand(segmenter: SamSegmenter, volume: Volume) -> None:
+    first = segmenter.segment(ask(volume, POINT))
+    for index in (0, 1, 3, 4):
+        segmenter.segment(ask(volume, PointPrompt((index, 20, 19)), plane=PlaneRef(0, index)))
+    assert len(segmenter._at_hand) == 3
+    assert same_prediction(segmenter.segment(ask(volume, POINT)), first)
+
+
 def test_cancelled_prefetch_stops_between_planes(store: EmbeddingStore, volume: Volume) -> None:
     cancel = Cancel()
     model = random_sam()

@@ -124,6 +124,19 @@ def ours(reference: Any) -> Sam:
     return model.eval().requires_grad_(False)
 
 
+@pytest.fixture(params=["as small models", "as large models", "as on a GPU"], autouse=True)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every comparison in each way: large models and other devices take others to the same numbers."""
+    if request.param == "as large models":
+        monkeypatch.setattr("napari_sam.models.products.WORTH_IT", 0)
+        monkeypatch.setattr("napari_sam.models.two_way_transformer.WORTH_FOLDING", 0)
+        monkeypatch.setattr("napari_sam.models.mask_decoder.LARGE_IMAGE", 0)
+        monkeypatch.setattr("napari_sam.models.grid_attention.LOGITS_AT_ONCE", 6**3)
+    if request.param == "as on a GPU":
+        for module in ("grid_attention", "image_encoder", "mask_decoder"):
+            monkeypatch.setattr(f"napari_sam.models.{module}.is_on_processor", lambda tensor: False)
+
+
 @pytest.fixture(scope="module")
 def pixels() -> Tensor:
     return torch.randn(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(3))
@@ -143,7 +156,8 @@ def test_image_embedding(reference: Any, ours: Sam, pixels: Tensor) -> None:
 
 def test_attention_in_parts_is_the_same(ours: Sam, pixels: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = ours.encode(pixels)["image_embedding"]
-    monkeypatch.setattr("napari_sam.models.image_encoder.MAX_LOGITS_AT_ONCE", 1)
+    monkeypatch.setattr("napari_sam.models.grid_attention.LOGITS_AT_ONCE", 1)
+    monkeypatch.setattr("napari_sam.models.grid_attention.BIASES_AT_ONCE", 1)
     assert _difference(ours.encode(pixels)["image_embedding"], whole) <= TOLERANCE
 
 

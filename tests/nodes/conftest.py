@@ -42,6 +42,7 @@ def image(volume: Volume, tmp_path: Path) -> Path:
 def segmenter(monkeypatch: pytest.MonkeyPatch) -> FakeSegmenter:
     """A model that finds what is as grey as the prompt; every command gets it."""
     fake = FakeSegmenter()
-    monkeypatch.setattr("napari_sam.nodes.models.load_model", lambda choice: fake)
+    # This order: a module that is first imported while the other is replaced would keep the stand-in.
     monkeypatch.setattr("napari_sam.nodes.segment_file.load_model", lambda choice: fake)
+    monkeypatch.setattr("napari_sam.nodes.models.load_model", lambda choice: fake)
     return fake

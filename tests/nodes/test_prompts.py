@@ -61,6 +61,14 @@ def test_a_point_is_a_voxel_whatever_the_axis() -> None:
         assert grouped[0] == PlaneRef(axis, index)
 
 
+def test_a_candidate_is_of_the_object(tmp_path: Path) -> None:
+    for candidate in (0, 1, 2, None):
+        (one,) = read_prompts(write(tmp_path, objects(POINT, candidate=candidate)))
+        assert one.candidate == candidate
+    (one,) = read_prompts(write(tmp_path, objects(POINT)))
+    assert one.candidate is None
+
+
 def objects(*prompts: Any, **fields: Any) -> dict[str, Any]:
     return {"objects": [{"id": 1, "prompts": list(prompts), **fields}]}
 
@@ -76,6 +84,9 @@ def objects(*prompts: Any, **fields: Any) -> dict[str, Any]:
         (objects(POINT, id=0), "objects[0].id", "0"),
         (objects(POINT, id="one"), "objects[0].id", "'one'"),
         (objects(POINT, name=3), "objects[0].name", "3"),
+        (objects(POINT, candidate=3), "objects[0].candidate", "3"),
+        (objects(POINT, candidate=True), "objects[0].candidate", "True"),
+        (objects(POINT, candidate="1"), "objects[0].candidate", "'1'"),
         (objects(POINT, colour="red"), "objects[0]", "'colour'"),
         (objects(), "objects[0].prompts", "[]"),
         (objects(POINT, {"type": "circle"}), "objects[0].prompts[1]", "circle"),

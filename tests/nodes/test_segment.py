@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from napari_sam.core.jobs import Cancel
+from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import PointPrompt
 from napari_sam.core.session import Session
 from napari_sam.errors import Cancelled, InvalidPrompt
@@ -12,7 +15,7 @@ from napari_sam.nodes.demo import dice
 from napari_sam.nodes.object_prompts import ObjectPrompts, box_in_plane, group_prompts
 from napari_sam.nodes.report import ObjectReport, StopReport
 from napari_sam.nodes.segment import SegmentOptions, SegmentResult, segment_volume
-from tests.fakes import FakeSegmenter
+from tests.fakes import FakeSegmenter, NestedSegmenter, labelled_volume
 from tests.nodes.conftest import SPACING_MM
 from volumes import Volume
 
@@ -139,3 +142,30 @@ def test_cancelling_keeps_what_was_done(volume: Volume) -> None:
         segment_volume(session, FakeSegmenter(), [at_point(LEFT)], progress=progress, cancel=cancel)
     assert np.count_nonzero(session.labels.any(axis=(1, 2))) == 4
     assert ("object 1", 4, 15) in seen
+
+
+@pytest.mark.parametrize("candidate", [0, 1, 2])
+def test_the_candidate_that_was_asked_for_is_taken_and_followed(candidate: int) -> None:
+    session, segmenter = Session(cylinder()), NestedSegmenter()
+    one = replace(at_point((3, 15, 23)), candidate=candidate)
+    (report,) = segment_volume(session, segmenter, [one]).objects
+    disc = segmenter.segment(segmenter.requests[0]).masks[candidate].to_plane(PlaneRef(0, 3), (7, 32, 48))
+    assert np.array_equal(session.labels, np.repeat(disc[None], 7, 0))
+    anchor = report.planes[3]
+    assert (anchor.state, anchor.candidate) == ("anchor", candidate)
+    assert anchor.score == pytest.approx(segmenter.scores[candidate])
+    assert anchor.candidate_scores == pytest.approx(segmenter.scores)
+    assert all(record.candidate == 0 for record in report.planes if record.state == "propagated")
+
+
+def test_a_candidate_that_the_model_does_not_have_is_refused(volume: Volume) -> None:
+    one = replace(at_point(LEFT), candidate=4)
+    with pytest.raises(InvalidPrompt, match="candidate 4 of 3"):
+        segment(volume, one)
+
+
+def cylinder() -> Volume:
+    """The same disc in each of seven planes."""
+    rows, cols = np.ogrid[:32, :48]
+    disc = (rows - 15) ** 2 + (cols - 23) ** 2 <= 64
+    return labelled_volume(np.repeat(disc[None], 7, axis=0).astype(np.uint16))

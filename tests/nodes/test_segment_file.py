@@ -58,7 +58,8 @@ def test_the_report_file_holds_what_happened(
     assert (left["id"], left["name"]) == (1, "left")
     assert set(left["towards_first"]) == {"reason", "plane"}
     assert set(left["planes"][0]) == {
-        "plane", "state", "reason", "score", "overlap", "area_px", "area_mm2", "seconds"
+        "plane", "state", "reason", "score", "overlap", "area_px", "area_mm2", "seconds",
+        "candidate", "candidate_scores",
     }  # fmt: skip
     assert "image.nii" not in json.dumps(content)
     assert (tmp_path / "preview.png").read_bytes().startswith(b"\x89PNG")

@@ -13,6 +13,7 @@ from napari_sam.core.planes import PlaneRef
 from napari_sam.core.window import Window
 from napari_sam.errors import MissingWeights
 from napari_sam.plugin.controller import Controller, ImageSource
+from tests.fakes import NestedSegmenter
 from volumes import Box, MissingFile
 
 BALL_AREA = 380  # pixels of the ellipse with half axes 10 and 12 in the middle plane
@@ -434,3 +435,90 @@ def test_choosing_another_object_keeps_the_answer_that_is_under_way(desk):
     desk.background.run()
     assert desk.state.current_id == 2
     assert np.count_nonzero(desk.controller.session.labels == 1) == BALL_AREA
+
+
+class TestCandidates:
+    @pytest.fixture
+    def nested(self, desk):
+        """Answer with three discs of radius 4, 8 and 12 around the middle of the ball."""
+        nested = NestedSegmenter((20, 25))
+        desk.segmenter.segment = nested.segment
+        desk.open()
+        return nested
+
+    @staticmethod
+    def radius(desk) -> int:
+        """Radius of the disc that the labels hold in the middle plane."""
+        return int(np.count_nonzero(desk.controller.session.labels[4, 20]) - 1) // 2
+
+    def test_they_are_shown_in_turn_with_their_scores(self, desk, nested):
+        assert desk.state.candidate is None
+        assert not desk.state.can_cycle
+        desk.click()
+        desk.background.run()
+        assert desk.state.candidate == (2, 3, pytest.approx(0.9))
+        assert desk.state.can_cycle
+        assert "(R)" in desk.state.status
+        seen = []
+        for _ in range(3):
+            desk.controller.next_candidate()
+            number, n, score = desk.state.candidate
+            seen.append((number, n, round(score, 2), self.radius(desk)))
+        assert seen == [(3, 3, 0.7, 12), (1, 3, 0.6, 4), (2, 3, 0.9, 8)]
+        assert desk.view.redraw_labels.call_count == 4
+
+    def test_cycling_is_one_step_to_undo(self, desk, nested):
+        desk.click()
+        desk.background.run()
+        for _ in range(2):
+            desk.controller.next_candidate()
+        desk.controller.objects.undo()
+        assert (self.radius(desk), desk.state.candidate[0]) == (8, 2)
+        desk.controller.objects.redo()
+        assert (self.radius(desk), desk.state.candidate[0]) == (4, 1)
+        desk.controller.objects.undo()
+        desk.controller.objects.undo()
+        assert not desk.controller.session.labels.any()
+        assert desk.state.candidate is None
+
+    def test_the_one_shown_is_followed(self, desk, nested):
+        desk.click()
+        desk.background.run()
+        desk.controller.next_candidate()
+        desk.controller.propagate()
+        desk.background.run()
+        assert np.count_nonzero(desk.controller.session.labels[3, 20]) == 25
+        assert np.array_equal(nested.requests[1].hint, nested.segment(nested.requests[0]).hints[2])
+
+    def test_there_are_none_beside_the_prompted_plane_while_asking_or_once_accepted(self, desk, nested):
+        desk.click()
+        desk.background.run()
+        before = desk.controller.session.labels.copy()
+        desk.controller.show_plane(PlaneRef(0, 5))
+        desk.controller.next_candidate()
+        assert (desk.state.candidate, desk.state.can_cycle) == (None, False)
+        assert "no other candidates" in desk.state.status
+        desk.controller.show_plane(PlaneRef(0, 4))
+        desk.controller.objects.accept()
+        desk.controller.objects.select(1)
+        desk.controller.next_candidate()
+        assert not desk.state.can_cycle
+        desk.controller.objects.reopen()
+        assert desk.state.can_cycle
+        desk.click(21, 26)
+        assert not desk.state.can_cycle
+        desk.controller.next_candidate()
+        assert np.array_equal(desk.controller.session.labels, before)
+        desk.background.run()
+        assert desk.state.can_cycle
+
+    def test_the_key_does_nothing_without_an_image(self, desk):
+        desk.controller.next_candidate()
+        desk.controller.show()
+        assert desk.state.status.startswith("Open an image")
+
+    def test_a_model_with_one_answer_offers_none(self, desk):
+        desk.open()
+        desk.click()
+        desk.background.run()
+        assert (desk.state.candidate, desk.state.can_cycle) == (None, False)

@@ -14,6 +14,7 @@ pytest.importorskip("qtpy", exc_type=ImportError)
 
 import volumes
 from napari_sam.plugin._bindings import Tool
+from tests.fakes import NestedSegmenter
 
 # napari, its dependencies and Qt warn of things that are not ours.
 pytestmark = [pytest.mark.viewer, pytest.mark.filterwarnings("default")]
@@ -259,6 +260,33 @@ def test_keys(window, qtbot):
     assert not window.session.labels[5].any()
     key("Q")
     assert window.session.objects[1].locked
+
+
+def test_candidates_are_cycled_by_key_and_button(window, qtbot, segmenter):
+    from qtpy.QtCore import Qt
+
+    prompt = window.widget.prompt
+    segmenter.segment = NestedSegmenter((20, 25)).segment
+    window.press(prompt.tools[Tool.INCLUDE])
+    assert not prompt.other.isEnabled()
+    assert prompt.candidate.text() == ""
+    window.click(19, 24)
+    window.ready()
+    assert prompt.candidate.text() == "2 of 3, score 0.90"
+    assert "Key: R" in prompt.other.toolTip()
+    labels = window.viewer.layers["ball labels"]
+    for layer in (window.viewer.layers["prompts"], labels):
+        window.viewer.layers.selection.active = layer
+        window.native.setFocus()
+        qtbot.keyClick(window.native, Qt.Key.Key_R)
+    assert prompt.candidate.text() == "1 of 3, score 0.60"
+    assert np.count_nonzero(window.session.labels[4, 20]) == 9
+    window.press(prompt.other)
+    window.press(prompt.other)
+    assert prompt.candidate.text() == "3 of 3, score 0.70"
+    assert labels.get_value((4.0, 20.0, 25.0 + 11.0)) == 1
+    qtbot.keyClick(window.native, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert prompt.candidate.text() == "2 of 3, score 0.90"
 
 
 def test_labels_saved_by_the_plugin_lie_on_the_image(window, tmp_path):

@@ -13,11 +13,13 @@ import volumes
 from napari_sam.core.masks import BoxedMask
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt
+from napari_sam.core.propagation import propagate
 from napari_sam.core.session import Session
 from napari_sam.core.window import Window
 from napari_sam.errors import StoreError
 from napari_sam.store.session_codec import from_runs, to_runs
 from napari_sam.store.session_file import ModelReference, SessionFolder
+from tests.fakes import NestedSegmenter
 
 SHAPE = (4, 10, 12)
 MODEL = ModelReference("tiny_sam.v2", "0" * 64)
@@ -135,6 +137,69 @@ def test_edits_after_the_last_save_can_be_done_again(tmp_path: Path) -> None:
     for edit in reversed(edits):
         labels[edit.box.slices()] = edit.before
     assert np.array_equal(labels, held)
+
+
+def session_with_a_choice(folder: SessionFolder) -> Session:
+    """Three planes of discs, the largest of three candidates chosen, every edit in the log."""
+    session = Session(ct_of_discs(), window=Window(0, 300))
+    session.on_edit.append(folder.log_edit)
+    request = session.prompt(PlaneRef(0, 1), PointPrompt((1, 15, 23)))
+    session.apply(NestedSegmenter().segment(request), request)
+    folder.save(session)
+    session.choose(PlaneRef(0, 1), 2)
+    return session
+
+
+def ct_of_discs() -> volumes.Volume:
+    rows, cols = np.ogrid[:32, :48]
+    disc = (rows - 15) ** 2 + (cols - 23) ** 2 <= 64
+    data = np.repeat(np.where(disc, 200, 50)[None], 3, 0).astype(np.int16)
+    return volumes.Volume(data, volumes.Geometry.from_spacing(data.shape), volumes.Provenance("test"))
+
+
+def test_a_choice_of_candidates_is_logged_and_done_again_after_a_crash(tmp_path: Path) -> None:
+    session = session_with_a_choice(SessionFolder(tmp_path / "s"))
+    saved = SessionFolder(tmp_path / "s").load()
+    (edit,) = saved.edits_after()
+    assert edit.cause == "candidate"
+    labels = saved.labels.astype(np.uint16)
+    assert np.array_equal(labels[edit.box.slices()], edit.before)
+    labels[edit.box.slices()] = edit.after
+    assert np.array_equal(labels, session.labels)
+
+
+def test_a_chosen_candidate_is_followed_after_a_resume(tmp_path: Path) -> None:
+    folder = SessionFolder(tmp_path / "s")
+    folder.save(session_with_a_choice(folder))
+    saved = SessionFolder(tmp_path / "s").load()
+    for kinds in ({"point", "box", "mask"}, {"point"}):
+        again = Session(
+            ct_of_discs(), saved.labels.astype(np.uint16), window=saved.window, objects=saved.objects
+        )
+        assert again.objects[1].anchors[0].candidate == 2
+        largest = again.labels[1].copy()
+        list(propagate(again, NestedSegmenter(prompts=frozenset(kinds)), 1))
+        assert np.array_equal(again.labels, np.repeat(largest[None], 3, 0))
+
+
+@pytest.mark.parametrize("candidate", ["left out", "text"])
+def test_sessions_of_before_there_were_choices_load_and_damaged_ones_do_not(
+    tmp_path: Path, candidate: str
+) -> None:
+    folder = SessionFolder(tmp_path / "s")
+    folder.save(session_with_a_choice(folder))
+    content = json.loads((tmp_path / "s" / "session.json").read_text(encoding="utf-8"))
+    anchor = content["objects"][0]["anchors"][0]
+    if candidate == "left out":
+        del anchor["candidate"]
+    else:
+        anchor["candidate"] = candidate
+    (tmp_path / "s" / "session.json").write_text(json.dumps(content), encoding="utf-8")
+    if candidate == "left out":
+        assert folder.load().objects[1].anchors[0].candidate is None
+    else:
+        with pytest.raises(StoreError, match="'text'"):
+            folder.load()
 
 
 def test_line_cut_short_by_a_crash_is_left_out(tmp_path: Path) -> None:

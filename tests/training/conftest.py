@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 import volumes
 from napari_sam import zoo
 from napari_sam.zoo.spec import ModelSpec
-from tests.tiny_models import random_sam, spec_of
+from tests.tiny_models import random_sam, registry_of, spec_of
 from volumes import Geometry, Provenance, Volume
 
 SUBJECTS = ("ann", "bob", "cem", "dot")
@@ -60,7 +60,8 @@ def folder(tmp_path: Path) -> Path:
 def tiny_zoo(monkeypatch: pytest.MonkeyPatch) -> ModelSpec:
     """A tiny model that every command can name."""
     spec = spec_of()
-    monkeypatch.setattr("napari_sam.zoo.registry._specs", {**zoo.registry._specs, spec.name: spec})
+    known = registry_of(*map(zoo.get, zoo.names()), spec)
+    monkeypatch.setattr("napari_sam.zoo.registry._registry", known)
     return spec
 
 

@@ -186,6 +186,22 @@ def test_spec_is_checked(fields: dict[str, object]) -> None:
         spec_of(**fields)  # type: ignore[arg-type]
 
 
+def test_xxh128_is_checked() -> None:
+    with pytest.raises(SettingsError, match="32 hex digits"):
+        Weights("a.pth", "MIT", "nobody", xxh128="0" * 64)
+    assert Weights("a.pth", "MIT", "nobody").digest is None
+    assert Weights("a.pth", "MIT", "nobody", xxh128="0" * 32).digest == ("xxh128", "0" * 32)
+    assert Weights("a.pth", "MIT", "nobody", "1" * 64, xxh128="0" * 32).digest == ("sha256", "1" * 64)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "../a.pth", "/etc/a.pth", "b/a.pth", "..", ".a", "b\\\\a.pth", "c:a.pth"]
+)
+def test_a_file_of_weights_cannot_lie_elsewhere(name: str) -> None:
+    with pytest.raises(SettingsError, match="plain file name"):
+        Weights(name, "MIT", "nobody")
+
+
 def test_digest_is_checked() -> None:
     with pytest.raises(SettingsError, match="64 hex digits"):
         Weights("a.pth", "MIT", "nobody", sha256="abc")

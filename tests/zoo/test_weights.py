@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import tarfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import xxhash
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -231,6 +234,84 @@ def test_pickle_with_code_runs_none(tmp_path: Path, state: dict[str, Tensor], ki
     assert not target.exists()
 
 
+def test_an_archive_of_the_first_torch_is_not_even_unpacked(tmp_path: Path) -> None:
+    path, target = tmp_path / "c.pth", tmp_path / "proof"
+    payload = tmp_path / "pickle"
+    payload.write_bytes(pickle.dumps(_Code(target)))
+    with tarfile.open(path, "w") as archive:
+        for name in ("pickle", "storages", "tensors"):
+            archive.add(payload, name)
+    message = _error_of(spec_of(), path)
+    assert "tar archive" in message
+    assert "none was run" in message
+    assert not target.exists()
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_a_program_is_no_checkpoint(tmp_path: Path) -> None:
+    path = tmp_path / "c.pt"
+    torch.jit.save(torch.jit.trace(torch.nn.Linear(2, 2), torch.zeros(1, 2)), path)
+    assert "get it again" in _error_of(spec_of(), path)
+
+
+def test_code_beside_the_tensors_of_a_zip_is_not_looked_at(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    path, target = tmp_path / "c.pth", tmp_path / "proof"
+    torch.save(state, path)
+    with zipfile.ZipFile(path, "a") as archive:
+        folder = archive.namelist()[0].split("/")[0]
+        archive.writestr(f"{folder}/extra.pkl", pickle.dumps(_Code(target)))
+        archive.writestr(f"{folder}/code/__torch__.py", f"open({str(target)!r}, 'w')")
+    load_model(spec_of(), path)
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("nest", [None, "model_state", "model", "state_dict"])
+@pytest.mark.parametrize("kind", ["zip", "legacy"])
+def test_code_in_place_of_a_tensor_runs_not(
+    tmp_path: Path, state: dict[str, Tensor], nest: str | None, kind: str
+) -> None:
+    path, target = tmp_path / "c.pth", tmp_path / "proof"
+    content: dict[str, Any] = {**state, next(iter(state)): _Code(target)}
+    torch.save({nest: content} if nest else content, path, _use_new_zipfile_serialization=kind == "zip")
+    assert "would run code (none was run)" in _error_of(spec_of(), path)
+    assert not target.exists()
+
+
+def test_a_header_of_safetensors_that_lies_about_its_length(tmp_path: Path) -> None:
+    path = tmp_path / "c.safetensors"
+    path.write_bytes((2**62).to_bytes(8, "little") + b"{" + b"x" * 50)
+    assert "get it again" in _error_of(spec_of(), path)
+
+
+def test_the_file_of_another_model_of_the_same_family_is_refused(tmp_path: Path) -> None:
+    def wider() -> Any:
+        model = build_conv_sam()
+        model.mask_decoder.iou_token = torch.nn.Embedding(1, 48)
+        return model
+
+    path = tmp_path / "c.safetensors"
+    save_file(random_sam(build=wider).state_dict(), path)
+    message = _error_of(spec_of(), path)
+    assert "misshapen: mask_decoder.iou_token.weight is (1, 48), not (1, 32)" in message
+    assert "--model" in message
+
+
+def test_a_digest_of_xxh128_counts_too(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    path = tmp_path / "vit_b.pt"
+    torch.save(state, path)
+    right = xxhash.xxh128_hexdigest(path.read_bytes())
+    loaded = load_model(spec_of(weights=Weights("vit_b.pt", "MIT", "somebody", xxh128=right)), path)[1]
+    assert loaded.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    message = _error_of(spec_of(weights=Weights("vit_b.pt", "MIT", "somebody", xxh128="0" * 32)), path)
+    assert f"its xxh128 is {right}, not {'0' * 32}" in message
+
+
+def test_a_remembered_digest_is_believed(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    path = tmp_path / "own.pt"
+    torch.save(state, path)
+    assert load_model(spec_of(), path, lambda *_: "a" * 64)[1].sha256 == "a" * 64
+
+
 def test_published_name_with_another_digest_is_refused(tmp_path: Path, state: dict[str, Tensor]) -> None:
     weights = Weights("sam.pth", "MIT", "somebody", sha256="0" * 64, url="https://example.org/sam.pth")
     published, own = tmp_path / "sam.pth", tmp_path / "my_fine_tune.pth"
@@ -260,6 +341,7 @@ def test_missing_published_weights_say_what_where_and_how(tmp_path: Path) -> Non
         "https://dl.fbaipublicfiles.com/segment_anything/sam_vit_b_01ec64.pth",
         "ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
         str(tmp_path / "weights" / "sam_vit_b_01ec64.pth"),
+        "`napari-sam models download sam_vit_b.meta`",
         "--weights",
     ):
         assert part in message

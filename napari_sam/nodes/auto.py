@@ -1,0 +1,212 @@
+"""Everything in planes of a volume, without a prompt: labels, and a table of what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_sam.core.auto_labels import LabelRules, draw_labels, linked_ids
+from napari_sam.core.auto_masks import AutoMask
+from napari_sam.core.auto_plan import AutoMaskSettings
+from napari_sam.core.jobs import Cancel
+from napari_sam.core.planes import PlaneRef
+from napari_sam.core.segmenter import Segmenter
+from napari_sam.core.window import Window, resolve_window
+from napari_sam.engine.auto_masks import AutoMasker
+from napari_sam.errors import InvalidPrompt, SettingsError
+from napari_sam.nodes.progress import Progress, silent
+from volumes import Volume
+
+__all__ = ["AutoOptions", "AutoResult", "FoundMask", "changed_settings", "segment_everything"]
+
+LINK_IOU = 0.5
+"""Labels of neighbouring planes that overlap as much are one object, where linking is asked for."""
+
+
+@dataclass(frozen=True)
+class AutoOptions:
+    """Which planes, how they are seen, and what is kept.
+
+    Parameters
+    ----------
+    axis : int
+        The axis that the planes cut across.
+    planes : tuple of int, optional
+        Half-open range of plane indices; all when None.
+    window : str, optional
+        As in `parse_window`; chosen from the volume when None.
+    changes : mapping
+        Fields of `AutoMaskSettings` that differ from what the model recommends.
+    rules : LabelRules
+        How masks become labels.
+    link : bool
+        Give labels of neighbouring planes that overlap by `LINK_IOU` the same id.
+    """
+
+    axis: int = 0
+    planes: tuple[int, int] | None = None
+    window: str | None = None
+    changes: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    rules: LabelRules = LabelRules()  # noqa: RUF009 - frozen
+    link: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class FoundMask:
+    """A mask with its id.
+
+    Attributes
+    ----------
+    id : int
+        Its label.
+    mask : AutoMask
+        What was found.
+    label_px : int
+        Pixels of its plane that bear its label; 0 for a mask that gave way to others.
+    """
+
+    id: int
+    mask: AutoMask
+    label_px: int
+
+
+@dataclass(frozen=True, eq=False)
+class AutoResult:
+    """What was found.
+
+    Attributes
+    ----------
+    labels : NDArray[uint16 or uint32], shape (P, R, C)
+        0 for background.
+    found : tuple of FoundMask
+        All masks, plane by plane; unless linked, each has an id of its own.
+    window : Window
+        The intensities that the model saw.
+    settings : AutoMaskSettings
+        What was asked, and what was kept.
+    """
+
+    labels: NDArray[Any]
+    found: tuple[FoundMask, ...]
+    window: Window
+    settings: AutoMaskSettings
+
+    @property
+    def n_objects(self) -> int:
+        """How many labels there are."""
+        return len({one.id for one in self.found if one.label_px})
+
+
+def changed_settings(recommended: AutoMaskSettings, changes: Mapping[str, Any]) -> AutoMaskSettings:
+    """Change some of the recommended settings.
+
+    Raises
+    ------
+    SettingsError
+        A setting that there is not, or a value that it cannot have.
+    """
+    try:
+        return replace(recommended, **changes)
+    except TypeError as error:
+        raise SettingsError(
+            f"unknown settings among {', '.join(changes)}; choose of the fields of AutoMaskSettings"
+        ) from error
+
+
+def segment_everything(
+    volume: Volume,
+    segmenter: Segmenter,
+    options: AutoOptions | None = None,
+    *,
+    progress: Progress = silent,
+    cancel: Cancel | None = None,
+) -> AutoResult:
+    """Find everything in planes of a volume.
+
+    Parameters
+    ----------
+    volume : Volume
+        The image.
+    segmenter : Segmenter
+        A model, as `napari_sam.load_segmenter` gives it.
+    options : AutoOptions, optional
+        Which planes, and what is kept.
+    progress : Progress
+        Told how many points of all planes are answered.
+    cancel : Cancel, optional
+        Looked at before each batch of points.
+
+    Returns
+    -------
+    AutoResult
+
+    Raises
+    ------
+    InvalidPrompt
+        A range outside the volume.
+    InvalidWindow, SettingsError
+        A window or settings that cannot be used.
+    UnsupportedPrompt
+        A segmenter without a model that can be asked at points.
+    Cancelled
+        On request.
+    """
+    options, cancel = options or AutoOptions(), cancel or Cancel()
+    first, last = _plane_range(volume, options)
+    window = resolve_window(volume, options.window)
+    masker = AutoMasker.of(segmenter)
+    masker = replace(masker, settings=changed_settings(masker.settings, options.changes))
+    labels = np.zeros(volume.shape, dtype=np.uint32)
+    found: list[FoundMask] = []
+    for index in range(first, last):
+        cancel.check()
+        plane = PlaneRef(options.axis, index)
+
+        def told(n_done: int, n_all: int, before: int = index - first) -> None:
+            progress("asking at points", before * n_all + n_done, (last - first) * n_all)
+
+        picture = window.to_uint8(np.asarray(plane.take(volume.data)))
+        masks = masker.masks(picture, plane, volume.shape, cancel, told)
+        found += _into_plane(labels, masks, plane, options, 1 + max((one.id for one in found), default=0))
+    highest = max((one.id for one in found), default=0)
+    small = labels.astype(np.uint16) if highest <= np.iinfo(np.uint16).max else labels
+    return AutoResult(small, tuple(found), window, masker.settings)
+
+
+def _into_plane(
+    labels: NDArray[np.uint32],
+    masks: tuple[AutoMask, ...],
+    plane: PlaneRef,
+    options: AutoOptions,
+    first_id: int,
+) -> list[FoundMask]:
+    """Draw the masks of a plane into the labels, and give each its id."""
+    ids = np.arange(first_id, first_id + len(masks))
+    drawn = draw_labels(masks, ids.tolist(), plane.shape_hw(labels.shape), options.rules)
+    counts = np.bincount(drawn.ravel(), minlength=first_id + len(masks))[ids]
+    if options.link and plane.index > 0:
+        before = PlaneRef(plane.axis, plane.index - 1).take(labels)
+        for new, old in linked_ids(before, drawn, LINK_IOU).items():
+            drawn[drawn == new] = old
+            ids[new - first_id] = old
+    plane.take(labels)[...] = drawn
+    return [
+        FoundMask(int(number), mask, int(count))
+        for number, mask, count in zip(ids, masks, counts, strict=True)
+    ]
+
+
+def _plane_range(volume: Volume, options: AutoOptions) -> tuple[int, int]:
+    n_all = volume.shape[options.axis]
+    first, last = options.planes or (0, n_all)
+    if not 0 <= first < last <= n_all:
+        raise InvalidPrompt(
+            f"the range {first}:{last} does not fit the {n_all} planes of axis {options.axis}; "
+            f"give FIRST:LAST inside 0:{n_all}, the last one excluded"
+        )
+    return first, last
