@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_sam.models.grouping import GROUPING, masks_of_cells
+from napari_sam.models.grouping import GROUPING
 from napari_sam.models.mask_decoder import Decoded
 from napari_sam.models.sam import IMAGE_EMBEDDING, Sam
 from napari_sam.training.fields import chance, uniform
@@ -22,7 +22,7 @@ from napari_sam.training.interaction import (
     look_again,
     wear,
 )
-from napari_sam.training.losses import fine_iou, grouping_loss, interaction_loss
+from napari_sam.training.losses import grouping_loss, interaction_loss
 from napari_sam.training.samples import PlanePair
 
 N_CORRECTIONS = 7
@@ -69,31 +69,35 @@ def collate(pairs: Sequence[PlanePair]) -> Batch:
 
 
 @dataclass(frozen=True)
-class _View:
+class View:
     """A model and each object's own image, as features ``(N, …)``."""
 
     model: Sam
     features: Mapping[str, Tensor]
 
     def decode(self, prompts: Prompts) -> Decoded:
-        """Decode each object."""
+        """Decode each object, once."""
+        return self.model.decode_all(*self._asked(prompts))
+
+    def answer(self, prompts: Prompts) -> Decoded:
+        """Answer as a user sees it, with a second look where the model takes one."""
+        return self.model.answer(*self._asked(prompts))
+
+    def _asked(
+        self, prompts: Prompts
+    ) -> tuple[Mapping[str, Tensor], Tensor, Tensor, Tensor | None, tuple[int, int]]:
         height, width = self.features[IMAGE_EMBEDDING].shape[-2:]
-        return self.model.decode_all(
-            self.features,
-            prompts.points_xy,
-            prompts.point_labels,
-            prompts.mask_logits,
-            (16 * height, 16 * width),
-        )
+        input_hw = (16 * height, 16 * width)
+        return self.features, prompts.points_xy, prompts.point_labels, prompts.mask_logits, input_hw
 
-    def only(self, which: Tensor) -> _View:
+    def only(self, which: Tensor) -> View:
         """Keep some objects."""
-        return _View(self.model, {name: level[which] for name, level in self.features.items()})
+        return View(self.model, {name: level[which] for name, level in self.features.items()})
 
 
-def _views(model: Sam, features: Mapping[str, Tensor], images: Tensor) -> _View:
+def views(model: Sam, features: Mapping[str, Tensor], images: Tensor) -> View:
     """Look at the images of ``images (N,)``."""
-    return _View(model, {name: level[images] for name, level in features.items()})
+    return View(model, {name: level[images] for name, level in features.items()})
 
 
 @dataclass
@@ -151,7 +155,7 @@ def training_loss(model: Sam, batch: Batch, rng: torch.Generator, max_objects: i
         if not len(some):
             continue
         image = batch.pair[objects[some]] + planes[some] * batch.n_pairs
-        view = _views(model, features, image)
+        view = views(model, features, image)
         masks = batch.masks[planes[some], objects[some]]
         logits = _first_rounds(view, masks, with_box, rng, losses)
         hints = logits.new_zeros(len(batch.pair), *logits.shape[-2:]) if hints is None else hints
@@ -160,7 +164,7 @@ def training_loss(model: Sam, batch: Batch, rng: torch.Generator, max_objects: i
         carried[objects[some][first]] = True
     if hints is not None and bool(carried.any()):
         which = torch.nonzero(carried)[:, 0]
-        view = _views(model, features, batch.pair[which] + batch.n_pairs)
+        view = views(model, features, batch.pair[which] + batch.n_pairs)
         _carry_round(view, batch.masks[:, which], hints[which], rng, losses)
     return losses.mean() + extra
 
@@ -186,15 +190,13 @@ def _grouping_loss(features: Mapping[str, Tensor], batch: Batch, n_cells: int = 
     return grouping_loss(grouping[batch.pair[objects] + planes * batch.n_pairs], targets, n_cells)
 
 
-def _first_rounds(
-    view: _View, masks: Tensor, with_box: bool, rng: torch.Generator, losses: _Losses
-) -> Tensor:
+def _first_rounds(view: View, masks: Tensor, with_box: bool, rng: torch.Generator, losses: _Losses) -> Tensor:
     """Prompt afresh and correct up to seven times, fewer objects each time; the last logits ``(N, h, w)``."""
     looseness = uniform(0.0, 0.06, rng)
     prompts = draw_boxes(masks, looseness) if with_box else draw_clicks(masks, cell=4)
     decoded = view.decode(prompts)
     losses.add(decoded, masks)
-    last = chosen = _shown(decoded, prompts)
+    last = chosen = shown_logits(decoded, prompts)
     if view.model.looks_again:
         last = chosen = _look_again(view, prompts, chosen, masks, rng, losses)
     left = torch.arange(len(masks), device=masks.device)
@@ -206,13 +208,13 @@ def _first_rounds(
         prompts = correct(prompts, chosen[going_on], masks[left])
         decoded = view.decode(prompts)
         losses.add(decoded, masks[left])
-        chosen = _shown(decoded, prompts)
+        chosen = shown_logits(decoded, prompts)
         last = last.index_copy(0, left, chosen)
     return last
 
 
 def _look_again(
-    view: _View, prompts: Prompts, shown: Tensor, masks: Tensor, rng: torch.Generator, losses: _Losses
+    view: View, prompts: Prompts, shown: Tensor, masks: Tensor, rng: torch.Generator, losses: _Losses
 ) -> Tensor:
     """Give some of the first answers back to the model with the same prompts; the logits after that."""
     some = torch.nonzero(torch.rand(len(shown), device=shown.device) < LOOKED_AT_AGAIN)[:, 0]
@@ -224,7 +226,7 @@ def _look_again(
     return shown.index_copy(0, some, decoded.mask_logits.detach().float()[:, 0])
 
 
-def _shown(decoded: Decoded, prompts: Prompts) -> Tensor:
+def shown_logits(decoded: Decoded, prompts: Prompts) -> Tensor:
     """Give the logits that a user sees: after one click the best candidate, else the single mask."""
     logits = decoded.mask_logits.detach().float()
     if prompts.points_xy.shape[1] == 1:
@@ -232,7 +234,7 @@ def _shown(decoded: Decoded, prompts: Prompts) -> Tensor:
     return logits[:, 0]
 
 
-def _carry_round(view: _View, masks: Tensor, hints: Tensor, rng: torch.Generator, losses: _Losses) -> None:
+def _carry_round(view: View, masks: Tensor, hints: Tensor, rng: torch.Generator, losses: _Losses) -> None:
     """Carry masks from the first plane to the second; at times the true ones, worn."""
     if chance(0.35, rng):
         hints = wear(masks[0], hints.shape[-1], rng)
@@ -245,86 +247,3 @@ def _carry_round(view: _View, masks: Tensor, hints: Tensor, rng: torch.Generator
         use_mask=chance(0.85, rng),
     )
     losses.add(view.decode(prompts), masks[1])
-
-
-@torch.no_grad()
-def measure(model: Sam, batches: Sequence[Batch], seed: int = 0) -> dict[str, float]:
-    """Measure what a user would get from a box, clicks, and carrying a mask over.
-
-    Returns
-    -------
-    dict of str to float
-        ``box``, ``point``, ``point_3`` (after two corrections), ``point_best`` (best of the three
-        candidates) and ``carried``: mean IoU over objects. ``score_error``: mean absolute error of the
-        predicted IoU of what is shown. ``presence_auc``: how well presence tells objects that go on from
-        those that have ended, 0.5 for models that do not say. ``cell``: mean IoU of the grouping of
-        the clicked cell alone, where the encoder groups.
-    """
-    torch.manual_seed(seed)
-    sums: dict[str, list[Tensor]] = {}
-    there_is: list[tuple[Tensor, Tensor]] = []
-    for batch in batches:
-        features = model.encode(batch.pixels)
-        first, second = batch.masks[0], batch.masks[1]
-        here, there = (_views(model, features, batch.pair + i * batch.n_pairs) for i in (0, 1))
-        prompts = draw_boxes(first, looseness=0.03)
-        boxed = _note(sums, "box", here.decode(prompts), prompts, first)
-        if model.looks_again:
-            again = look_again(prompts, boxed, first.shape[-1], 0.03)
-            boxed = _note(sums, "box_2", here.decode(again), again, first)
-        prompts = draw_clicks(first, cell=4)
-        if GROUPING in here.features:
-            sums.setdefault("cell", []).append(_cell_iou(here.features[GROUPING], prompts, first))
-        decoded = here.decode(prompts)
-        sums.setdefault("point_best", []).append(
-            fine_iou(decoded.mask_logits.float(), first)[:, 1:].amax(dim=1)
-        )
-        clicked = _note(sums, "point", decoded, prompts, first)
-        if model.looks_again:
-            again = look_again(prompts, clicked, first.shape[-1], 0.03)
-            clicked = _note(sums, "point_2", here.decode(again), again, first)
-        for _ in range(2):
-            prompts = correct(prompts, clicked, first)
-            clicked = _shown(here.decode(prompts), prompts)
-        sums.setdefault("point_3", []).append(fine_iou(clicked[:, None], first)[:, 0])
-        prompts = carry_over(boxed, first.shape[-1], margin=0.05)
-        decoded = there.decode(prompts)
-        left = second.flatten(1).any(dim=1)
-        sums.setdefault("carried", []).append(fine_iou(_shown(decoded, prompts)[:, None], second)[left, 0])
-        if decoded.presence is not None:
-            there_is.append((decoded.presence.float(), left))
-    results = {name: float(torch.cat(values).mean()) for name, values in sums.items()}
-    results["presence_auc"] = _auc(there_is)
-    return results
-
-
-def _note(
-    sums: dict[str, list[Tensor]], name: str, decoded: Decoded, prompts: Prompts, masks: Tensor
-) -> Tensor:
-    """Note the IoU of what is shown and the error of its score; gives its logits."""
-    is_click = prompts.points_xy.shape[1] == 1
-    scores = decoded.iou_scores[:, 1:].amax(dim=1) if is_click else decoded.iou_scores[:, 0]
-    shown = _shown(decoded, prompts)
-    truth = fine_iou(shown[:, None], masks)[:, 0]
-    sums.setdefault(name, []).append(truth)
-    sums.setdefault("score_error", []).append((scores.float() - truth).abs())
-    return shown
-
-
-def _cell_iou(grouping: Tensor, prompts: Prompts, masks: Tensor) -> Tensor:
-    side = grouping.shape[-1]
-    xy = ((prompts.points_xy[:, :1] + 0.5) * side / masks.shape[-1]).long().clamp(0, side - 1)
-    return fine_iou(masks_of_cells(grouping, xy[..., 1] * side + xy[..., 0]), masks)[:, 0]
-
-
-def _auc(answers: Sequence[tuple[Tensor, Tensor]]) -> float:
-    """Give the area under the curve of ``(score, truth)``: how often a true one is above a false one."""
-    if not answers:
-        return 0.5
-    scores = torch.cat([score for score, _ in answers])
-    truth = torch.cat([true for _, true in answers])
-    yes, no = scores[truth], scores[~truth]
-    if not len(yes) or not len(no):
-        return 0.5
-    above = (yes[:, None] > no[None]).float() + 0.5 * (yes[:, None] == no[None]).float()
-    return float(above.mean())

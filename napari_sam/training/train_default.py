@@ -31,8 +31,9 @@ from torch.utils.data import DataLoader
 from napari_sam.models.sam import Sam
 from napari_sam.models.tiny_encoder import TINY_SIDE
 from napari_sam.models.tiny_sam import build_tiny_sam
+from napari_sam.training.measuring import measure
 from napari_sam.training.real_images import held_out, read_index
-from napari_sam.training.rounds import Batch, measure, training_loss
+from napari_sam.training.rounds import Batch, training_loss
 from napari_sam.training.samples import SampleSettings
 from napari_sam.training.stages import BatchStream, Stage, validation_sets
 

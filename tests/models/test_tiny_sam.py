@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from napari_sam.models.grouping import N_CHANNELS
+from napari_sam.models.prompt_drawing import draw_groups, draw_prompts
 from napari_sam.models.prompt_encoder import (
     BOX_FIRST,
     BOX_SECOND,
@@ -14,13 +15,7 @@ from napari_sam.models.prompt_encoder import (
     POSITIVE,
     PromptEncoder,
 )
-from napari_sam.models.tiny_sam import (
-    TinySam,
-    build_tiny_sam,
-    draw_groups,
-    draw_prompts,
-    look_at_masks,
-)
+from napari_sam.models.tiny_sam import TinySam, build_tiny_sam, look_at_masks
 
 
 def test_the_model_is_small():

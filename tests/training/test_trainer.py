@@ -6,7 +6,8 @@ import torch
 from safetensors.torch import load_file
 
 from napari_sam.models.tiny_sam import build_tiny_sam
-from napari_sam.training.rounds import collate, measure
+from napari_sam.training.measuring import measure
+from napari_sam.training.rounds import collate
 from napari_sam.training.samples import PairSampler, SampleSettings
 from napari_sam.training.stages import Stage
 from napari_sam.training.train_default import Trainer, export, train
