@@ -2,7 +2,7 @@
 
 The decoder sees its own mask, drawn on its finest grid, and can straighten it out, as cascades of
 click-based segmentation do (Sofiiuk et al., "Reviving Iterative Training with Mask Guidance", 2022).
-Where clicks alone said what was meant, the first answer's box says now how large it is.
+Where a click alone said what was meant, the first answer's box says now how large it is.
 """
 
 from __future__ import annotations

@@ -189,34 +189,23 @@ class TinySam(Sam):
         mask_inputs: Tensor | None = None,
         input_hw: tuple[int, int] | None = None,
     ) -> Decoded:
-        """Decode, and where no mask was given look again; see `napari_sam.models.second_look`.
+        """Decode, and after a single click look again; see `napari_sam.models.second_look`.
 
-        After a single click each of the three candidates is looked at again with its own box; after anything
-        more the single mask, whose candidates stay as they are.
+        The candidate with the highest predicted IoU is asked for again with its own box and mask, and what
+        comes of that takes its place; its score is the mean of both.
         """
         first = self.decode_all(features, points_xy, point_labels, mask_inputs, input_hw)
-        if mask_inputs is not None:
+        if mask_inputs is not None or points_xy.shape[1] != 1:
             return first
-        kept = slice(1, None) if points_xy.shape[1] == 1 else slice(0, 1)
-        logits = first.mask_logits[:, kept]
-        shape, n_masks = logits.shape[:2], logits.shape[1]
-        shared = {
-            name: level if len(level) == 1 else level.repeat_interleave(n_masks, dim=0)
-            for name, level in features.items()
-        }
-        prompts = second_prompts(
-            points_xy.repeat_interleave(n_masks, dim=0),
-            point_labels.repeat_interleave(n_masks, dim=0),
-            logits.float().flatten(0, 1),
-            float((input_hw or (self.side, self.side))[0]),
-        )
-        again = self.decode_all(shared, *prompts, input_hw)
+        rows = torch.arange(len(points_xy), device=points_xy.device)
+        best = first.iou_scores[:, 1:].argmax(dim=1) + 1
+        side = float((input_hw or (self.side, self.side))[0])
+        prompts = second_prompts(points_xy, point_labels, first.mask_logits[rows, best].float(), side)
+        again = self.decode_all(features, *prompts, input_hw)
         masks, scores = first.mask_logits.clone(), first.iou_scores.clone()
-        masks[:, kept] = again.mask_logits[:, 0].reshape(logits.shape)
-        seen = again.iou_scores[:, 0].reshape(shape)
-        scores[:, kept] = (scores[:, kept] + seen) / 2 if n_masks > 1 else seen
-        presence = again.presence if n_masks == 1 else first.presence
-        return Decoded(masks, scores, presence)
+        masks[rows, best] = again.mask_logits[:, 0]
+        scores[rows, best] = (first.iou_scores[rows, best] + again.iou_scores[:, 0]) / 2
+        return Decoded(masks, scores, first.presence)
 
 
 def build_tiny_sam() -> TinySam:
