@@ -43,10 +43,12 @@ def main() -> int:
         multiply_adds = counter.get_total_flops() / 2
         side = torch.rand(MATRIX_SIDE, MATRIX_SIDE)
         box = torch.tensor([[[100.0, 90.0], [200.0, 210.0]]]), torch.tensor([[2, 3]])
+        click = torch.tensor([[[150.0, 150.0]]]), torch.tensor([[1]])
         works: dict[str, Callable[[], object]] = {
             "matrix product": lambda: side @ side,
             "encode": lambda: model.encode(pixels_for(spec, plane)[None]),
             "decode": lambda: model.decode(features, *box),
+            "answer": lambda: model.answer(features, *click),
         }
         medians = _medians(works, options.repeats)
     rate = MATRIX_SIDE**3 / medians["matrix product"]
@@ -59,6 +61,7 @@ def main() -> int:
         f"(limit {LIMIT_RATIO:.0f})"
     )
     print(f"decode a box: {medians['decode']:.4f} s (limit {LIMIT_DECODE_S:.3f} on a quiet machine)")
+    print(f"answer a click, with a second look: {medians['answer']:.4f} s")
     return 0
 
 

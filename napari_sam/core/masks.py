@@ -136,7 +136,7 @@ class BoxedMask:
         kept = np.asarray(is_kept[pieces])
         return BoxedMask(self.box, kept).within(Box.of_mask(kept, self.box.start) or self.box)
 
-    def without_specks(self, least: float, kept: Sequence[Sequence[float]] = ()) -> BoxedMask:
+    def without_specks(self, least: float, clicked: Sequence[Sequence[float]] = ()) -> BoxedMask:
         """Return the mask without its small pieces, and with its small holes filled.
 
         Parameters
@@ -144,25 +144,29 @@ class BoxedMask:
         least : float
             Pieces (connected with corners) and holes (connected by sides) of less than this part of the
             largest piece are small.
-        kept : sequence of (plane, row, column)
-            Voxel indices; a piece with one of them stays, however small.
+        clicked : sequence of (plane, row, column)
+            Voxel indices where a person said what is meant; a piece or a hole with one of them stays,
+            however small.
         """
         pieces, n_pieces = ndimage.label(self.bits, structure=np.ones((3, 3, 3)))
         if n_pieces == 0:
             return self
+        places = [at for at in map(self._place_in_box, clicked) if at is not None]
         areas = np.bincount(pieces.ravel(), minlength=n_pieces + 1)
         smallest = least * int(areas[1:].max())
         stays = areas >= smallest
+        stays[[int(pieces[at]) for at in places]] = True
         stays[0] = False
-        for at in kept:
-            index = tuple(int(np.floor(x + 0.5)) - start for x, start in zip(at, self.box.start, strict=True))
-            if all(0 <= i < n for i, n in zip(index, self.bits.shape, strict=True)):
-                stays[pieces[index]] |= pieces[index] > 0
-        bits = np.asarray(stays[pieces])
-        filled = _without_holes(bits, smallest)
+        filled = _without_holes(np.asarray(stays[pieces]), smallest, places)
         if np.array_equal(filled, self.bits):
             return self
         return BoxedMask(self.box, filled).within(Box.of_mask(filled, self.box.start) or self.box)
+
+    def _place_in_box(self, at: Sequence[float]) -> tuple[int, ...] | None:
+        """Return the voxel of the bits that holds an index of the volume; None outside the box."""
+        place = tuple(int(np.floor(x + 0.5)) - start for x, start in zip(at, self.box.start, strict=True))
+        inside = all(0 <= i < n for i, n in zip(place, self.bits.shape, strict=True))
+        return place if inside else None
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, BoxedMask):
@@ -188,13 +192,18 @@ def _cut(mask: BoxedMask, box: Box) -> NDArray[np.bool_]:
     return mask.bits[box.shift((-start[0], -start[1], -start[2])).slices()]
 
 
-def _without_holes(bits: NDArray[np.bool_], smallest: float) -> NDArray[np.bool_]:
-    """Fill what is enclosed and of fewer voxels than `smallest`, in a mask that is one voxel thick."""
+def _without_holes(
+    bits: NDArray[np.bool_], smallest: float, kept: Sequence[tuple[int, ...]]
+) -> NDArray[np.bool_]:
+    """Fill holes of fewer voxels than `smallest` in a mask one voxel thick, but for those with a place."""
     axis = int(np.argmin(bits.shape))
     plane = np.pad(bits.any(axis=axis), 1)
     gaps, n_gaps = ndimage.label(~plane)
     is_hole = np.bincount(gaps.ravel(), minlength=n_gaps + 1) < smallest
     is_hole[[0, gaps[0, 0]]] = False
+    for place in kept:
+        row, col = (i + 1 for i in np.delete(place, axis))
+        is_hole[gaps[row, col]] = False
     filled = (plane | is_hole[gaps])[1:-1, 1:-1]
     return np.asarray(np.expand_dims(filled, axis))
 

@@ -252,10 +252,10 @@ def _prediction(
 
 
 def _tidied(answer: MaskPrediction, request: SegmentRequest, least: float) -> MaskPrediction:
-    """Take specks off the masks, but for those that a person clicked on."""
+    """Take specks and small holes off the masks, but for those that a person clicked on."""
     if not least:
         return answer
-    clicked = [prompt.at for prompt in request.prompts if isinstance(prompt, PointPrompt) and prompt.positive]
+    clicked = [prompt.at for prompt in request.prompts if isinstance(prompt, PointPrompt)]
     return replace(answer, masks=tuple(mask.without_specks(least, clicked) for mask in answer.masks))
 
 

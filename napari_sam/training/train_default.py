@@ -3,7 +3,7 @@
 One stage of the schedule::
 
     python -m napari_sam.training.train_default --folder RUN --data DATA --side 192 256 384 --minutes 40
-    python -m napari_sam.training.train_default --folder RUN --export tiny_sam_v2.safetensors
+    python -m napari_sam.training.train_default --folder RUN --export tiny_sam_v3.safetensors
 
 Under ``torchrun --nproc-per-node N -m napari_sam.training.train_default …`` several processes share the work.
 
@@ -230,7 +230,7 @@ def main() -> None:
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     if args.export:
-        export(args.folder, args.export, {"licence": "Apache-2.0", "name": "tiny_sam.v2"})
+        export(args.folder, args.export, {"licence": "Apache-2.0", "name": "tiny_sam.v3"})
         return
     if "WORLD_SIZE" in os.environ:
         distributed.init_process_group("gloo" if args.device == "cpu" else "nccl")

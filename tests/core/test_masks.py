@@ -135,6 +135,11 @@ def test_a_speck_that_was_clicked_on_stays():
     assert kept[17, 2]
 
 
+def test_a_hole_that_was_clicked_on_stays():
+    kept = _speckled().without_specks(0.03, [(8.0, 3.0, 10.0), (5.0, 3.0, 6.0)])
+    assert not kept.to_plane(PlaneRef(1, 3), (20, 5, 30))[8, 10]
+
+
 def test_a_mask_of_one_piece_stays_as_it_is():
     mask = BoxedMask(Box((0, 0, 0), (1, 2, 2)), np.ones((1, 2, 2), dtype=np.bool_))
     assert mask.without_specks(0.03, [(5.0, 9.0, 9.0)]) is mask

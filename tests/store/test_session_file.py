@@ -22,7 +22,7 @@ from napari_sam.store.session_file import ModelReference, SessionFolder
 from tests.fakes import NestedSegmenter
 
 SHAPE = (4, 10, 12)
-MODEL = ModelReference("tiny_sam.v2", "0" * 64)
+MODEL = ModelReference("tiny_sam.v3", "0" * 64)
 
 
 def ct(seed: int = 0) -> volumes.Volume:
@@ -107,7 +107,7 @@ def test_prompts_are_written_as_the_command_line_reads_them(tmp_path: Path) -> N
 
 def test_log_is_one_line_an_action_and_on_disk_at_once(tmp_path: Path) -> None:
     folder = SessionFolder(tmp_path / "s")
-    folder.log("begin", model="tiny_sam.v2")
+    folder.log("begin", model="tiny_sam.v3")
     folder.log("prompt", object_id=1)
     lines = (tmp_path / "s" / "log.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["action"] for line in lines] == ["begin", "prompt"]
