@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_sam.errors import InvalidPrompt
 from volumes import Box
 
-__all__ = ["PlaneRef", "planes_outward"]
+__all__ = ["PlaneRef", "plane_range", "planes_outward"]
 
 
 @dataclass(frozen=True, order=True)
@@ -124,6 +124,33 @@ class PlaneRef:
     def _inside(self) -> tuple[int, int]:
         first, second = (axis for axis in (0, 1, 2) if axis != self.axis)
         return first, second
+
+
+def plane_range(volume_shape: Sequence[int], axis: int, wanted: tuple[int, int] | None) -> tuple[int, int]:
+    """Return the planes to work on, first and one after the last: those wanted, or all across the axis.
+
+    Parameters
+    ----------
+    volume_shape : sequence of int
+        (P, R, C).
+    axis : int
+        The array axis that the planes cut across.
+    wanted : tuple[int, int], optional
+        Half-open range of indices.
+
+    Raises
+    ------
+    InvalidPrompt
+        A range that is empty, or reaches beyond the volume.
+    """
+    n_planes = volume_shape[axis]
+    first, last = (0, n_planes) if wanted is None else wanted
+    if not 0 <= first < last <= n_planes:
+        raise InvalidPrompt(
+            f"the range {first}:{last} does not fit the {n_planes} planes of axis {axis}; "
+            f"give FIRST:LAST inside 0:{n_planes}, the last one excluded"
+        )
+    return first, last
 
 
 def planes_outward(plane: PlaneRef, n: int, within: tuple[int, int] | None = None) -> tuple[PlaneRef, ...]:

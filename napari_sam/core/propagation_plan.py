@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam.core.masks import BoxedMask
+from napari_sam.core.planes import plane_range
 from napari_sam.core.propagation_rules import PropagationLimits
 from napari_sam.core.session import Session
 from napari_sam.core.window import Window
@@ -80,13 +81,7 @@ def plan_propagation(
     anchors = [anchor for anchor in state.anchors if anchor.is_settled]
     if axis is None:
         axis = anchors[-1].plane.axis if anchors else 0
-    n_planes = session.volume.shape[axis]
-    first, last = planes if planes is not None else (0, n_planes)
-    if not 0 <= first < last <= n_planes:
-        raise InvalidPrompt(
-            f"the range {first}:{last} does not fit the {n_planes} planes of axis {axis}; "
-            f"give a half-open range in 0:{n_planes}"
-        )
+    first, last = plane_range(session.volume.shape, axis, planes)
     seeds, walls = {}, set()
     for anchor in anchors:
         if anchor.plane.axis == axis and first <= anchor.plane.index < last:

@@ -14,11 +14,11 @@ from napari_sam.core.auto_labels import LabelRules, draw_labels, linked_ids
 from napari_sam.core.auto_masks import AutoMask
 from napari_sam.core.auto_plan import AutoMaskSettings
 from napari_sam.core.jobs import Cancel
-from napari_sam.core.planes import PlaneRef
+from napari_sam.core.planes import PlaneRef, plane_range
 from napari_sam.core.segmenter import Segmenter
 from napari_sam.core.window import Window, resolve_window
 from napari_sam.engine.auto_masks import AutoMasker
-from napari_sam.errors import InvalidPrompt, SettingsError
+from napari_sam.errors import SettingsError
 from napari_sam.nodes.progress import Progress, silent
 from volumes import Volume
 
@@ -157,12 +157,13 @@ def segment_everything(
         On request.
     """
     options, cancel = options or AutoOptions(), cancel or Cancel()
-    first, last = _plane_range(volume, options)
+    first, last = plane_range(volume.shape, options.axis, options.planes)
     window = resolve_window(volume, options.window)
     masker = AutoMasker.of(segmenter)
     masker = replace(masker, settings=changed_settings(masker.settings, options.changes))
     labels = np.zeros(volume.shape, dtype=np.uint32)
     found: list[FoundMask] = []
+    highest = 0
     for index in range(first, last):
         cancel.check()
         plane = PlaneRef(options.axis, index)
@@ -172,8 +173,9 @@ def segment_everything(
 
         picture = window.to_uint8(np.asarray(plane.take(volume.data)))
         masks = masker.masks(picture, plane, volume.shape, cancel, told)
-        found += _into_plane(labels, masks, plane, options, 1 + max((one.id for one in found), default=0))
-    highest = max((one.id for one in found), default=0)
+        new = _into_plane(labels, masks, plane, options, highest + 1)
+        highest = max([highest, *(one.id for one in new)])
+        found += new
     small = labels.astype(np.uint16) if highest <= np.iinfo(np.uint16).max else labels
     return AutoResult(small, tuple(found), window, masker.settings)
 
@@ -199,14 +201,3 @@ def _into_plane(
         FoundMask(int(number), mask, int(count))
         for number, mask, count in zip(ids, masks, counts, strict=True)
     ]
-
-
-def _plane_range(volume: Volume, options: AutoOptions) -> tuple[int, int]:
-    n_all = volume.shape[options.axis]
-    first, last = options.planes or (0, n_all)
-    if not 0 <= first < last <= n_all:
-        raise InvalidPrompt(
-            f"the range {first}:{last} does not fit the {n_all} planes of axis {options.axis}; "
-            f"give FIRST:LAST inside 0:{n_all}, the last one excluded"
-        )
-    return first, last

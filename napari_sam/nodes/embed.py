@@ -7,10 +7,9 @@ from pathlib import Path
 
 import volumes
 from napari_sam.core.jobs import Cancel
-from napari_sam.core.planes import PlaneRef
+from napari_sam.core.planes import PlaneRef, plane_range
 from napari_sam.core.segmenter import Segmenter
 from napari_sam.core.window import Window, resolve_window
-from napari_sam.errors import InvalidPrompt
 from napari_sam.nodes.measured import count_work
 from napari_sam.nodes.progress import Progress, Stopwatch, silent
 from napari_sam.nodes.report import CacheCounts
@@ -72,13 +71,7 @@ def embed_volume(
     """
     options, cancel, watch = options or EmbedOptions(), cancel or Cancel(), Stopwatch()
     window = resolve_window(volume, options.window)
-    n_all = volume.shape[options.axis]
-    first, last = options.planes or (0, n_all)
-    if not 0 <= first < last <= n_all:
-        raise InvalidPrompt(
-            f"the range {first}:{last} does not fit the {n_all} planes of axis {options.axis}; "
-            f"give FIRST:LAST inside 0:{n_all}, the last one excluded"
-        )
+    first, last = plane_range(volume.shape, options.axis, options.planes)
     before = count_work(segmenter)
     for index in range(first, last):
         cancel.check()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from napari_sam.core.objects import merge_prompts, says_where
-from napari_sam.core.planes import PlaneRef
+from napari_sam.core.planes import PlaneRef, plane_range
 from napari_sam.core.prompts import BoxPrompt, PointPrompt, Prompt, check_prompt
 from napari_sam.errors import InvalidPrompt
 
@@ -137,12 +137,7 @@ def check_objects(
 def _check_range(plane: PlaneRef, volume_shape: tuple[int, int, int], planes: tuple[int, int] | None) -> None:
     if planes is None:
         return
-    (first, last), n_planes = planes, volume_shape[plane.axis]
-    if not 0 <= first < last <= n_planes:
-        raise InvalidPrompt(
-            f"the range {first}:{last} does not fit the {n_planes} planes of axis {plane.axis}; "
-            f"give FIRST:LAST inside 0:{n_planes}, the last one excluded"
-        )
+    first, last = plane_range(volume_shape, plane.axis, planes)
     if not first <= plane.index < last:
         raise InvalidPrompt(
             f"the prompt in plane {plane.index} is outside the range {first}:{last}; widen the range"

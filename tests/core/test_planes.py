@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_sam.core.planes import PlaneRef, planes_outward
+from napari_sam.core.planes import PlaneRef, plane_range, planes_outward
 from napari_sam.errors import InvalidPrompt
 from volumes import Box
 
@@ -69,3 +69,14 @@ def test_a_plane_outside_says_which_there_are() -> None:
 
 def test_box_of_whole_plane() -> None:
     assert PlaneRef(1, 2).box(SHAPE) == Box((0, 2, 0), (4, 3, 6))
+
+
+def test_a_range_of_planes_is_all_of_them_unless_some_are_wanted():
+    assert plane_range((5, 6, 7), 1, None) == (0, 6)
+    assert plane_range((5, 6, 7), 2, (3, 7)) == (3, 7)
+
+
+@pytest.mark.parametrize("wanted", [(0, 6), (-1, 3), (3, 3), (4, 2)])
+def test_a_range_beyond_the_volume_is_refused(wanted):
+    with pytest.raises(InvalidPrompt, match=r"does not fit the 5 planes of axis 0.*inside 0:5"):
+        plane_range((5, 6, 7), 0, wanted)
