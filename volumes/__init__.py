@@ -5,7 +5,6 @@ Index order is (plane, row, column) everywhere; the world is LPS millimetres, as
 
 from __future__ import annotations
 
-from volumes._dicom_series import SeriesInfo
 from volumes.box import Box
 from volumes.errors import (
     BrokenFile,
@@ -27,23 +26,32 @@ from volumes.errors import (
     UnwritableOutput,
     VolumeError,
 )
-from volumes.formats import list_series, read, write
+from volumes.formats import list_series, read
 from volumes.geometry import Geometry
-from volumes.volume import Provenance, Volume
+from volumes.lazy import LazyArray
+from volumes.outputs import image_suffixes, label_suffixes, write, write_image
+from volumes.segments import Code, LabelVolume, Segment
+from volumes.series import SeriesInfo
+from volumes.volume import PlaneSource, Provenance, Volume
 
 __all__ = [
     "Box",
     "BrokenFile",
+    "Code",
     "DuplicateSlices",
     "Geometry",
     "InvalidBox",
     "InvalidGeometry",
     "InvalidLabels",
+    "LabelVolume",
+    "LazyArray",
     "MissingFile",
     "MissingSlices",
     "MixedSeries",
     "NoDicomFound",
+    "PlaneSource",
     "Provenance",
+    "Segment",
     "SeriesInfo",
     "ShapeMismatch",
     "TiltedGantry",
@@ -55,7 +63,10 @@ __all__ = [
     "UnwritableOutput",
     "Volume",
     "VolumeError",
+    "image_suffixes",
+    "label_suffixes",
     "list_series",
     "read",
     "write",
+    "write_image",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ from volumes._dtypes import compact
 from volumes._replacing import replacing
 from volumes.errors import BrokenFile, InvalidLabels, UnsupportedImage
 from volumes.geometry import Geometry
+from volumes.segments import Segment
+from volumes.series import ReadOptions, SeriesInfo, one_series, refuse_series
 from volumes.volume import Provenance, Volume
 
 if TYPE_CHECKING:
@@ -44,7 +47,11 @@ class PictureReader:
         """Whether the first bytes are a picture's."""
         return picture_format(head) is not None
 
-    def read(self, path: Path, head: bytes) -> Volume:
+    def list_series(self, path: Path, head: bytes) -> tuple[SeriesInfo, ...]:
+        """Describe its one volume."""
+        return one_series(self.read(path, head, ReadOptions()))
+
+    def read(self, path: Path, head: bytes, options: ReadOptions) -> Volume:
         """Read the picture.
 
         Raises
@@ -54,6 +61,7 @@ class PictureReader:
         UnsupportedImage
             If it is so large that Pillow takes it for an attack.
         """
+        refuse_series(options, path)
         pixels, notes = read_picture(path)
         geometry = Geometry.from_spacing((1, *pixels.shape[:2]))
         provenance = Provenance(picture_format(head) or self.name, notes=(NO_SIZE, *notes))
@@ -108,7 +116,7 @@ class PngWriter:
 
     suffixes: tuple[str, ...] = (".png",)
 
-    def write(self, path: Path, labels: NDArray[Any], like: Volume) -> None:
+    def write(self, path: Path, labels: NDArray[Any], like: Volume, segments: Sequence[Segment]) -> None:
         """Write labels (1, R, C).
 
         Raises

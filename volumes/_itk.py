@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,8 @@ from volumes._quiet import quiet_stderr
 from volumes._replacing import replacing
 from volumes.errors import BrokenFile, InvalidGeometry, UnknownFormat, UnsupportedImage, UnwritableOutput
 from volumes.geometry import Geometry
+from volumes.segments import Segment
+from volumes.series import ReadOptions, SeriesInfo, one_series, refuse_series
 from volumes.volume import Provenance, Volume
 
 if TYPE_CHECKING:
@@ -132,8 +134,13 @@ class NiftiReader:
         """Whether the (uncompressed) first bytes are a NIfTI or Analyze header."""
         return is_nifti(head)
 
-    def read(self, path: Path, head: bytes) -> Volume:
+    def list_series(self, path: Path, head: bytes) -> tuple[SeriesInfo, ...]:
+        """Describe its one volume."""
+        return one_series(self.read(path, head, ReadOptions()))
+
+    def read(self, path: Path, head: bytes, options: ReadOptions) -> Volume:
         """Read the file after checking that it is whole."""
+        refuse_series(options, path)
         header = parse_nifti_header(head, path)
         _check_name(path)
         check_complete(_voxel_file(path) if header.is_pair else path, header.needed_bytes)
@@ -205,8 +212,13 @@ class NrrdReader:
         """Whether the first bytes are NRRD's."""
         return head.startswith(b"NRRD000")
 
-    def read(self, path: Path, head: bytes) -> Volume:
+    def list_series(self, path: Path, head: bytes) -> tuple[SeriesInfo, ...]:
+        """Describe its one volume."""
+        return one_series(self.read(path, head, ReadOptions()))
+
+    def read(self, path: Path, head: bytes, options: ReadOptions) -> Volume:
         """Read the file."""
+        refuse_series(options, path)
         image = read_sitk(path, "NrrdImageIO")
         data, notes = voxels_of(image, path)
         return Volume(data, geometry_of(image), Provenance(self.name, notes=notes))
@@ -222,8 +234,13 @@ class MetaImageReader:
         """Whether the first bytes are a MetaImage header."""
         return is_metaimage(head)
 
-    def read(self, path: Path, head: bytes) -> Volume:
+    def list_series(self, path: Path, head: bytes) -> tuple[SeriesInfo, ...]:
+        """Describe its one volume."""
+        return one_series(self.read(path, head, ReadOptions()))
+
+    def read(self, path: Path, head: bytes, options: ReadOptions) -> Volume:
         """Read the file after checking that it is whole."""
+        refuse_series(options, path)
         check_metaimage(path)
         image = read_sitk(path, "MetaImageIO")
         data, notes = voxels_of(image, path)
@@ -246,7 +263,7 @@ class ItkWriter:
 
     suffixes: tuple[str, ...] = (".nii.gz", ".nii", ".nrrd", ".mha")
 
-    def write(self, path: Path, labels: NDArray[Any], like: Volume) -> None:
+    def write(self, path: Path, labels: NDArray[Any], like: Volume, segments: Sequence[Segment]) -> None:
         """Write labels (P, R, C) with the geometry of `like`; compressed but for ``.nii``.
 
         Raises

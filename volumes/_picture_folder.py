@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,49 @@ import numpy as np
 from numpy.typing import NDArray
 
 from volumes._dtypes import compact
-from volumes._image2d import NO_SIZE, read_picture
+from volumes._image2d import NO_SIZE, PictureReader, read_picture
 from volumes._tiff import TiffReader
-from volumes.errors import ShapeMismatch, UnsupportedImage
+from volumes.errors import ShapeMismatch, UnreadableFile, UnsupportedImage
 from volumes.geometry import Geometry
+from volumes.series import ReadOptions, SeriesInfo, one_series, refuse_series
 from volumes.volume import Provenance, Volume
+
+
+@dataclass(frozen=True)
+class PictureFolderReader:
+    """A folder of numbered pictures."""
+
+    name: str = "folder of pictures"
+
+    def claims(self, folder: Path) -> bool:
+        """Whether the folder holds a picture."""
+        return bool(_pictures(folder))
+
+    def list_series(self, folder: Path) -> tuple[SeriesInfo, ...]:
+        """Describe its one volume."""
+        return one_series(self.read(folder, ReadOptions()))
+
+    def read(self, folder: Path, options: ReadOptions) -> Volume:
+        """Read the pictures as planes."""
+        refuse_series(options, folder)
+        return read_picture_folder(_pictures(folder))
+
+
+def _pictures(folder: Path) -> list[Path]:
+    """Pictures of a folder, by content; hidden files are left out."""
+    readers = (TiffReader(), PictureReader())
+    found = []
+    try:
+        for path in sorted(folder.iterdir()):
+            if path.name.startswith(".") or not path.is_file():
+                continue
+            with path.open("rb") as stream:
+                head = stream.read(16)
+            if any(reader.claims(path, head) for reader in readers):
+                found.append(path)
+    except OSError as error:
+        raise UnreadableFile(f"{folder} cannot be read: {error.strerror}; check its permissions") from error
+    return found
 
 
 def _natural_key(name: str) -> list[tuple[int, str]]:
@@ -47,7 +86,7 @@ def read_picture_folder(files: list[Path]) -> Volume:
         with path.open("rb") as stream:
             head = stream.read(16)
         if tiff.claims(path, head):
-            page = tiff.read(path, head)
+            page = tiff.read(path, head, ReadOptions())
             if page.shape[0] > 1:
                 raise UnsupportedImage(
                     f"{path} has {page.shape[0]} pages in a folder of single pictures; pass it alone"

@@ -6,7 +6,7 @@ import logging
 import re
 import threading
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,8 @@ from volumes._image2d import NO_SIZE
 from volumes._replacing import replacing
 from volumes.errors import BrokenFile, UnsupportedImage, VolumeError
 from volumes.geometry import Geometry
+from volumes.segments import Segment
+from volumes.series import ReadOptions, SeriesInfo, one_series, refuse_series
 from volumes.volume import Provenance, Volume
 
 if TYPE_CHECKING:
@@ -45,7 +47,11 @@ class TiffReader:
         """Whether the first bytes are TIFF's."""
         return head.startswith(_SIGNATURES)
 
-    def read(self, path: Path, head: bytes) -> Volume:
+    def list_series(self, path: Path, head: bytes) -> tuple[SeriesInfo, ...]:
+        """Describe its one volume."""
+        return one_series(self.read(path, head, ReadOptions()))
+
+    def read(self, path: Path, head: bytes, options: ReadOptions) -> Volume:
         """Read the first series of the file.
 
         Raises
@@ -55,6 +61,7 @@ class TiffReader:
         BrokenFile
             If it is truncated or damaged.
         """
+        refuse_series(options, path)
         import tifffile
 
         try:
@@ -219,7 +226,7 @@ class TiffWriter:
 
     suffixes: tuple[str, ...] = (".tif", ".tiff")
 
-    def write(self, path: Path, labels: NDArray[Any], like: Volume) -> None:
+    def write(self, path: Path, labels: NDArray[Any], like: Volume, segments: Sequence[Segment]) -> None:
         """Write labels (P, R, C); position and direction have no place in TIFF and are left out."""
         import tifffile
 

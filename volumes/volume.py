@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,15 @@ from numpy.typing import NDArray
 
 from volumes.errors import ShapeMismatch
 from volumes.geometry import Geometry
+from volumes.lazy import LazyArray
+
+
+@dataclass(frozen=True)
+class PlaneSource:
+    """The file, and the frame in it (from 0), that a plane was read from."""
+
+    path: Path
+    frame: int = 0
 
 
 @dataclass(frozen=True)
@@ -27,12 +37,16 @@ class Provenance:
         DICOM SeriesInstanceUID.
     notes : tuple of str
         What was assumed or left out while reading, one sentence each.
+    sources : tuple of PlaneSource or None
+        For DICOM, where each plane came from, in order; None for a plane that was filled in. Empty elsewhere.
+        Needed to write DICOM SEG and RTSTRUCT, which refer to the images; never logged or stored.
     """
 
     format: str
     modality: str | None = None
     series_uid: str | None = None
     notes: tuple[str, ...] = ()
+    sources: tuple[PlaneSource | None, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +55,8 @@ class Volume:
 
     Parameters
     ----------
-    data : ndarray of shape (P, R, C) or (P, R, C, 3)
-        Grey values (HU for CT), or RGB.
+    data : ndarray or LazyArray of shape (P, R, C) or (P, R, C, 3)
+        Grey values (HU for CT), or RGB; in memory, or read plane by plane when they are looked at.
     geometry : Geometry
         Of shape (P, R, C).
     provenance : Provenance
@@ -56,7 +70,7 @@ class Volume:
         If the data's shape is not the geometry's.
     """
 
-    data: NDArray[Any]
+    data: NDArray[Any] | LazyArray
     geometry: Geometry
     provenance: Provenance
     suggested_window: tuple[float, float] | None = None
@@ -79,10 +93,19 @@ class Volume:
         """Whether the data has a colour axis."""
         return self.data.ndim == 4
 
+    @property
+    def is_lazy(self) -> bool:
+        """Whether the voxels are still in their file, and read when they are looked at."""
+        return isinstance(self.data, LazyArray)
+
     def digest(self) -> str:
-        """SHA-256 (hex) over dtype, shape, voxels and affine: the same image at the same place."""
-        data = np.ascontiguousarray(self.data)
-        sha = hashlib.sha256(f"{data.dtype.str} {data.shape} ".encode())
-        sha.update(data.reshape(-1).view(np.uint8).data)
+        """SHA-256 (hex) over dtype, shape, voxels and affine: the same image at the same place.
+
+        Reads the whole image, plane by plane.
+        """
+        sha = hashlib.sha256(f"{self.data.dtype.str} {self.data.shape} ".encode())
+        for index in range(self.shape[0]):
+            plane = np.ascontiguousarray(self.data[index])
+            sha.update(plane.reshape(-1).view(np.uint8).data)
         sha.update(self.geometry.affine.tobytes())
         return sha.hexdigest()

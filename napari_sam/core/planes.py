@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from napari_sam.errors import InvalidPrompt
-from volumes import Box
+from volumes import Box, LazyArray
 
 __all__ = ["PlaneRef", "plane_range", "planes_outward"]
 
@@ -45,12 +45,12 @@ class PlaneRef:
         if self.index < 0:
             raise InvalidPrompt(f"a plane's index is {self.index}; give 0 or more")
 
-    def take(self, array: NDArray[Any]) -> NDArray[Any]:
-        """Return this plane of an array, as a view.
+    def take(self, array: NDArray[Any] | LazyArray) -> NDArray[Any]:
+        """Return this plane of an array: a view, or for a lazy array what was read of it.
 
         Parameters
         ----------
-        array : NDArray, shape (P, R, C) or (P, R, C, 3)
+        array : NDArray or LazyArray, shape (P, R, C) or (P, R, C, 3)
 
         Returns
         -------

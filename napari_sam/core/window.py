@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam.errors import InvalidWindow
-from volumes import Volume
+from volumes import LazyArray, Volume
 
 __all__ = ["HU_PRESETS", "Window", "parse_window", "resolve_window"]
 
@@ -152,8 +152,10 @@ def resolve_window(volume: Volume, request: Window | str | None = None) -> Windo
     return Window(low, high if high > low else low + 1.0)
 
 
-def _sample(data: NDArray[Any]) -> NDArray[np.float64]:
+def _sample(data: NDArray[Any] | LazyArray) -> NDArray[np.float64]:
     """Return the finite values of evenly spaced voxels, the same ones every time."""
+    if isinstance(data, LazyArray):
+        data = data.overview()
     step = max(1, math.ceil((data.size / _MAX_SAMPLED) ** (1 / 3)))
     values = np.asarray(data[::step, ::step, ::step], dtype=np.float64).ravel()
     return values[np.isfinite(values)]

@@ -124,7 +124,7 @@ def _write_image(path: Path, volume: Volume) -> None:
     """Write a grey volume whose axes lie along the world's, as NIfTI."""
     import SimpleITK
 
-    image = SimpleITK.GetImageFromArray(volume.data)
+    image = SimpleITK.GetImageFromArray(np.asarray(volume.data))
     image.SetSpacing(volume.geometry.spacing_mm[::-1])
     image.SetOrigin(volume.geometry.affine[:3, 3].tolist())
     SimpleITK.WriteImage(image, str(path))

@@ -11,7 +11,6 @@ import numpy as np
 
 import volumes
 from volumes import Box, UnknownFormat, UnwritableOutput, Volume, VolumeError
-from volumes.formats import WRITERS
 
 __all__ = ["check_label_format", "check_label_suffix", "check_outputs", "check_suffix", "write_bytes"]
 
@@ -67,7 +66,7 @@ def check_label_suffix(path: Path) -> None:
     UnknownFormat
         An unknown suffix.
     """
-    check_suffix(path, [suffix for writer in WRITERS for suffix in writer.suffixes], "labels")
+    check_suffix(path, volumes.label_suffixes(), "labels")
 
 
 def check_suffix(path: Path, suffixes: Sequence[str], what: str) -> None:

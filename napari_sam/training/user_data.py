@@ -169,7 +169,7 @@ def _prepare_one(
 ) -> LabelledPlanes | None:
     volume, labels = volumes.read(item.image), volumes.read(item.labels)
     _check_fit(item, volume, labels)
-    numbers = _label_numbers(item, labels.data)
+    numbers = _label_numbers(item, np.asarray(labels.data))
     if not numbers.any():
         return None
     seen = resolve_window(volume, window)

@@ -63,7 +63,7 @@ def test_unreadable_file_is_one_of_our_errors(tmp_path):
 
 
 def test_series_are_described_by_what_tells_them_apart():
-    series = volumes.SeriesInfo("1.2.3", "1.2.3", "CT", "", (60, 512, 512))
+    series = volumes.SeriesInfo("4", "CT", "", (60, 512, 512))
     assert describe_series(2, series) == "2. CT · no description · 60 × 512 × 512"
 
 

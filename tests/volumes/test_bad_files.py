@@ -136,9 +136,9 @@ def test_folder_without_images(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("nothing")
     with pytest.raises(volumes.NoDicomFound, match="neither DICOM"):
         read(tmp_path)
-    with pytest.raises(volumes.NoDicomFound, match="no DICOM"):
+    with pytest.raises(volumes.NoDicomFound, match="neither DICOM"):
         volumes.list_series(tmp_path)
-    with pytest.raises(volumes.NoDicomFound, match="not a DICOM file"):
+    with pytest.raises(volumes.UnknownFormat, match="no known format"):
         volumes.list_series(tmp_path / "notes.txt")
     with pytest.raises(volumes.MissingFile, match="does not exist"):
         volumes.list_series(tmp_path / "none")

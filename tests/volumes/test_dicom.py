@@ -100,7 +100,7 @@ def test_two_series_need_a_choice(make_series: Make) -> None:
         ("1.2.4", (2, 5, 6)),
     ]
     assert read(folder, series="1.2.4").shape == (2, 5, 6)
-    with pytest.raises(volumes.UnknownSeries, match=r"no series 1\.2\.5"):
+    with pytest.raises(volumes.UnknownSeries, match=r"no series '1\.2\.5'"):
         read(folder, series="1.2.5")
 
 

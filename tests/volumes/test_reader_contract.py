@@ -13,10 +13,11 @@ import tifffile
 from PIL import Image
 
 from volumes import Geometry, Provenance, Volume, VolumeError, formats, read
-from volumes._dicom_series import DicomReader
+from volumes._dicom.series import DicomReader
 from volumes._image2d import PictureReader
 from volumes._itk import MetaImageReader, NiftiReader, NrrdReader
 from volumes._tiff import TiffReader
+from volumes.series import ReadOptions, SeriesInfo, one_series
 
 HEAD_BYTES = 4096
 PLANES = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
@@ -29,7 +30,10 @@ class FakeReader:
     def claims(self, path: Path, head: bytes) -> bool:
         return head.startswith(b"FAKE")
 
-    def read(self, path: Path, head: bytes) -> Volume:
+    def list_series(self, path: Path, head: bytes) -> tuple[SeriesInfo, ...]:
+        return one_series(self.read(path, head, ReadOptions()))
+
+    def read(self, path: Path, head: bytes, options: ReadOptions) -> Volume:
         if len(head) < 8:
             raise VolumeError(f"{path} is cut off; get a complete copy")
         return Volume(PLANES, Geometry.from_spacing(PLANES.shape), Provenance(self.name))
@@ -76,11 +80,12 @@ class TestReaderContract:
         make(path)
         head = path.read_bytes()[:HEAD_BYTES]
         assert reader.claims(path, head)
-        volume = reader.read(path, head)
+        volume = reader.read(path, head, ReadOptions())
         assert volume.data.shape == volume.geometry.shape
         assert volume.data.dtype.isnative
         assert volume.provenance.format
         assert np.array_equal(volume.data, PLANES[: volume.shape[0]])
+        assert [info.shape for info in reader.list_series(path, head)] == [volume.shape]
 
     def test_claims_nothing_else(
         self, reader: formats.Reader, name: str, make: Callable[[Path], None], tmp_path: Path
@@ -101,7 +106,7 @@ class TestReaderContract:
         keep = 6 if isinstance(reader, FakeReader) else len(whole) - 30
         path.write_bytes(whole[:keep])
         with pytest.raises(VolumeError, match=r"copy|undamaged"):
-            reader.read(path, path.read_bytes()[:HEAD_BYTES])
+            reader.read(path, path.read_bytes()[:HEAD_BYTES], ReadOptions())
 
 
 @pytest.mark.parametrize(("reader", "name", "make"), CASES[1:], ids=[case[0].name for case in CASES[1:]])

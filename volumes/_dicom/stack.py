@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from volumes._dicom_headers import PlaneHeader
+from volumes._dicom.headers import PlaneHeader
 from volumes.errors import DuplicateSlices, InvalidGeometry, MissingSlices, TiltedGantry, UnevenSpacing
 from volumes.geometry import Geometry
 

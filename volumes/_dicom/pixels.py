@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from volumes._dicom_headers import PlaneHeader, quiet_pydicom, read_dataset
+from volumes._dicom.headers import PlaneHeader, quiet_pydicom, read_dataset
 from volumes._dtypes import compact
 from volumes._itk import quiet_sitk
 from volumes._quiet import quiet_stderr

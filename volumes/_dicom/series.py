@@ -9,30 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from volumes._dicom_headers import PlaneHeader, looks_like_dicom, read_headers
-from volumes._dicom_pixels import is_turned, mirrored_window, read_planes
-from volumes._dicom_stack import stack_planes
-from volumes.errors import MixedSeries, NoDicomFound, UnknownSeries, UnreadableFile, UnsupportedImage
-from volumes.volume import Provenance, Volume
+from volumes._dicom.headers import PlaneHeader, looks_like_dicom, read_headers
+from volumes._dicom.pixels import is_turned, mirrored_window, read_planes
+from volumes._dicom.stack import stack_planes
+from volumes.errors import NoDicomFound, UnreadableFile, UnsupportedImage
+from volumes.series import ReadOptions, SeriesInfo, choose_series
+from volumes.volume import PlaneSource, Provenance, Volume
 
 _HEAD_BYTES = 132
 _SAME_DIRECTION = 0.01
 _SAME_SPACING = 0.01
-
-
-@dataclass(frozen=True)
-class SeriesInfo:
-    """One series that `read` can take from a DICOM folder.
-
-    ``key`` is what to pass as ``series``: the SeriesInstanceUID, with ``/2`` and so on appended where planes
-    of several sizes or orientations share one. ``shape`` counts (planes, rows, columns).
-    """
-
-    key: str
-    series_uid: str
-    modality: str
-    description: str
-    shape: tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -53,7 +39,11 @@ class DicomReader:
         """Whether the first bytes are a DICOM file's."""
         return looks_like_dicom(head)
 
-    def read(self, path: Path, head: bytes) -> Volume:
+    def list_series(self, path: Path, head: bytes) -> tuple[SeriesInfo, ...]:
+        """List the volumes of the file."""
+        return tuple(group.info for group in _grouped(_planes_of(path)))
+
+    def read(self, path: Path, head: bytes, options: ReadOptions) -> Volume:
         """Read the file's one plane, or all frames of a multi-frame file.
 
         Raises
@@ -61,12 +51,48 @@ class DicomReader:
         UnsupportedImage
             If the file is no image (a structure set, a report, a segmentation …).
         """
-        headers = read_headers(path)
-        if not headers.planes:
-            raise UnsupportedImage(
-                f"{path} is {headers.instead}; pass the file or folder of the images it belongs to"
-            )
-        return _read_group(_choose(_grouped(headers.planes), path, None))
+        return _read_chosen(_grouped(_planes_of(path)), path, options)
+
+
+@dataclass(frozen=True)
+class DicomFolderReader:
+    """A folder of DICOM files, or of folders with them."""
+
+    name: str = "DICOM folder"
+
+    def claims(self, folder: Path) -> bool:
+        """Whether the folder holds a DICOM file, whatever it is."""
+        return bool(dicom_files(folder))
+
+    def list_series(self, folder: Path) -> tuple[SeriesInfo, ...]:
+        """List the volumes of the folder."""
+        return tuple(group.info for group in _groups_of(folder))
+
+    def read(self, folder: Path, options: ReadOptions) -> Volume:
+        """Read one series of the folder; files that are no images are left out.
+
+        Raises
+        ------
+        NoDicomFound
+            If there is no DICOM image.
+        MixedSeries
+            If there are several series and none was chosen.
+        UnknownSeries
+            If the chosen one is not there.
+        MissingSlices, UnevenSpacing, DuplicateSlices, TiltedGantry
+            If its planes make no regular volume.
+        """
+        return _read_chosen(_groups_of(folder), folder, options)
+
+
+def _planes_of(path: Path) -> tuple[PlaneHeader, ...]:
+    """Planes of one file."""
+    headers = read_headers(path)
+    if not headers.planes:
+        raise UnsupportedImage(
+            f"{path} is {headers.instead}; pass the file or folder of the images it belongs to"
+        )
+    return headers.planes
 
 
 def dicom_files(folder: Path) -> tuple[Path, ...]:
@@ -97,44 +123,9 @@ def _is_dicom(path: Path) -> bool:
         raise UnreadableFile(f"{path} cannot be read: {error.strerror}; check its permissions") from error
 
 
-def list_dicom_series(path: Path) -> tuple[SeriesInfo, ...]:
-    """Series of a DICOM file or folder, in order of their keys.
-
-    Raises
-    ------
-    NoDicomFound
-        If there is no DICOM image.
-    """
-    return tuple(group.info for group in _groups_of(path))
-
-
-def read_dicom_folder(folder: Path, series: str | None) -> Volume:
-    """Read one series of a folder; files that are no images are left out.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder with DICOM files.
-    series : str or None
-        Key from `list_dicom_series`; may be left out where there is one series.
-
-    Raises
-    ------
-    NoDicomFound
-        If there is no DICOM image.
-    MixedSeries
-        If there are several series and none was chosen.
-    UnknownSeries
-        If the chosen one is not there.
-    MissingSlices, UnevenSpacing, DuplicateSlices, TiltedGantry
-        If its planes make no regular volume.
-    """
-    return _read_group(_choose(_groups_of(folder), folder, series))
-
-
 def _groups_of(path: Path) -> tuple[_Group, ...]:
-    """Find the groups of planes in a file or folder."""
-    files = dicom_files(path) if path.is_dir() else (path,)
+    """Find the groups of planes in a folder."""
+    files = dicom_files(path)
     headers = [read_headers(file) for file in files]
     planes = [plane for header in headers for plane in header.planes]
     if not planes:
@@ -159,7 +150,7 @@ def _grouped(planes: Sequence[PlaneHeader]) -> tuple[_Group, ...]:
         for number, group in enumerate(sorted(siblings, key=len, reverse=True), start=1):
             key = uid if len(siblings) == 1 else f"{uid}/{number}"
             first = group[0]
-            info = SeriesInfo(key, uid, first.modality, first.description, (len(group), *first.shape_hw))
+            info = SeriesInfo(key, first.modality, first.description, (len(group), *first.shape_hw), uid)
             result.append(_Group(info, tuple(group)))
     return tuple(result)
 
@@ -179,23 +170,9 @@ def _fits(plane: PlaneHeader, other: PlaneHeader) -> bool:
     return bool(np.allclose(plane.spacing_hw_mm, other.spacing_hw_mm, rtol=_SAME_SPACING, atol=0.0))
 
 
-def _choose(groups: Sequence[_Group], path: Path, series: str | None) -> _Group:
-    """Return the group asked for, or the only one."""
-    wanted = [group for group in groups if series in (None, group.info.key, group.info.series_uid)]
-    if len(wanted) == 1:
-        return wanted[0]
-    listed = "; ".join(_described(group.info) for group in wanted or groups)
-    if not wanted:
-        raise UnknownSeries(f"{path} has no series {series}; it has {listed}")
-    raise MixedSeries(f"{path} holds {len(wanted)} series; choose one by series=KEY: {listed}")
-
-
-def _described(info: SeriesInfo) -> str:
-    """One series in a message."""
-    words = " ".join(
-        word for word in (info.modality, info.description, "x".join(map(str, info.shape))) if word
-    )
-    return f"{info.key or '(no UID)'} ({words})"
+def _read_chosen(groups: Sequence[_Group], path: Path, options: ReadOptions) -> Volume:
+    """Read the group asked for, or the only one."""
+    return _read_group(groups[choose_series([group.info for group in groups], options.series, path)])
 
 
 def _read_group(group: _Group) -> Volume:
@@ -215,5 +192,6 @@ def _read_group(group: _Group) -> Volume:
     if windows and not first.is_colour:
         low, high = np.median(sorted(windows), axis=0)
         window = float(low), float(high)
-    provenance = Provenance("DICOM", first.modality or None, first.series_uid or None, tuple(notes))
+    sources = tuple(PlaneSource(plane.path, plane.frame) for plane in stack.planes)
+    provenance = Provenance("DICOM", first.modality or None, first.series_uid or None, tuple(notes), sources)
     return Volume(read_planes(stack.planes), stack.geometry, provenance, window)

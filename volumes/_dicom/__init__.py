@@ -1,0 +1,1 @@
+"""DICOM: files and folders, headers, pixels, and how planes make a volume."""
