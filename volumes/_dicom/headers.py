@@ -6,10 +6,11 @@ import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from volumes._dicom.plane_tags import TAGS, PlaneTags, read_tags
 from volumes.errors import BrokenFile
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ _TAGS = [
     "PixelSpacing",
     "ImagerPixelSpacing", "SliceThickness", "SpacingBetweenSlices", "RescaleSlope", "RescaleIntercept",
     "WindowCenter", "WindowWidth", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
+    *TAGS,
 ]  # fmt: skip
 # Images only by their file format: segmentations, doses.
 _NOT_AN_IMAGE = {
@@ -58,6 +60,7 @@ class PlaneHeader:
     intercept: float
     window: tuple[float, float] | None
     number: int | None
+    tags: PlaneTags = field(default_factory=PlaneTags)
 
 
 @dataclass(frozen=True)
@@ -190,6 +193,7 @@ def _plane(dataset: Dataset, path: Path, frame: int, n_frames: int) -> PlaneHead
             value("WindowCenter", "FrameVOILUTSequence"), value("WindowWidth", "FrameVOILUTSequence")
         ),
         number=None if number in (None, "") else int(number),
+        tags=read_tags(dataset, own, shared),
     )
 
 
