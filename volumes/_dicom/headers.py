@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -63,6 +64,7 @@ class PlaneHeader:
     number: int | None
     tags: PlaneTags = field(default_factory=PlaneTags)
     raw: RawPixels | None = None
+    n_frames: int = 1
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,14 @@ def looks_like_dicom(head: bytes) -> bool:
     return head[:2] in _GROUPS and (has_vr or has_length)
 
 
+@cache
+def _tag_numbers() -> list[Any]:
+    """Return the tags that are read, as numbers: looking names up for each file takes longer than reading it."""
+    from pydicom.tag import Tag
+
+    return [Tag(keyword) for keyword in _TAGS]
+
+
 def read_dataset(path: Path, *, with_pixels: bool, stream: BinaryIO | None = None) -> FileDataset:
     """Read a DICOM file, with or without its pixels; give it a transfer syntax where it lacks one.
 
@@ -109,9 +119,8 @@ def read_dataset(path: Path, *, with_pixels: bool, stream: BinaryIO | None = Non
             if with_pixels:
                 dataset = pydicom.dcmread(path, force=True)
             else:
-                tags: list[Any] = list(_TAGS)
                 dataset = pydicom.dcmread(
-                    stream or path, stop_before_pixels=True, force=True, specific_tags=tags
+                    stream or path, stop_before_pixels=True, force=True, specific_tags=_tag_numbers()
                 )
     except (
         Exception
@@ -153,7 +162,7 @@ def _headers_of(dataset: FileDataset, path: Path, stream: BinaryIO) -> FileHeade
             n_frames = int(dataset.get("NumberOfFrames") or 1)
             raw = find_raw_pixels(dataset, stream)
             planes = tuple(_plane(dataset, path, frame, n_frames) for frame in range(n_frames))
-            planes = tuple(replace(plane, raw=raw) for plane in planes) if raw is not None else planes
+            planes = tuple(replace(plane, raw=raw, n_frames=n_frames) for plane in planes)
     except (TypeError, ValueError, OverflowError, AttributeError, IndexError) as error:
         raise BrokenFile(
             f"{path} has a DICOM header with a value that makes no sense: {error}; mend or leave it out"
