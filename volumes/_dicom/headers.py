@@ -95,7 +95,7 @@ def looks_like_dicom(head: bytes) -> bool:
 
 @cache
 def _tag_numbers() -> list[Any]:
-    """Return the tags that are read, as numbers: looking names up for each file takes longer than reading it."""
+    """Return the tags that are read, as numbers: looking up names for each file would take as long."""
     from pydicom.tag import Tag
 
     return [Tag(keyword) for keyword in _TAGS]
