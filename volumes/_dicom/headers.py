@@ -6,11 +6,13 @@ import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from volumes.errors import BrokenFile
+from volumes._dicom.plane_tags import TAGS, PlaneTags, read_tags
+from volumes._dicom.raw_pixels import RawPixels, find_raw_pixels
+from volumes.errors import BrokenFile, UnreadableFile
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset, FileDataset
@@ -22,6 +24,7 @@ _TAGS = [
     "PixelSpacing",
     "ImagerPixelSpacing", "SliceThickness", "SpacingBetweenSlices", "RescaleSlope", "RescaleIntercept",
     "WindowCenter", "WindowWidth", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
+    *TAGS, "BitsAllocated", "ModalityLUTSequence",
 ]  # fmt: skip
 # Images only by their file format: segmentations, doses.
 _NOT_AN_IMAGE = {
@@ -58,6 +61,8 @@ class PlaneHeader:
     intercept: float
     window: tuple[float, float] | None
     number: int | None
+    tags: PlaneTags = field(default_factory=PlaneTags)
+    raw: RawPixels | None = None
 
 
 @dataclass(frozen=True)
@@ -86,8 +91,10 @@ def looks_like_dicom(head: bytes) -> bool:
     return head[:2] in _GROUPS and (has_vr or has_length)
 
 
-def read_dataset(path: Path, *, with_pixels: bool) -> FileDataset:
+def read_dataset(path: Path, *, with_pixels: bool, stream: BinaryIO | None = None) -> FileDataset:
     """Read a DICOM file, with or without its pixels; give it a transfer syntax where it lacks one.
+
+    A `stream` of the file, where given, is left standing at the pixels.
 
     Raises
     ------
@@ -103,7 +110,9 @@ def read_dataset(path: Path, *, with_pixels: bool) -> FileDataset:
                 dataset = pydicom.dcmread(path, force=True)
             else:
                 tags: list[Any] = list(_TAGS)
-                dataset = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=tags)
+                dataset = pydicom.dcmread(
+                    stream or path, stop_before_pixels=True, force=True, specific_tags=tags
+                )
     except (
         Exception
     ) as error:  # pydicom raises what its parser met: OSError, EOFError, struct.error, AttributeError …
@@ -122,8 +131,19 @@ def read_headers(path: Path) -> FileHeaders:
     ------
     BrokenFile
         If the file is damaged, or a value that is needed makes no sense.
+    UnreadableFile
+        If the system refuses it.
     """
-    dataset = read_dataset(path, with_pixels=False)
+    try:
+        with path.open("rb") as stream:
+            dataset = read_dataset(path, with_pixels=False, stream=stream)
+            return _headers_of(dataset, path, stream)
+    except OSError as error:
+        raise UnreadableFile(f"{path} cannot be read: {error.strerror}; check its permissions") from error
+
+
+def _headers_of(dataset: FileDataset, path: Path, stream: BinaryIO) -> FileHeaders:
+    """Make plane headers of a file's header; `stream` stands at the pixels."""
     sop_class = str(dataset.get("SOPClassUID", ""))
     instead = _NOT_AN_IMAGE.get(sop_class)
     if instead is not None or "Rows" not in dataset or "Columns" not in dataset:
@@ -131,7 +151,9 @@ def read_headers(path: Path) -> FileHeaders:
     try:
         with quiet_pydicom():
             n_frames = int(dataset.get("NumberOfFrames") or 1)
+            raw = find_raw_pixels(dataset, stream)
             planes = tuple(_plane(dataset, path, frame, n_frames) for frame in range(n_frames))
+            planes = tuple(replace(plane, raw=raw) for plane in planes) if raw is not None else planes
     except (TypeError, ValueError, OverflowError, AttributeError, IndexError) as error:
         raise BrokenFile(
             f"{path} has a DICOM header with a value that makes no sense: {error}; mend or leave it out"
@@ -190,6 +212,7 @@ def _plane(dataset: Dataset, path: Path, frame: int, n_frames: int) -> PlaneHead
             value("WindowCenter", "FrameVOILUTSequence"), value("WindowWidth", "FrameVOILUTSequence")
         ),
         number=None if number in (None, "") else int(number),
+        tags=read_tags(dataset, own, shared),
     )
 
 

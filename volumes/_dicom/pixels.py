@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from volumes._dicom.headers import PlaneHeader, quiet_pydicom, read_dataset
+from volumes._dicom.raw_planes import read_raw_planes
 from volumes._dtypes import compact
 from volumes._itk import quiet_sitk
 from volumes._quiet import quiet_stderr
@@ -40,6 +41,9 @@ def read_planes(planes: Sequence[PlaneHeader]) -> NDArray[Any]:
     BrokenFile
         If pixels are missing, cut off, or in a compression that cannot be decoded.
     """
+    raw = None if any(is_turned(plane) for plane in planes) else read_raw_planes(planes)
+    if raw is not None:
+        return raw
     places: dict[Path, list[int]] = {}
     for place, plane in enumerate(planes):
         places.setdefault(plane.path, []).append(place)
@@ -54,7 +58,16 @@ def read_planes(planes: Sequence[PlaneHeader]) -> NDArray[Any]:
                     f"{plane.path} has {len(frames)} frames, its header says more; get a complete copy"
                 )
             meanings[place] = _meaning(frames[plane.frame], plane, is_rescaled=is_rescaled or plane.is_colour)
-    return compact(np.stack(meanings), str(planes[0].path))
+    return compact(_stacked(meanings), str(planes[0].path))
+
+
+def _stacked(planes: list[NDArray[Any]]) -> NDArray[Any]:
+    """Stack planes and let each go as it is copied, so that they are not held twice."""
+    stack = np.empty((len(planes), *planes[0].shape), np.result_type(*{plane.dtype for plane in planes}))
+    for place in range(len(planes)):
+        stack[place] = planes[place]
+        planes[place] = np.empty(0)
+    return stack
 
 
 def rescaled(stored: NDArray[Any], slope: float, intercept: float) -> NDArray[Any]:
