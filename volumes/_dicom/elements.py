@@ -173,7 +173,7 @@ def _listed(value: Any) -> tuple[Any, ...]:
 
 def _parsed(raw: bytes, kind: str, order: str) -> tuple[Any, ...]:
     """Values of raw bytes of a value representation: numbers where it is binary, else texts."""
-    binary = _BINARY.get(kind.split(" ")[0])
+    binary = _BINARY.get(kind.split(" ", maxsplit=1)[0])
     if binary is None:
         texts = raw.decode("latin-1").split("\\")
         return _trimmed(tuple(text.strip(" \0\t\r\n") for text in texts))

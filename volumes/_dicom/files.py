@@ -133,7 +133,7 @@ def _read_all(files: Iterable[Path], where: Path) -> FoundPlanes:
             damaged.append(DamagedFile(path, _series_of(path), str(error)))
             continue
         planes += headers.planes
-        if "Image Storage" in headers.instead:
+        if " Image" in headers.instead:
             message = f"{path} is an image without rows and columns; get an undamaged copy"
             damaged.append(DamagedFile(path, _series_of(path), message))
         elif headers.instead and not _is_directory(path):

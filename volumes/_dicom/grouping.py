@@ -6,6 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -72,12 +73,14 @@ def group_planes(planes: Sequence[PlaneHeader]) -> tuple[PlaneGroup, ...]:
         series differ in size, colour, orientation or pixel size, largest group first, then what tells
         repeats apart (see `repeats`).
     """
+    n_of_file = Counter(plane.path for plane in planes)
+    films = {path for path, n_frames in n_of_file.items() if n_frames > 1}
     by_uid: dict[str, list[PlaneHeader]] = defaultdict(list)
     for plane in planes:
         by_uid[plane.series_uid].append(plane)
     groups: list[PlaneGroup] = []
     for uid, key in _series_keys(by_uid).items():
-        siblings = _alike(by_uid[uid])
+        siblings = _alike(by_uid[uid], films)
         for number, sibling in enumerate(siblings, start=1):
             own = key if len(siblings) == 1 else f"{key}/{number}"
             groups += [_group(own, sibling, part) for part in _parts(sibling)]
@@ -99,11 +102,14 @@ def _series_keys(by_uid: dict[str, list[PlaneHeader]]) -> dict[str, str]:
     return keys
 
 
-def _alike(planes: Sequence[PlaneHeader]) -> list[list[PlaneHeader]]:
-    """Group planes of a series by what one volume must share, largest group first."""
+def _alike(planes: Sequence[PlaneHeader], films: set[Path]) -> list[list[PlaneHeader]]:
+    """Group planes of a series by what one volume must share, largest group first.
+
+    Frames without a position are planes of time; those of two files (`films`) are never one volume.
+    """
     groups: list[list[PlaneHeader]] = []
     for plane in planes:
-        home = next((group for group in groups if _fits(plane, group[0])), None)
+        home = next((group for group in groups if _fits(plane, group[0], films)), None)
         if home is None:
             groups.append([plane])
         else:
@@ -111,12 +117,12 @@ def _alike(planes: Sequence[PlaneHeader]) -> list[list[PlaneHeader]]:
     return sorted(groups, key=len, reverse=True)
 
 
-def _fits(plane: PlaneHeader, other: PlaneHeader) -> bool:
+def _fits(plane: PlaneHeader, other: PlaneHeader, films: set[Path]) -> bool:
     """Whether two planes may lie in one volume: size, colour, orientation, pixel spacing, film."""
     if (plane.shape_hw, plane.is_colour) != (other.shape_hw, other.is_colour):
         return False
     if plane.orientation is None and other.orientation is None and plane.path != other.path:
-        is_film = plane.n_frames > 1 or other.n_frames > 1
+        is_film = plane.path in films or other.path in films
         if is_film or plane.modality in _PROJECTIONS or _kind(plane) != _kind(other):
             return False
     return _same_direction(plane, other) and _same_spacing(plane, other)

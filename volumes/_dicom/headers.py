@@ -64,7 +64,6 @@ class PlaneHeader:
     number: int | None
     tags: PlaneTags = field(default_factory=PlaneTags)
     raw: RawPixels | None = None
-    n_frames: int = 1
 
 
 @dataclass(frozen=True)
@@ -162,7 +161,7 @@ def _headers_of(dataset: FileDataset, path: Path, stream: BinaryIO) -> FileHeade
             n_frames = int(dataset.get("NumberOfFrames") or 1)
             raw = find_raw_pixels(dataset, stream)
             planes = tuple(_plane(dataset, path, frame, n_frames) for frame in range(n_frames))
-            planes = tuple(replace(plane, raw=raw, n_frames=n_frames) for plane in planes)
+            planes = tuple(replace(plane, raw=raw) for plane in planes) if raw is not None else planes
     except (TypeError, ValueError, OverflowError, AttributeError, IndexError) as error:
         raise BrokenFile(
             f"{path} has a DICOM header with a value that makes no sense: {error}; mend or leave it out"
