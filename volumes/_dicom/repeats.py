@@ -191,7 +191,10 @@ class _Splitter:
         ):
             return []
         ordered = [sorted(found) for found in at_position.values()]
-        return [(ordered[0][rank][0], [found[rank][1] for found in ordered]) for rank in range(counts.pop())]
+        return [
+            (min(found[rank][0] for found in ordered), [found[rank][1] for found in ordered])
+            for rank in range(counts.pop())
+        ]
 
 
 def _numbered(letter: str, word: str) -> tuple[Callable[[Any, int], str], Callable[[Any, int], str]]:

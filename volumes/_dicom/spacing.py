@@ -17,8 +17,9 @@ __all__ = ["PlaneGrid", "is_even", "plane_grid", "position_ids"]
 _GAP_TOLERANCE_MM = 0.06
 _GAP_TOLERANCE = 0.02
 _GAP_TO_NOTE_MM = 0.01
-# Planes nearer than this part of the widest gap lie at one position.
+# Planes nearer than this part of a usual gap, or than rounding makes them, lie at one position.
 _SAME_POSITION = 0.01
+_SAME_POSITION_MM = 0.01
 _N_NAMED = 3
 # A grid for uneven planes divides the smallest gap by at most this.
 _FINEST = 8
@@ -73,11 +74,18 @@ def position_ids(along_mm: NDArray[np.float64]) -> NDArray[np.int64]:
     """
     order = np.argsort(along_mm, kind="stable")
     gaps_mm = np.diff(along_mm[order])
-    widest_mm = float(gaps_mm.max()) if gaps_mm.size else 0.0
-    starts = gaps_mm > _SAME_POSITION * widest_mm if widest_mm > 0 else np.zeros(gaps_mm.size, bool)
+    starts = gaps_mm > _same_position_mm(gaps_mm)
     ids = np.empty(along_mm.size, np.int64)
     ids[order] = np.concatenate([[0], np.cumsum(starts)])
     return ids
+
+
+def _same_position_mm(gaps_mm: NDArray[np.float64]) -> float:
+    """Return up to which gap planes lie at one position; of gaps that may be zero."""
+    widest_mm = float(gaps_mm.max(initial=0.0))
+    apart = gaps_mm[gaps_mm > min(_SAME_POSITION_MM, _SAME_POSITION * widest_mm)]
+    usual_mm = float(np.quantile(apart, 0.25, method="lower")) if apart.size else 0.0
+    return min(_SAME_POSITION * widest_mm, max(_SAME_POSITION_MM, _SAME_POSITION * usual_mm))
 
 
 def is_even(along_mm: NDArray[np.float64]) -> bool:
