@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from volumes._dicom.headers import PlaneHeader, looks_like_dicom, read_headers
-from volumes._dicom.pixels import is_turned, mirrored_window, read_planes
+from volumes._dicom.pixels import header_notes, in_one_unit, is_turned, mirrored_window, read_planes
 from volumes._dicom.stack import stack_planes
 from volumes.errors import NoDicomFound, UnreadableFile, UnsupportedImage
 from volumes.series import ReadOptions, SeriesInfo, choose_series
@@ -179,13 +179,13 @@ def _read_group(group: _Group) -> Volume:
     """Read the pixels of a group as a volume."""
     stack = stack_planes(group.planes)
     first = stack.planes[0]
-    notes = list(stack.notes)
+    notes = [*stack.notes, *header_notes(stack.planes, stack.geometry.spacing_mm[0])]
     if first.photometric == "MONOCHROME1":
         done = (
             "was turned round" if is_turned(first) else "was not turned round, its values are measured ones"
         )
         notes.append(f"MONOCHROME1 {done}")
-    windows = {found for plane in stack.planes if (found := mirrored_window(plane)) is not None}
+    windows = {found for plane in in_one_unit(stack.planes) if (found := mirrored_window(plane)) is not None}
     if len(windows) > 1:
         notes.append("the planes suggest different windows; the middle one was taken for all")
     window: tuple[float, float] | None = None
