@@ -30,8 +30,8 @@ class DamagedStream(ValueError):
 class StreamHeader:
     """Header of a compressed frame.
 
-    ``kind`` is JPEG, JPEG lossless, JPEG-LS or JPEG 2000; ``precision`` the bits of a sample; ``is_signed`` is
-    None where the compression cannot say. ``is_ybr`` says whether the stream itself tells that its colours are
+    ``kind`` is JPEG, JPEG lossless, JPEG-LS or JPEG 2000; ``precision`` the bits of a sample. ``is_signed``
+    is None where the compression cannot say. ``is_ybr`` is whether the stream says that its colours are
     luminance and chrominance (of JPEG 2000: that its decoder turns them back), None where it is silent.
     """
 

@@ -32,8 +32,8 @@ def to_rgb(frames: NDArray[Any]) -> NDArray[Any]:
 def through_palette(frames: NDArray[Any], layout: PixelLayout, tables: FileDataset) -> NDArray[Any]:
     """Return indices (…) as the colours (…, 3) of a file's palette, plain or segmented.
 
-    Colours have the depth of the indices: entries of 16 bits under pixels of 8 lose their lower half, which is
-    how displays show them.
+    Colours have the depth of the indices: entries of 16 bits under pixels of 8 lose their lower half, as on
+    a display.
 
     Raises
     ------

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from volumes._dicom.codestreams import DamagedStream, StreamHeader, read_stream_header, starts_a_stream
+from volumes._dicom.colour import to_rgb
 from volumes._dicom.elements import Elements
-from volumes._dicom.encapsulated import DamagedFragments, find_fragments
 from volumes._dicom.header_warnings import SenselessElement, tag_name
 from volumes._dicom.native import native_frames
 from volumes._dicom.pixel_layout import PixelElement, PixelLayout
+from volumes._quiet import quiet_stderr
 
 Frame = NDArray[Any]
 Decode = Callable[[bytes, StreamHeader, PixelLayout], Frame]
@@ -76,12 +77,16 @@ def decode_frame(stream: bytes, pixels: PixelElement, layout: PixelLayout) -> Fr
         check_fit(header, layout)
     decode = _DECODERS.get((header.kind, header.precision > 8)) or _DECODERS[header.kind, False]
     try:
-        frame = decode(stream, header, layout)
+        with quiet_stderr():
+            frame = decode(stream, header, layout)
+    except ImportError as error:
+        raise Undecodable(f"a {kind} frame takes the package {error.name}, which is not installed") from None
     except Exception:  # decoders raise whatever they met, and their texts may quote the file
         raise Undecodable(f"a {kind} frame is damaged") from None
     if frame.shape != (size if layout.samples > 1 else size[:2]):
         raise Undecodable(f"a {kind} frame has the shape {frame.shape}")
-    return frame
+    is_ybr = layout.photometric in ("YBR_FULL", "YBR_FULL_422") and header.kind != "JPEG"
+    return to_rgb(frame) if is_ybr else frame
 
 
 def check_fit(header: StreamHeader, layout: PixelLayout) -> None:
@@ -162,9 +167,9 @@ def _by_charls(stream: bytes, header: StreamHeader, layout: PixelLayout) -> Fram
     import jpeg_ls
 
     data, info = jpeg_ls.decode_pixel_data(stream)
-    flat = np.frombuffer(data, dtype="u1" if header.precision <= 8 else "<u2")
+    flat: Frame = np.frombuffer(data, dtype="u1" if header.precision <= 8 else "<u2")
     if header.samples == 1:
-        frame = flat.reshape(header.rows, header.columns)
+        frame: Frame = flat.reshape(header.rows, header.columns)
     elif info["interleave_mode"] == 0:
         frame = np.moveaxis(flat.reshape(header.samples, header.rows, header.columns), 0, -1)
     else:
@@ -174,9 +179,9 @@ def _by_charls(stream: bytes, header: StreamHeader, layout: PixelLayout) -> Fram
 
 def _by_openjpeg(stream: bytes, header: StreamHeader, layout: PixelLayout) -> Frame:
     """Decode JPEG 2000 and its high-throughput form; the file's header tells the sign."""
-    import openjpeg
+    from openjpeg.utils import decode
 
-    frame: Frame = openjpeg.decode(stream)
+    frame: Frame = decode(stream)
     if header.is_signed != layout.is_signed:
         return (
             as_signed(frame, header.precision) if layout.is_signed else _as_unsigned(frame, header.precision)
@@ -193,7 +198,6 @@ def _by_gdcm(stream: bytes, header: StreamHeader, layout: PixelLayout) -> Frame:
     import SimpleITK
 
     from volumes._itk import quiet_sitk
-    from volumes._quiet import quiet_stderr
 
     with tempfile.TemporaryDirectory(prefix="frame-") as folder:
         file = Path(folder, "frame.dcm")
@@ -201,7 +205,7 @@ def _by_gdcm(stream: bytes, header: StreamHeader, layout: PixelLayout) -> Frame:
         reader = SimpleITK.ImageFileReader()
         reader.SetImageIO("GDCMImageIO")
         reader.SetFileName(str(file))
-        with quiet_sitk(), quiet_stderr():
+        with quiet_sitk():
             frame: Frame = SimpleITK.GetArrayFromImage(reader.Execute())[0]
     return as_signed(frame, header.precision) if layout.is_signed else frame
 
@@ -235,36 +239,45 @@ def _write_frame(file: Path, stream: bytes, header: StreamHeader) -> None:
 def _by_pydicom(stream: bytes, header: StreamHeader, layout: PixelLayout) -> Frame:
     """Decode run lengths (RLE)."""
     from pydicom.encaps import encapsulate
-    from pydicom.pixels import get_decoder
+    from pydicom.pixels.decoders.base import get_decoder
 
     data = encapsulate([stream if len(stream) % 2 == 0 else stream + b"\0"])
-    frame, _ = get_decoder("1.2.840.10008.1.2.5").as_array(
-        data, index=0, raw=True, rows=layout.rows, columns=layout.columns, number_of_frames=1,
-        samples_per_pixel=layout.samples, bits_allocated=layout.bits_allocated, bits_stored=layout.bits_stored,
-        photometric_interpretation="MONOCHROME2" if layout.samples == 1 else "RGB", pixel_keyword="PixelData",
-        pixel_representation=int(layout.is_signed), planar_configuration=0,
-    )  # fmt: skip
-    return frame
+    options: dict[str, Any] = {
+        "rows": layout.rows,
+        "columns": layout.columns,
+        "number_of_frames": 1,
+        "samples_per_pixel": layout.samples,
+        "bits_allocated": layout.bits_allocated,
+        "bits_stored": layout.bits_stored,
+        "photometric_interpretation": "MONOCHROME2" if layout.samples == 1 else "RGB",
+        "pixel_keyword": "PixelData",
+        "pixel_representation": int(layout.is_signed),
+        "planar_configuration": 0,
+    }
+    return get_decoder("1.2.840.10008.1.2.5").as_array(data, index=0, raw=True, **options)[0]
 
 
 def _by_zlib(stream: bytes, header: StreamHeader, layout: PixelLayout) -> Frame:
     """Inflate a frame that is otherwise not compressed."""
     needed = -(-layout.frame_bits // 8)
     data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(stream, needed)
-    return native_frames(data, layout, [0])[0]
+    frame: Frame = native_frames(data, layout, [0])[0]
+    return frame
 
 
 def as_signed(frame: Frame, precision: int) -> Frame:
     """Return unsigned samples of so many bits as the two's complement numbers they stand for."""
     kind = np.dtype(f"i{frame.dtype.itemsize}")
     shift = 8 * kind.itemsize - precision
-    return (frame.astype(kind, casting="unsafe") << shift) >> shift
+    signed: Frame = (frame.astype(kind, casting="unsafe") << shift) >> shift
+    return signed
 
 
 def _as_unsigned(frame: Frame, precision: int) -> Frame:
     """Return signed samples of so many bits as the unsigned numbers of the same bits."""
     kind = np.dtype(f"u{frame.dtype.itemsize}")
-    return frame.astype(kind, casting="unsafe") & kind.type((1 << precision) - 1)
+    unsigned: Frame = frame.astype(kind, casting="unsafe") & kind.type((1 << precision) - 1)
+    return unsigned
 
 
 # Which decoder takes what: a compression, and whether its samples have more than 8 bits.

@@ -40,7 +40,7 @@ class Elements:
         return bool(self.items(keyword) if keyword.endswith("Sequence") else self._of(keyword))
 
     def get(self, keyword: str, default: Any = None) -> Any:
-        """Return an element as pydicom would: a value, several as a tuple, or items; `default` where absent."""
+        """Return an element as pydicom does: a value, several as a tuple, or items; `default` if absent."""
         found = self._of(keyword) if not keyword.endswith("Sequence") else self.items(keyword)
         if not found:
             return default
@@ -141,7 +141,7 @@ class Elements:
         tag = tag_for_keyword(keyword)
         if tag is None or tag not in self.dataset:
             return ()
-        element = self.dataset.get_item(tag)
+        element: Any = self.dataset.get_item(tag)
         if not isinstance(element, RawDataElement):
             return _trimmed(_listed(element.value))
         usual = dictionary_VR(tag)
@@ -180,7 +180,7 @@ def _listed(value: Any) -> tuple[Any, ...]:
 
 def _parsed(raw: bytes, kind: str, order: str) -> tuple[Any, ...]:
     """Values of raw bytes of a value representation: numbers where it is binary, else texts."""
-    binary = _BINARY.get(kind.split(" ")[0])
+    binary = _BINARY.get(kind.split(" ", maxsplit=1)[0])
     if binary is None:
         texts = raw.decode("latin-1").split("\\")
         return _trimmed(tuple(text.strip(" \0\t\r\n") for text in texts))

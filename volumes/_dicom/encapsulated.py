@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from volumes._dicom.codestreams import starts_a_stream
 
@@ -13,15 +14,15 @@ _HEAD_BYTES = 8
 
 
 class DamagedFragments(ValueError):
-    """Fragments that do not make up the frames that the header promises."""
+    """Fragments that do not make up the frames of the header."""
 
 
 @dataclass(frozen=True)
 class Fragments:
-    """Fragments of pixel data: where each begins and ends, and the table of the frames' offsets.
+    """Fragments of pixel data, and the table of the frames' offsets.
 
-    ``spans`` are (start, stop) of the fragments' contents in the data; ``origin`` is where offsets count from;
-    ``is_cut`` says that the last fragment is longer than the file.
+    ``spans`` are (start, stop) of the fragments' contents in the data; ``origin`` is where offsets count
+    from; ``is_cut`` says that the last fragment is longer than the file.
     """
 
     spans: tuple[tuple[int, int], ...]
@@ -130,9 +131,7 @@ def _starts_by_table(fragments: Fragments, table: Sequence[int], n_frames: int) 
     places = {start - _HEAD_BYTES - fragments.origin: at for at, (start, _) in enumerate(fragments.spans)}
     starts = [places.get(int(offset)) for offset in table]
     found = [start for start in starts if start is not None]
-    if len(found) != n_frames or any(
-        after <= before for before, after in zip(found, found[1:], strict=False)
-    ):
+    if len(found) != n_frames or any(after <= before for before, after in pairwise(found)):
         return None
     return tuple(found)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from volumes._dicom.compression import Undecodable
 from volumes._dicom.pixel_layout import PixelLayout
+from volumes._quiet import quiet_stderr
 
 
 def film_frames(stream: bytes, layout: PixelLayout, frames: Sequence[int]) -> Iterator[NDArray[Any]]:
@@ -43,7 +44,7 @@ def film_frames(stream: bytes, layout: PixelLayout, frames: Sequence[int]) -> It
         ) from None
     wanted, found = set(frames), {}
     try:
-        with av.open(io.BytesIO(stream)) as container:
+        with quiet_stderr(), av.open(io.BytesIO(stream), "r") as container:
             video = container.streams.video[0]
             if (video.codec_context.height, video.codec_context.width) != (layout.rows, layout.columns):
                 raise Undecodable("is a film of another size than the header says")

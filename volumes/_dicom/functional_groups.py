@@ -1,4 +1,4 @@
-"""Elements of one frame: in its own functional groups, in those shared by all frames, or in the file itself."""
+"""Elements of one frame: in its own functional groups, in those of all frames, or in the file itself."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from volumes._dicom.header_warnings import SenselessElement, tag_name
 
 _SHARED, _OWN = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
 
-# Where the functional groups of enhanced multi-frame images keep what classic images say of themselves. Of two
-# groups the first is usual; the second is that of ultrasound volumes, of slides, or of angiography.
+# Where the functional groups of enhanced multi-frame images keep what classic images say of themselves. Of
+# two groups the first is the usual one, the second that of ultrasound volumes.
 GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
     "ImagePositionPatient": (
         ("PlanePositionSequence", "ImagePositionPatient"),
@@ -33,7 +33,7 @@ GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
 
 @dataclass(frozen=True)
 class FrameElements:
-    """Where the elements of one frame are looked for: ``groups`` its own and the shared ones, then the file."""
+    """Where the elements of one frame are looked for: in its own ``groups``, the shared ones, the file."""
 
     file: Elements
     groups: tuple[Elements, ...] = ()

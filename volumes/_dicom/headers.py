@@ -21,6 +21,7 @@ from volumes._dicom.pixel_layout import (
     find_pixels,
     read_layout,
     room_bytes,
+    settle_high_bit,
 )
 from volumes._dicom.places import places_of
 from volumes._dicom.plane_tags import PlaneTags, read_tags
@@ -48,11 +49,11 @@ class PlaneHeader:
     """One plane of pixels: one file, or one frame of a multi-frame file.
 
     ``orientation`` holds the row direction (along which columns count up) and the column direction, six
-    numbers; ``spacing_hw_mm`` the distance of rows and of columns; ``thickness_mm`` that of planes for a single
-    one, ``between_mm`` what the file says of neighbouring ones; ``window`` (low, high) in rescaled values.
-    ``pixels`` and ``layout`` say where the pixels are and how they lie; ``suv_factor`` makes rescaled PET values
-    SUVbw; ``notes`` are what was odd in the header and what was assumed, and ``tags`` tell repeats of a plane
-    from each other.
+    numbers; ``spacing_hw_mm`` the distance of rows and of columns; ``thickness_mm`` that of planes for a
+    single one, ``between_mm`` what the file says of neighbouring ones; ``window`` (low, high) in rescaled
+    values. ``pixels`` and ``layout`` say where the pixels are and how they lie; ``suv_factor`` makes rescaled
+    PET values SUVbw; ``notes`` are what was odd in the header and what was assumed; ``tags`` tell repeats of
+    a plane from each other.
     """
 
     path: Path
@@ -137,6 +138,7 @@ def _headers_of(dataset: FileDataset, path: Path, stream: BinaryIO) -> FileHeade
     if layout.photometric not in (*_COLOURS, *_GREYS) or layout.samples not in (1, 3):
         return FileHeaders((), f"an image of {layout.samples} samples a pixel in colours that are not read")
     _check_claim(layout, pixels, header, path, stream)
+    layout = settle_high_bit(layout, pixels, header, stream)
     _note_file(dataset, header)
     note_stream(pixels, layout, header, stream)
     planes = _planes(header, path, pixels, layout)
@@ -282,7 +284,5 @@ def note_distances(planes: Sequence[PlaneHeader], distance_mm: float) -> tuple[s
     ]
     if len(planes) < 2 or not off:
         return ()
-    return (
-        f"{tag_name('SpacingBetweenSlices')} says {off[0]:.4g} mm, the positions {distance_mm:.4g} mm; "
-        "the positions were taken",
-    )
+    stated_mm = f"{tag_name('SpacingBetweenSlices')} says {off[0]:.4g} mm"
+    return (f"{stated_mm}, the positions {distance_mm:.4g} mm; the positions were taken",)

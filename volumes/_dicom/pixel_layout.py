@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import os
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
 
 from volumes._dicom.elements import Elements
 from volumes._dicom.header_warnings import SenselessElement, tag_name
@@ -18,6 +20,7 @@ _KEYWORDS = {0x0008: "FloatPixelData", 0x0009: "DoubleFloatPixelData", 0x0010: "
 _REAL_BITS = {"FloatPixelData": 32, "DoubleFloatPixelData": 64}
 _UNDEFINED = 0xFFFFFFFF
 _ITEM = b"\xfe\xff\x00\xe0"
+_ENCAPSULATED = ("1.2.840.10008.1.2.4.", "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.8.")
 # MPEG-2, MPEG-4 (H.264) and HEVC, in all their profiles and levels.
 _FILMS = tuple(f"1.2.840.10008.1.2.4.{number}" for number in range(100, 109))
 _BITS = (1, 8, 12, 16, 32, 64)
@@ -32,8 +35,8 @@ class PixelElement:
 
     ``offset_bytes`` is where its value begins in the file, None where the file is deflated as a whole;
     ``n_bytes`` its stated length, None where that is undefined, as for compressed frames. ``syntax`` is the
-    transfer syntax; ``is_compressed`` says that the value is made of fragments; ``is_swapped`` that bytes of 8
-    bits lie swapped in words of 16.
+    transfer syntax; ``is_compressed`` says that the value is made of fragments; ``is_swapped`` that bytes lie
+    swapped in words of 16 bits.
     """
 
     keyword: str
@@ -54,8 +57,8 @@ class PixelElement:
 class PixelLayout:
     """Size, depth and colour of the frames of a file.
 
-    ``high_bit`` is the place of the highest bit that counts; ``is_planar`` says that each colour has a plane of
-    its own; ``photometric`` is PhotometricInterpretation.
+    ``high_bit`` is the place of the highest bit that counts; ``is_planar`` says that each colour has a plane
+    of its own; ``photometric`` is PhotometricInterpretation.
     """
 
     rows: int
@@ -98,7 +101,7 @@ def find_pixels(stream: BinaryIO, dataset: FileDataset) -> PixelElement | None:
         The header, with its transfer syntax.
     """
     syntax = str(dataset.file_meta.TransferSyntaxUID)
-    is_implicit, is_little = dataset.original_encoding
+    is_implicit, is_little = (bool(flag) for flag in dataset.original_encoding)
     at, order = stream.tell(), "<" if is_little else ">"
     head = stream.read(12)
     if len(head) < 8:
@@ -122,7 +125,7 @@ def find_pixels(stream: BinaryIO, dataset: FileDataset) -> PixelElement | None:
         offset,
         None if length == _UNDEFINED else length,
         syntax,
-        length == _UNDEFINED or (starts_with_item and dataset.file_meta.TransferSyntaxUID.is_encapsulated),
+        length == _UNDEFINED or bool(starts_with_item and syntax.startswith(_ENCAPSULATED)),
         is_little,
         is_swapped=not is_little and head[4:6] != b"OB",
     )
@@ -188,6 +191,44 @@ def check_length(layout: PixelLayout, pixels: PixelElement, header: Elements, ro
         raise SenselessElement(f"{claim}, and the file ends after {room_bytes} of them")
 
 
+def settle_high_bit(
+    layout: PixelLayout, pixels: PixelElement, header: Elements, stream: BinaryIO
+) -> PixelLayout:
+    """Decide where the bits lie that count, where HighBit is not BitsStored - 1 as the standard has it.
+
+    Either the values were written into the upper bits, or HighBit is wrong. If it is right, then all bits below
+    are 0; the first frame tells.
+
+    Parameters
+    ----------
+    layout : PixelLayout
+        As the header has it.
+    pixels : PixelElement
+        Where the pixels are.
+    header : Elements
+        Takes the note.
+    stream : BinaryIO
+        The file.
+    """
+    usual = layout.bits_stored - 1
+    if layout.high_bit == usual or pixels.keyword != "PixelData":
+        return layout
+    is_upper = False
+    if layout.bits_allocated in (8, 16, 32) and not pixels.is_compressed and pixels.offset_bytes is not None:
+        stream.seek(pixels.offset_bytes)
+        kind = f"{'<' if pixels.is_little else '>'}u{layout.bits_allocated // 8}"
+        data = stream.read(layout.frame_bits // 8)
+        first = np.frombuffer(
+            data[: len(data) * 8 // layout.bits_allocated * layout.bits_allocated // 8], kind
+        )
+        is_upper = not np.any(first & ((1 << layout.high_bit - usual) - 1))
+    if is_upper:
+        header.notes.add(f"{tag_name('HighBit')} is {layout.high_bit}; the bits below were dropped")
+        return layout
+    header.notes.add(f"{tag_name('HighBit')} is {layout.high_bit}; {usual} was assumed, as the values show")
+    return replace(layout, high_bit=usual)
+
+
 def room_bytes(stream: BinaryIO, pixels: PixelElement) -> int:
     """Bytes of the file from the pixels on."""
     return os.fstat(stream.fileno()).st_size - (pixels.offset_bytes or 0)
@@ -229,8 +270,7 @@ def _with_frames_counted(layout: PixelLayout, pixels: PixelElement) -> PixelLayo
     """Count the frames by the length of the pixels, where that is known."""
     n_bits = (pixels.n_bytes or 0) * 8
     n_frames = n_bits // layout.frame_bits if n_bits else 1
-    values = {name: getattr(layout, name) for name in layout.__dataclass_fields__}
-    return PixelLayout(**{**values, "n_frames": max(n_frames, 1)})
+    return replace(layout, n_frames=max(n_frames, 1))
 
 
 def _bits(header: Elements, pixels: PixelElement, n_values: int) -> tuple[int, int, int]:

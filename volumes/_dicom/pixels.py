@@ -145,7 +145,7 @@ def _values(planes: Sequence[PlaneHeader]) -> Iterator[NDArray[Any]]:
 
 
 def _stored(planes: Sequence[PlaneHeader]) -> Iterator[NDArray[Any]]:
-    """Stored values of planes of one file, colours as RGB."""
+    """Yield stored values of planes of one file, colours as RGB."""
     first = planes[0]
     data = _bytes_of(first)
     is_ybr = first.photometric in ("YBR_FULL", "YBR_FULL_422")
@@ -165,7 +165,7 @@ def _stored(planes: Sequence[PlaneHeader]) -> Iterator[NDArray[Any]]:
 
 
 def _native(data: bytes, planes: Sequence[PlaneHeader]) -> NDArray[Any]:
-    """Stored values of planes of a file that is not compressed."""
+    """Return stored values of planes of a file that is not compressed."""
     pixels, layout = planes[0].pixels, planes[0].layout
     if len(data) < layout.n_bytes:
         raise DamagedFragments(f"is {len(data)} bytes long in place of {layout.n_bytes}")

@@ -47,7 +47,7 @@ def places_of(frames: Sequence[FrameElements]) -> tuple[Place, ...]:
 
 
 def _place(frame: FrameElements, offset: tuple[Elements, float] | None) -> Place:
-    """Return where one frame lies; `offset` is the element with the first frame's place, and how far behind."""
+    """Return where one frame lies; `offset` is where the first frame's place stands, and how far behind."""
     between = frame.spare_number("SpacingBetweenSlices")
     thickness = frame.spare_number("SliceThickness")
     distances = [abs(distance) for distance in (between, thickness) if distance]
@@ -65,7 +65,7 @@ def _place(frame: FrameElements, offset: tuple[Elements, float] | None) -> Place
 
 
 def _offsets(file: Elements, n_frames: int) -> Sequence[tuple[Elements, float] | None] | None:
-    """Return the first frame's place and each frame's distance along the normal; None for frames of their own.
+    """Return the first frame's place and each frame's distance along the normal; None for own places.
 
     Only a dose grid and a nuclear medicine reconstruction may give one place for all their frames.
     """

@@ -7,6 +7,7 @@ takes is there and they agree; no time or date ever leaves this module.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -75,7 +76,7 @@ def _factor(header: Elements, units: str) -> float:
         raise _CannotTell(f"{tag_name('DecayCorrection')} is neither START nor ADMIN")
     if not 0 <= waited_s < _MOST_HALF_LIVES * half_life_s:
         raise _CannotTell("the time from injection to scan cannot be so")
-    return weight_kg * _GRAMS_PER_KG / (dose_bq * 2.0 ** (-waited_s / half_life_s))
+    return weight_kg * _GRAMS_PER_KG / (dose_bq * math.exp2(-waited_s / half_life_s))
 
 
 def _positive(header: Elements, keyword: str) -> float:

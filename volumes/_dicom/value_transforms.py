@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Scale:
-    """Rescaling of stored values: ``stored * slope + intercept``; ``has_table`` says that a table comes first."""
+    """Rescaling, ``stored * slope + intercept``; ``has_table`` says that a table gives values instead."""
 
     slope: float = 1.0
     intercept: float = 0.0
@@ -42,11 +42,11 @@ def scale_of(frame: FrameElements) -> Scale:
     """
     file = frame.file
     if file.has("DoseGridScaling"):
-        slope = file.number("DoseGridScaling") or 0.0
-        if slope <= 0:
-            raise SenselessElement(f"{tag_name('DoseGridScaling')} is {slope:g}")
+        scaling = file.number("DoseGridScaling") or 0.0
+        if scaling <= 0:
+            raise SenselessElement(f"{tag_name('DoseGridScaling')} is {scaling:g}")
         file.notes.add(f"values are stored ones times {tag_name('DoseGridScaling')}: {_dose_unit(frame)}")
-        return Scale(slope)
+        return Scale(scaling)
     if file.items("ModalityLUTSequence") and file.items("ModalityLUTSequence")[0].has("LUTData"):
         file.notes.add(f"values went through the table of {tag_name('ModalityLUTSequence')}")
         return Scale(has_table=True)
