@@ -196,8 +196,8 @@ def settle_high_bit(
 ) -> PixelLayout:
     """Decide where the bits lie that count, where HighBit is not BitsStored - 1 as the standard has it.
 
-    Either the values were written into the upper bits, or HighBit is wrong. If it is right, then all bits below
-    are 0; the first frame tells.
+    Either the values were written into the upper bits, or HighBit is wrong. If it is right, then all bits
+    below are 0; the first frame tells.
 
     Parameters
     ----------
