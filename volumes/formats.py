@@ -6,12 +6,13 @@ import zlib
 from pathlib import Path
 from typing import Protocol
 
+from volumes._archive import ArchiveReader
 from volumes._dicom.series import DicomFolderReader, DicomReader
 from volumes._image2d import PictureReader
 from volumes._itk import MetaImageReader, NiftiReader, NrrdReader
 from volumes._picture_folder import PictureFolderReader
 from volumes._tiff import TiffReader
-from volumes.errors import BrokenFile, MissingFile, NoDicomFound, UnknownFormat, UnreadableFile
+from volumes.errors import BrokenFile, MissingFile, NoDicomFound, UnknownFormat, UnreadableFile, VolumeError
 from volumes.series import ReadOptions, SeriesInfo
 from volumes.volume import Volume
 
@@ -174,3 +175,23 @@ def _head(path: Path) -> bytes:
         except zlib.error as error:
             raise BrokenFile(f"{path} is damaged gzip ({error}); get an undamaged copy") from error
     return head
+
+
+def _read_unpacked(path: Path, options: ReadOptions) -> Volume:
+    """Read what was in an archive."""
+    return read(path, series=options.series, allow_gaps=options.allow_gaps, straighten=options.straighten)
+
+
+def _is_readable(path: Path) -> bool:
+    """Whether a reader claims what was in an archive; an archive in an archive is not opened."""
+    if path.is_dir():
+        return any(reader.claims(path) for reader in FOLDER_READERS)
+    try:
+        head = _head(path)
+    except VolumeError:
+        return False
+    return any(reader.claims(path, head) for reader in READERS if not isinstance(reader, ArchiveReader))
+
+
+# Last, since other formats are zip files too.
+READERS = (*READERS, ArchiveReader(_read_unpacked, list_series, _is_readable))

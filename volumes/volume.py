@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,15 @@ from volumes.lazy import LazyArray
 
 @dataclass(frozen=True)
 class PlaneSource:
-    """The file, and the frame in it (from 0), that a plane was read from."""
+    """The file, and the frame in it (from 0), that a plane was read from.
+
+    ``keeps`` is what the file needs to stay there, such as the temporary folder that an archive was unpacked
+    to: it lives as long as this does.
+    """
 
     path: Path
     frame: int = 0
+    keeps: object = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

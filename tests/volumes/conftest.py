@@ -55,17 +55,27 @@ def _plane(pixels: NDArray[Any], position: Any, number: int, **tags: Any) -> Fil
 
 @pytest.fixture
 def make_series(tmp_path: Path) -> Callable[..., Path]:
-    """Write planes at the given positions to a folder, with shuffled names; plane i holds 1000 + i."""
+    """Write planes at the given positions to a folder, with shuffled names; plane i holds 1000 + i.
 
-    def make(positions: Any, folder: str = "series", uid: str | None = None, **tags: Any) -> Path:
+    Tags are those of all planes; `each` gives those of plane i.
+    """
+
+    def make(
+        positions: Any,
+        folder: str = "series",
+        uid: str | None = None,
+        each: Callable[[int], dict[str, Any]] | None = None,
+        **tags: Any,
+    ) -> Path:
         target = tmp_path / folder
-        target.mkdir(exist_ok=True)
+        target.mkdir(exist_ok=True, parents=True)
         uid = uid or generate_uid()
         names = np.random.default_rng(3).permutation(len(positions))
         for index, (position, name) in enumerate(zip(positions, names, strict=True)):
             pixels = np.full((5, 6), 1000 + index, dtype=np.uint16)
             pixels[1, 2] = 2000
-            dataset = _plane(pixels, position, index + 1, SeriesInstanceUID=uid, **tags)
+            own = each(index) if each else {}
+            dataset = _plane(pixels, position, index + 1, SeriesInstanceUID=uid, **{**tags, **own})
             dataset.save_as(target / f"{uid[-4:]}_{name}.dcm")
         return target
 

@@ -1,53 +1,69 @@
-"""Order the planes of one DICOM series and say where they lie, or why they make no volume."""
+"""Order the planes of one DICOM volume and say where they lie, or why they make no volume."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from volumes._dicom.headers import PlaneHeader
-from volumes.errors import DuplicateSlices, InvalidGeometry, MissingSlices, TiltedGantry, UnevenSpacing
+from volumes._dicom.spacing import PlaneGrid, is_finite, plane_grid
+from volumes._dicom.tilt import shift_per_mm, tilt_note
+from volumes._limits import check_memory
+from volumes.errors import InvalidGeometry
 from volumes.geometry import Geometry
+from volumes.series import ReadOptions
 
-# Headers round positions; a gap may differ from the usual one by this much, or by this part of it.
-_GAP_TOLERANCE_MM = 0.06
-_GAP_TOLERANCE = 0.02
-_GAP_TO_NOTE_MM = 0.01
-# Planes nearer than this part of the widest gap lie at one position.
-_SAME_POSITION = 0.01
-_N_NAMED = 3
-# A sideways shift over the whole stack below this part of a pixel is rounding.
-_SHIFT_TOLERANCE_PX = 0.5
+__all__ = ["Stack", "along_normal_mm", "spread", "stack_planes"]
+
 _ORTHONORMAL_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
 class Stack:
-    """Planes in order, where they lie, and what was assumed."""
+    """Planes in order, where they lie, and what was assumed.
+
+    Parameters
+    ----------
+    planes : tuple of PlaneHeader
+        Planes in order, without those that are filled in.
+    geometry : Geometry
+        Of the whole volume, filled-in planes included; sheared where `is_tilted`.
+    grid : PlaneGrid
+        Which plane of the volume each is.
+    is_tilted : bool
+        Whether the planes shift sideways.
+    notes : tuple of str
+    """
 
     planes: tuple[PlaneHeader, ...]
     geometry: Geometry
+    grid: PlaneGrid
+    is_tilted: bool
     notes: tuple[str, ...]
 
 
-def stack_planes(planes: Sequence[PlaneHeader]) -> Stack:
+def stack_planes(planes: Sequence[PlaneHeader], options: ReadOptions) -> Stack:
     """Order planes by their position along the slice normal (row direction x column direction), increasing.
 
     Parameters
     ----------
     planes : sequence of PlaneHeader
         Planes of one series, of one size, orientation and pixel spacing.
+    options : ReadOptions
+        Whether to keep the places of missing planes and to put uneven ones on an even grid; whether a tilted
+        stack will be straightened (for the note: its geometry is the sheared one).
 
     Raises
     ------
     DuplicateSlices, MissingSlices, UnevenSpacing, TiltedGantry
         If the planes make no regular stack.
     InvalidGeometry
-        If the row and column directions are not unit vectors at a right angle.
+        If the row and column directions are not unit vectors at a right angle, or positions make no sense.
     """
     first = planes[0]
     notes = [] if first.spacing_hw_mm else ["the files hold no pixel size; 1 mm was assumed"]
@@ -55,21 +71,80 @@ def stack_planes(planes: Sequence[PlaneHeader]) -> Stack:
     if first.orientation is None:
         return _without_position(planes, (row_mm, column_mm), notes)
     row_direction, column_direction, normal = _axes(first)
-    positions = np.array([plane.position_mm for plane in planes], dtype=np.float64)
+    positions = _positions(planes)
     order = np.argsort(positions @ normal, kind="stable")
     ordered, positions = tuple(planes[index] for index in order), positions[order]
+    where = first.path.parent
+    shear = np.zeros(3)
     if len(planes) == 1:
-        gap_mm = first.thickness_mm or 1.0
         if first.thickness_mm is None:
             notes.append("the file holds no slice thickness; 1 mm was assumed")
+        grid = PlaneGrid(first.thickness_mm or 1.0, (0,))
     else:
-        gap_mm = _gap_mm(ordered, positions @ normal, notes)
-        _check_shift(positions, normal, min(row_mm, column_mm), str(first.path.parent))
+        grid = plane_grid(positions @ normal, where, allow_gaps=options.allow_gaps)
+        shear = shift_per_mm(positions, normal, min(row_mm, column_mm), where)
+        tilt = tilt_note(shear, first.tags.tilt_deg, straighten=options.straighten)
+        notes += [*grid.notes, *([tilt] if tilt else [])]
     affine = np.eye(4)
     affine[:3] = np.column_stack(
-        [normal * gap_mm, column_direction * row_mm, row_direction * column_mm, positions[0]]
+        [(normal + shear) * grid.step_mm, column_direction * row_mm, row_direction * column_mm, positions[0]]
     )
-    return Stack(ordered, Geometry((len(planes), *first.shape_hw), affine, first.frame_uid), tuple(notes))
+    geometry = Geometry((grid.n_places, *first.shape_hw), affine, first.frame_uid)
+    return Stack(ordered, geometry, grid, bool(shear.any()), tuple(notes))
+
+
+def along_normal_mm(planes: Sequence[PlaneHeader]) -> NDArray[np.float64]:
+    """Positions (N,) of planes of one orientation along their normal.
+
+    Raises
+    ------
+    InvalidGeometry
+        As `stack_planes`.
+    """
+    return np.asarray(_positions(planes) @ _axes(planes[0])[2])
+
+
+def spread(data: NDArray[Any], grid: PlaneGrid) -> NDArray[Any]:
+    """Put planes on their places, and fill those between.
+
+    Parameters
+    ----------
+    data : ndarray of shape (N, R, C) or (N, R, C, 3)
+        The planes that there are.
+    grid : PlaneGrid
+        Their N places.
+
+    Returns
+    -------
+    ndarray of shape (P, R, C) or (P, R, C, 3)
+        The lowest value in places without a plane, or values between those of the neighbours.
+    """
+    if grid.is_full:
+        return data
+    check_memory(Path("the volume with its gaps"), grid.n_places * data[0].nbytes)
+    out = np.empty((grid.n_places, *data.shape[1:]), data.dtype)
+    if not grid.is_interpolated:
+        out[:] = data.min()
+        out[list(grid.places_idx)] = data
+        return out
+    for at, (low, high) in enumerate(zip(grid.places_idx, grid.places_idx[1:], strict=False)):
+        out[low] = data[at]
+        for place in range(low + 1, high):
+            part = (place - low) / (high - low)
+            between = data[at] * (1 - part) + data[at + 1] * part
+            out[place] = np.rint(between) if data.dtype.kind in "iu" else between
+    out[-1] = data[-1]
+    return out
+
+
+def _positions(planes: Sequence[PlaneHeader]) -> NDArray[np.float64]:
+    """Positions (N, 3) of planes, LPS mm."""
+    positions = np.array([plane.position_mm for plane in planes], dtype=np.float64)
+    if not is_finite(positions):
+        raise InvalidGeometry(
+            f"{planes[0].path.parent} has planes at impossible positions; mend their headers"
+        )
+    return positions
 
 
 def _axes(plane: PlaneHeader) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
@@ -96,58 +171,5 @@ def _without_position(
     gap_mm = planes[0].thickness_mm or 1.0
     geometry = Geometry.from_spacing((len(planes), *planes[0].shape_hw), (gap_mm, *pixel_mm))
     place = "the files hold no position; planes are in the order of their numbers, from an arbitrary origin"
-    return Stack(ordered, geometry, (*notes, place))
-
-
-def _gap_mm(planes: Sequence[PlaneHeader], along_mm: NDArray[np.float64], notes: list[str]) -> float:
-    """Distance of neighbouring planes, for planes in order; `along_mm` are positions along the normal."""
-    gaps_mm = np.diff(along_mm)
-    where = planes[0].path.parent
-    apart = gaps_mm[gaps_mm > _SAME_POSITION * float(gaps_mm.max())]
-    if apart.size < gaps_mm.size or gaps_mm.max() <= 0:
-        raise DuplicateSlices(
-            f"{where} has {len(planes)} planes at {apart.size + 1} positions (heart phases, repeats …); "
-            "copy the files of one phase into a folder of its own"
-        )
-    usual_mm = float(np.median(gaps_mm))
-    tolerance_mm = max(_GAP_TOLERANCE_MM, _GAP_TOLERANCE * usual_mm)
-    if np.abs(gaps_mm - usual_mm).max() <= tolerance_mm:
-        if float(np.ptp(gaps_mm)) > _GAP_TO_NOTE_MM:
-            notes.append(f"plane distances vary by {np.ptp(gaps_mm):.3g} mm; their mean was taken")
-        return float((along_mm[-1] - along_mm[0]) / len(gaps_mm))
-    n_steps = np.round(gaps_mm / gaps_mm.min())
-    if np.abs(gaps_mm - n_steps * gaps_mm.min()).max() <= tolerance_mm * n_steps.max():
-        raise MissingSlices(
-            f"{where} lacks {int((n_steps - 1).sum())} planes: {_odd_gaps(along_mm, float(gaps_mm.min()))}; "
-            "add the missing files, or keep one unbroken part in a folder of its own"
-        )
-    raise UnevenSpacing(
-        f"{where} has unevenly spaced planes: {_odd_gaps(along_mm, usual_mm)}; "
-        "keep one evenly spaced part in a folder of its own, or resample the series first"
-    )
-
-
-def _odd_gaps(along_mm: NDArray[np.float64], usual_mm: float) -> str:
-    """Name the first gaps that differ most from the usual one."""
-    gaps_mm = np.diff(along_mm)
-    odd = np.flatnonzero(np.abs(gaps_mm - usual_mm) > max(_GAP_TOLERANCE_MM, _GAP_TOLERANCE * usual_mm))
-    named = "; ".join(f"planes {at} and {at + 1} are {gaps_mm[at]:.4g} mm apart" for at in odd[:_N_NAMED])
-    more = f" (and {odd.size - _N_NAMED} more)" if odd.size > _N_NAMED else ""
-    return f"{named}{more}, the others {usual_mm:.4g} mm"
-
-
-def _check_shift(
-    positions: NDArray[np.float64], normal: NDArray[np.float64], pixel_mm: float, where: str
-) -> None:
-    """Raise TiltedGantry where planes in order (N, 3) move sideways by more than a part of a pixel."""
-    steps = positions - positions[0]
-    shifts_mm = np.linalg.norm(steps - np.outer(steps @ normal, normal), axis=1)
-    worst = int(np.argmax(shifts_mm))
-    if shifts_mm[worst] <= _SHIFT_TOLERANCE_PX * pixel_mm:
-        return
-    degrees = math.degrees(math.atan2(shifts_mm[worst], float(steps[worst] @ normal)))
-    raise TiltedGantry(
-        f"{where} has planes that shift sideways by {shifts_mm[worst]:.4g} mm over the stack "
-        f"({degrees:.3g} degrees, gantry tilt); straighten the series first, for example with dcm2niix, "
-        "and read the NIfTI it writes"
-    )
+    grid = PlaneGrid(gap_mm, tuple(range(len(planes))))
+    return Stack(ordered, geometry, grid, False, (*notes, place))
