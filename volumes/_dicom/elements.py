@@ -37,7 +37,14 @@ class Elements:
 
     def has(self, keyword: str) -> bool:
         """Whether the element is there and not empty."""
-        return bool(self._of(keyword))
+        return bool(self.items(keyword) if keyword.endswith("Sequence") else self._of(keyword))
+
+    def get(self, keyword: str, default: Any = None) -> Any:
+        """Return an element as pydicom does: a value, several as a tuple, or items; `default` if absent."""
+        found = self._of(keyword) if not keyword.endswith("Sequence") else self.items(keyword)
+        if not found:
+            return default
+        return found if len(found) > 1 or keyword.endswith("Sequence") else found[0]
 
     def text(self, keyword: str) -> str:
         """Return the element's whole text without padding; empty where it is absent."""
@@ -134,7 +141,7 @@ class Elements:
         tag = tag_for_keyword(keyword)
         if tag is None or tag not in self.dataset:
             return ()
-        element = self.dataset.get_item(tag)
+        element: Any = self.dataset.get_item(tag)
         if not isinstance(element, RawDataElement):
             return _trimmed(_listed(element.value))
         usual = dictionary_VR(tag)

@@ -9,7 +9,7 @@ _LONGEST = 12
 
 @dataclass
 class HeaderNotes:
-    """Notes gathered while one header is read, each once, in order. They never hold what a patient's tag says."""
+    """Notes gathered while one header is read, each once, in order; never what a tag says of a patient."""
 
     _found: dict[str, None] = field(default_factory=dict)
 

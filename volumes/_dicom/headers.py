@@ -3,37 +3,45 @@
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from volumes._dicom.plane_tags import TAGS, PlaneTags, read_tags
+from volumes._dicom.compression import note_stream
+from volumes._dicom.dataset import ASSUMED, quiet_pydicom, read_dataset, read_header
+from volumes._dicom.elements import Elements
+from volumes._dicom.functional_groups import FrameElements, frames_of
+from volumes._dicom.header_warnings import HeaderNotes, SenselessElement, tag_name
+from volumes._dicom.not_images import name_of_class, name_without_pixels
+from volumes._dicom.pixel_layout import (
+    PixelElement,
+    PixelLayout,
+    check_length,
+    find_pixels,
+    read_layout,
+    room_bytes,
+    settle_high_bit,
+)
+from volumes._dicom.places import places_of
+from volumes._dicom.plane_tags import PlaneTags, read_tags
 from volumes._dicom.raw_pixels import RawPixels, find_raw_pixels
+from volumes._dicom.suv import uptake_of
+from volumes._dicom.value_transforms import Scale, note_padding, scale_of
+from volumes._dicom.voi import window_of
+from volumes._limits import DEFLATE, PICTURE_CODEC, check_claim
 from volumes.errors import BrokenFile, UnreadableFile
 
 if TYPE_CHECKING:
-    from pydicom.dataset import Dataset, FileDataset
+    from pydicom.dataset import FileDataset
 
-_TAGS = [
-    "SOPClassUID", "Modality", "SeriesInstanceUID", "SeriesDescription", "InstanceNumber",
-    "FrameOfReferenceUID", "Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation",
-    "NumberOfFrames", "BitsStored", "PixelRepresentation", "ImagePositionPatient", "ImageOrientationPatient",
-    "PixelSpacing",
-    "ImagerPixelSpacing", "SliceThickness", "SpacingBetweenSlices", "RescaleSlope", "RescaleIntercept",
-    "WindowCenter", "WindowWidth", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
-    *TAGS, "BitsAllocated", "ModalityLUTSequence",
-]  # fmt: skip
-# Images only by their file format: segmentations, doses.
-_NOT_AN_IMAGE = {
-    "1.2.840.10008.5.1.4.1.1.66.4": "a segmentation (DICOM SEG)",
-    "1.2.840.10008.5.1.4.1.1.66.7": "a label map (DICOM SEG)",
-    "1.2.840.10008.5.1.4.1.1.481.2": "a radiotherapy dose",
-}
+__all__ = ["FileHeaders", "PlaneHeader", "looks_like_dicom", "quiet_pydicom", "read_dataset", "read_headers"]
+
 _GROUPS = (b"\x02\x00", b"\x08\x00", b"\x00\x02", b"\x00\x08")
+_COLOURS = ("RGB", "PALETTE COLOR", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "YBR_PARTIAL_420")
+_GREYS = ("MONOCHROME1", "MONOCHROME2")
+_SAME_DISTANCE_MM, _SAME_DISTANCE = 0.06, 0.02
+_LEAST_FRAGMENT = 10  # bytes of the shortest fragment, its item's head included
 
 
 @dataclass(frozen=True)
@@ -41,7 +49,11 @@ class PlaneHeader:
     """One plane of pixels: one file, or one frame of a multi-frame file.
 
     ``orientation`` holds the row direction (along which columns count up) and the column direction, six
-    numbers; ``spacing_hw_mm`` the distance of rows and of columns; ``window`` (low, high) in rescaled values.
+    numbers; ``spacing_hw_mm`` the distance of rows and of columns; ``thickness_mm`` that of planes for a
+    single one, ``between_mm`` what the file says of neighbouring ones; ``window`` (low, high) in rescaled
+    values. ``pixels`` and ``layout`` say where the pixels are and how they lie; ``suv_factor`` makes rescaled
+    PET values SUVbw; ``notes`` are what was odd in the header and what was assumed; ``tags`` tell repeats of
+    a plane from each other.
     """
 
     path: Path
@@ -58,10 +70,16 @@ class PlaneHeader:
     orientation: tuple[float, ...] | None
     spacing_hw_mm: tuple[float, float] | None
     thickness_mm: float | None
+    between_mm: float | None
     slope: float
     intercept: float
+    has_table: bool
+    suv_factor: float | None
     window: tuple[float, float] | None
     number: int | None
+    pixels: PixelElement
+    layout: PixelLayout
+    notes: tuple[str, ...] = ()
     tags: PlaneTags = field(default_factory=PlaneTags)
     raw: RawPixels | None = None
 
@@ -74,14 +92,6 @@ class FileHeaders:
     instead: str = ""
 
 
-@contextmanager
-def quiet_pydicom() -> Iterator[None]:
-    """Keep pydicom's warnings about odd values off stderr."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
 def looks_like_dicom(head: bytes) -> bool:
     """Whether the first bytes are a DICOM file's, with its preamble or, as old files have it, without."""
     if head[128:132] == b"DICM":
@@ -90,46 +100,6 @@ def looks_like_dicom(head: bytes) -> bool:
     has_vr = head[4:6].isalpha() and head[4:6].isupper()
     has_length = len(head) >= 8 and int.from_bytes(head[4:8], "little") < 256
     return head[:2] in _GROUPS and (has_vr or has_length)
-
-
-@cache
-def _tag_numbers() -> list[Any]:
-    """Return the tags that are read, as numbers: looking up names for each file would take as long."""
-    from pydicom.tag import Tag
-
-    return [Tag(keyword) for keyword in _TAGS]
-
-
-def read_dataset(path: Path, *, with_pixels: bool, stream: BinaryIO | None = None) -> FileDataset:
-    """Read a DICOM file, with or without its pixels; give it a transfer syntax where it lacks one.
-
-    A `stream` of the file, where given, is left standing at the pixels.
-
-    Raises
-    ------
-    BrokenFile
-        If pydicom cannot read it.
-    """
-    import pydicom
-    from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
-
-    try:
-        with quiet_pydicom():
-            if with_pixels:
-                dataset = pydicom.dcmread(path, force=True)
-            else:
-                dataset = pydicom.dcmread(
-                    stream or path, stop_before_pixels=True, force=True, specific_tags=_tag_numbers()
-                )
-    except (
-        Exception
-    ) as error:  # pydicom raises what its parser met: OSError, EOFError, struct.error, AttributeError …
-        raise BrokenFile(f"{path} cannot be read as DICOM: {error}; get an undamaged copy") from error
-    if "TransferSyntaxUID" not in dataset.file_meta:
-        is_implicit, is_little = dataset.original_encoding
-        explicit = ExplicitVRLittleEndian if is_little else ExplicitVRBigEndian
-        dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if is_implicit else explicit
-    return dataset
 
 
 def read_headers(path: Path) -> FileHeaders:
@@ -143,138 +113,176 @@ def read_headers(path: Path) -> FileHeaders:
         If the system refuses it.
     """
     try:
-        with path.open("rb") as stream:
-            dataset = read_dataset(path, with_pixels=False, stream=stream)
+        with path.open("rb") as stream, quiet_pydicom():
+            dataset = read_header(path, stream)
             return _headers_of(dataset, path, stream)
+    except SenselessElement as reason:
+        raise BrokenFile(
+            f"{path} has a DICOM header that makes no sense: {reason}; mend or leave it out"
+        ) from None
     except OSError as error:
         raise UnreadableFile(f"{path} cannot be read: {error.strerror}; check its permissions") from error
 
 
 def _headers_of(dataset: FileDataset, path: Path, stream: BinaryIO) -> FileHeaders:
     """Make plane headers of a file's header; `stream` stands at the pixels."""
-    sop_class = str(dataset.get("SOPClassUID", ""))
-    instead = _NOT_AN_IMAGE.get(sop_class)
-    if instead is not None or "Rows" not in dataset or "Columns" not in dataset:
-        return FileHeaders((), instead or f"not an image ({_name_of(sop_class)})")
+    header = Elements(dataset, HeaderNotes())
+    sop_class = header.text("SOPClassUID") or str(dataset.file_meta.get("MediaStorageSOPClassUID", ""))
+    instead = name_of_class(sop_class) or _without_size(header, sop_class) or _not_read(header)
+    if instead:
+        return FileHeaders((), instead)
+    pixels = _pixels_of(dataset, path, stream)
+    if pixels is None:
+        raise BrokenFile(f"{path} ends before its pixels; get a complete copy")
+    layout = read_layout(header, pixels)
+    if layout.photometric not in (*_COLOURS, *_GREYS) or layout.samples not in (1, 3):
+        return FileHeaders((), f"an image of {layout.samples} samples a pixel in colours that are not read")
+    _check_claim(layout, pixels, header, path, stream)
+    layout = settle_high_bit(layout, pixels, header, stream)
+    _note_file(dataset, header)
+    note_stream(pixels, layout, header, stream)
+    planes = _planes(header, path, pixels, layout)
+    notes = header.notes.as_tuple()
+    return FileHeaders(tuple(replace(plane, notes=notes) for plane in planes))
+
+
+def _without_size(header: Elements, sop_class: str) -> str:
+    """Say what a file without rows and columns is."""
+    missing = [tag_name(keyword) for keyword in ("Rows", "Columns") if not header.has(keyword)]
+    return name_without_pixels(sop_class, " and ".join(missing)) if missing else ""
+
+
+def _not_read(header: Elements) -> str:
+    """Say what kind of image, sound as it is, is not read."""
+    whole = [header.spare_number(f"TotalPixelMatrix{name}") or 0.0 for name in ("Rows", "Columns")]
+    own = [header.number(name) or 0.0 for name in ("Rows", "Columns")]
+    if header.text("DimensionOrganizationType").startswith("TILED") or any(
+        total > tile for total, tile in zip(whole, own, strict=True)
+    ):
+        return f"a slide of {whole[0]:g} rows and {whole[1]:g} columns in tiles" if whole != own else ""
+    return ""
+
+
+def _pixels_of(dataset: FileDataset, path: Path, stream: BinaryIO) -> PixelElement | None:
+    """Find the pixels; of a file that is deflated as a whole by inflating it."""
+    if dataset.file_meta.TransferSyntaxUID != "1.2.840.10008.1.2.1.99":
+        return find_pixels(stream, dataset)
+    found = read_dataset(path, with_pixels=True).get("PixelData")
+    if not isinstance(found, bytes):
+        return None
+    return PixelElement("PixelData", None, len(found), str(dataset.file_meta.TransferSyntaxUID))
+
+
+def _check_claim(
+    layout: PixelLayout, pixels: PixelElement, header: Elements, path: Path, stream: BinaryIO
+) -> None:
+    """Raise where the file cannot hold what its header claims."""
+    if pixels.offset_bytes is None:
+        room, ratio = path.stat().st_size, DEFLATE
+    else:
+        room, ratio = room_bytes(stream, pixels), PICTURE_CODEC if pixels.is_compressed else 1.0
+    if pixels.is_compressed and not pixels.is_film and layout.n_frames * _LEAST_FRAGMENT > room:
+        raise SenselessElement(
+            f"{tag_name('NumberOfFrames')} is {layout.n_frames}, more than the file can hold"
+        )
+    if pixels.is_compressed or pixels.offset_bytes is None:
+        shape = (layout.n_frames, layout.rows, layout.columns, layout.samples)
+        check_claim(path, shape, -(-layout.bits_allocated // 8), room, ratio)
+    check_length(layout, pixels, header, room)
+
+
+def _note_file(dataset: FileDataset, header: Elements) -> None:
+    """Note what the file lacks around its elements."""
+    if getattr(dataset, "preamble", None) is None:
+        header.notes.add("the file lacks the DICOM preamble")
+    if dataset.file_meta.get("ImplementationVersionName") == ASSUMED:
+        name = dataset.file_meta.TransferSyntaxUID.name
+        header.notes.add(f"{tag_name('TransferSyntaxUID')} is missing; {name} was assumed")
+
+
+def _planes(header: Elements, path: Path, pixels: PixelElement, layout: PixelLayout) -> Sequence[PlaneHeader]:
+    """Make the headers of all frames."""
+    frames = frames_of(header, layout.n_frames)
+    places = places_of(frames)
+    uptake = uptake_of(header)
+    if uptake is not None:
+        header.notes.add(uptake.note)
+    number = header.spare_number("InstanceNumber")
+    is_colour = layout.samples == 3 or layout.photometric == "PALETTE COLOR"
+    planes = []
+    for at, (frame, place) in enumerate(zip(frames, places, strict=True)):
+        scale = scale_of(frame)
+        if not is_colour:
+            note_padding(frame, scale)
+        planes.append(
+            PlaneHeader(
+                path=path,
+                frame=at,
+                series_uid=header.text("SeriesInstanceUID"),
+                modality=header.text("Modality"),
+                description=_text(header, "SeriesDescription"),
+                frame_uid=header.text("FrameOfReferenceUID") or None,
+                shape_hw=(layout.rows, layout.columns),
+                is_colour=is_colour,
+                photometric=layout.photometric,
+                stored_range=layout.stored_range,
+                position_mm=place.position_mm,
+                orientation=place.orientation,
+                spacing_hw_mm=place.spacing_hw_mm,
+                thickness_mm=place.thickness_mm,
+                between_mm=place.between_mm,
+                slope=scale.slope,
+                intercept=scale.intercept,
+                has_table=scale.has_table,
+                suv_factor=None if uptake is None else uptake.factor,
+                window=None if is_colour else _window(frame, pixels, layout, scale),
+                number=None if number is None else int(number),
+                pixels=pixels,
+                layout=layout,
+                tags=_tags_of(frame),
+                raw=find_raw_pixels(pixels, layout, has_table=scale.has_table),
+            )
+        )
+    return planes
+
+
+def _window(
+    frame: FrameElements, pixels: PixelElement, layout: PixelLayout, scale: Scale
+) -> tuple[float, float] | None:
+    """Return the frame's window, held against the values that its pixels can have."""
+    is_real = pixels.keyword != "PixelData"
+    stored = (-math.inf, math.inf) if is_real else layout.stored_range
+    return window_of(frame, scale.of_range(*stored))
+
+
+def _tags_of(frame: FrameElements) -> PlaneTags:
+    """Return what tells the frame from others at its position."""
+    return read_tags(frame.file, frame.own, frame.shared)
+
+
+def _text(header: Elements, keyword: str) -> str:
+    """Return a text in its own character set."""
     try:
-        with quiet_pydicom():
-            n_frames = int(dataset.get("NumberOfFrames") or 1)
-            raw = find_raw_pixels(dataset, stream)
-            planes = tuple(_plane(dataset, path, frame, n_frames) for frame in range(n_frames))
-            planes = tuple(replace(plane, raw=raw) for plane in planes) if raw is not None else planes
-    except (TypeError, ValueError, OverflowError, AttributeError, IndexError) as error:
-        raise BrokenFile(
-            f"{path} has a DICOM header with a value that makes no sense: {error}; mend or leave it out"
-        ) from error
-    if min(planes[0].shape_hw, default=0) < 1:
-        raise BrokenFile(f"{path} says it has {planes[0].shape_hw} rows and columns; mend or leave it out")
-    return FileHeaders(planes)
+        return str(header.dataset.get(keyword) or "")
+    except Exception:  # pydicom raises whatever it meets in the text
+        return header.text(keyword)
 
 
-def _name_of(sop_class: str) -> str:
-    """Readable name of a SOP class."""
-    from pydicom.uid import UID
+def note_distances(planes: Sequence[PlaneHeader], distance_mm: float) -> tuple[str, ...]:
+    """Note where the headers state another distance of planes than their positions have.
 
-    return UID(sop_class).name if sop_class else "no SOP class, no rows and columns"
-
-
-def _plane(dataset: Dataset, path: Path, frame: int, n_frames: int) -> PlaneHeader:
-    """Header of one frame, with the functional groups of enhanced images where they are."""
-    shared = _groups(dataset, "SharedFunctionalGroupsSequence", 0)
-    own = _groups(dataset, "PerFrameFunctionalGroupsSequence", frame)
-
-    def value(keyword: str, macro: str) -> Any:
-        for group in (own, shared):
-            if group is not None and group.get(macro) and group[macro][0].get(keyword) is not None:
-                return group[macro][0].get(keyword)
-        return dataset.get(keyword)
-
-    position = _numbers(value("ImagePositionPatient", "PlanePositionSequence"), 3)
-    if n_frames > 1 and own is None:
-        position = None  # the file gives one position for all its frames
-    bits, is_signed = int(dataset.get("BitsStored") or 16), int(dataset.get("PixelRepresentation") or 0) == 1
-    number = dataset.get("InstanceNumber")
-    return PlaneHeader(
-        path=path,
-        frame=frame,
-        series_uid=str(dataset.get("SeriesInstanceUID", "")),
-        modality=str(dataset.get("Modality", "")),
-        description=str(dataset.get("SeriesDescription", "")),
-        frame_uid=str(dataset.FrameOfReferenceUID) if dataset.get("FrameOfReferenceUID") else None,
-        shape_hw=(int(dataset.Rows), int(dataset.Columns)),
-        is_colour=int(dataset.get("SamplesPerPixel") or 1) == 3
-        or dataset.get("PhotometricInterpretation") == "PALETTE COLOR",
-        photometric=str(dataset.get("PhotometricInterpretation", "MONOCHROME2")),
-        stored_range=(-(1 << bits - 1), (1 << bits - 1) - 1) if is_signed else (0, (1 << bits) - 1),
-        position_mm=position,
-        orientation=_numbers(value("ImageOrientationPatient", "PlaneOrientationSequence"), 6)
-        if position
-        else None,
-        spacing_hw_mm=_pixel_spacing(
-            value("PixelSpacing", "PixelMeasuresSequence"), dataset.get("ImagerPixelSpacing")
-        ),
-        thickness_mm=_thickness(value, dataset),
-        slope=float(_first(value("RescaleSlope", "PixelValueTransformationSequence"), 1.0)),
-        intercept=float(_first(value("RescaleIntercept", "PixelValueTransformationSequence"), 0.0)),
-        window=_window(
-            value("WindowCenter", "FrameVOILUTSequence"), value("WindowWidth", "FrameVOILUTSequence")
-        ),
-        number=None if number in (None, "") else int(number),
-        tags=read_tags(dataset, own, shared),
-    )
-
-
-def _groups(dataset: Dataset, keyword: str, item: int) -> Dataset | None:
-    """Functional groups of one frame; None where the file has none."""
-    sequence = dataset.get(keyword)
-    return sequence[item] if sequence else None
-
-
-def _numbers(value: Any, n_values: int) -> tuple[float, ...] | None:
-    """Return that many finite numbers, or None where the element is absent or empty."""
-    if value is None or value == "":
-        return None
-    numbers = tuple(float(number) for number in value)
-    if len(numbers) != n_values or not all(math.isfinite(number) for number in numbers):
-        raise ValueError(f"{numbers} in place of {n_values} finite numbers")
-    return numbers
-
-
-def _first(value: Any, otherwise: float | None) -> Any:
-    """First of one or several values; `otherwise` where there is none."""
-    if value is None or value == "":
-        return otherwise
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return value[0] if len(value) else otherwise
-    return value
-
-
-def _pixel_spacing(value: Any, at_detector: Any) -> tuple[float, float] | None:
-    """Distance of rows and columns in mm, at the patient or else at the detector; None where unusable."""
-    for candidate in (value, at_detector):
-        if candidate is None or candidate == "":
-            continue
-        try:
-            row_mm, column_mm = (float(number) for number in candidate)
-        except (TypeError, ValueError):
-            continue
-        if min(row_mm, column_mm) > 0 and math.isfinite(row_mm + column_mm):
-            return row_mm, column_mm
-    return None
-
-
-def _thickness(value: Any, dataset: Dataset) -> float | None:
-    """Distance of planes for a single plane: between slices, or else the slice's thickness."""
-    for candidate in (dataset.get("SpacingBetweenSlices"), value("SliceThickness", "PixelMeasuresSequence")):
-        number = abs(float(_first(candidate, None) or 0.0))
-        if number > 0 and math.isfinite(number):
-            return number
-    return None
-
-
-def _window(centre: Any, width: Any) -> tuple[float, float] | None:
-    """First display window as (low, high); None where there is none or it is empty."""
-    middle, full = _first(centre, None), _first(width, None)
-    if middle is None or full is None or not math.isfinite(float(middle) + float(full)) or float(full) <= 0:
-        return None
-    return float(middle) - float(full) / 2, float(middle) + float(full) / 2
+    Parameters
+    ----------
+    planes : sequence of PlaneHeader
+        Planes of one volume.
+    distance_mm : float
+        Distance of neighbouring planes by their positions.
+    """
+    stated = {abs(plane.between_mm) for plane in planes if plane.between_mm and plane.position_mm}
+    off = [
+        mm for mm in stated if abs(mm - distance_mm) > max(_SAME_DISTANCE_MM, _SAME_DISTANCE * distance_mm)
+    ]
+    if len(planes) < 2 or not off:
+        return ()
+    stated_mm = f"{tag_name('SpacingBetweenSlices')} says {off[0]:.4g} mm"
+    return (f"{stated_mm}, the positions {distance_mm:.4g} mm; the positions were taken",)

@@ -57,8 +57,7 @@ _BY_FAMILY = {
 }
 # Of the families above, these are images.
 _IMAGES = (f"{_STORAGE}481.1", f"{_STORAGE}481.2")
-# Classes that hold images, and one of them without rows and columns is a damaged one.
-_WITHOUT_PIXELS = "a DICOM object that holds no image"
+_WITHOUT_PIXELS = "not an image"
 
 
 def name_of_class(sop_class: str) -> str:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from volumes._dicom.headers import PlaneHeader, quiet_pydicom, read_dataset
+from volumes._dicom.colour import through_palette, to_rgb
+from volumes._dicom.compression import Undecodable, decode_frame
+from volumes._dicom.dataset import quiet_pydicom, read_dataset, read_tables
+from volumes._dicom.encapsulated import DamagedFragments, find_fragments, frame_stream, split_frames
+from volumes._dicom.film import film_frames
+from volumes._dicom.header_warnings import SenselessElement, merged_notes
+from volumes._dicom.headers import PlaneHeader, note_distances
+from volumes._dicom.native import native_frames, swapped
 from volumes._dicom.raw_planes import read_raw_planes
+from volumes._dicom.value_transforms import rescaled, through_table
 from volumes._dtypes import compact
-from volumes._itk import quiet_sitk
-from volumes._quiet import quiet_stderr
+from volumes._limits import check_memory
 from volumes.errors import BrokenFile
 
-if TYPE_CHECKING:
-    from pydicom.dataset import FileDataset
-
 # Values with a meaning of their own; turning them round to mend the display would make them wrong.
-_MEASURED = ("CT", "PT")
+_MEASURED = ("CT", "PT", "RTDOSE")
 
 
 def read_planes(planes: Sequence[PlaneHeader]) -> NDArray[Any]:
@@ -40,43 +45,56 @@ def read_planes(planes: Sequence[PlaneHeader]) -> NDArray[Any]:
     ------
     BrokenFile
         If pixels are missing, cut off, or in a compression that cannot be decoded.
+    UnsupportedImage
+        If they take more memory than there is.
     """
+    planes = in_one_unit(planes)
     raw = None if any(is_turned(plane) for plane in planes) else read_raw_planes(planes)
     if raw is not None:
         return raw
+    first = planes[0]
+    n_bytes = len(planes) * first.layout.rows * first.layout.columns * (3 if first.is_colour else 1)
+    check_memory(first.path, n_bytes * max(first.layout.bits_allocated // 8, 1))
     places: dict[Path, list[int]] = {}
     for place, plane in enumerate(planes):
         places.setdefault(plane.path, []).append(place)
-    meanings: list[NDArray[Any]] = [np.empty(0)] * len(planes)
+    stack: NDArray[Any] | None = None
     for of_file in places.values():
-        scales = {(planes[place].slope, planes[place].intercept) for place in of_file}
-        frames, is_rescaled = _decode(planes[of_file[0]], one_scale=len(scales) == 1)
-        for place in of_file:
-            plane = planes[place]
-            if plane.frame >= len(frames):
-                raise BrokenFile(
-                    f"{plane.path} has {len(frames)} frames, its header says more; get a complete copy"
-                )
-            meanings[place] = _meaning(frames[plane.frame], plane, is_rescaled=is_rescaled or plane.is_colour)
-    return compact(_stacked(meanings), str(planes[0].path))
+        for place, values in zip(of_file, _values([planes[place] for place in of_file]), strict=True):
+            stack = _put(stack, place, values, len(planes))
+    return compact(np.empty(0) if stack is None else stack, str(first.path))
 
 
-def _stacked(planes: list[NDArray[Any]]) -> NDArray[Any]:
-    """Stack planes and let each go as it is copied, so that they are not held twice."""
-    stack = np.empty((len(planes), *planes[0].shape), np.result_type(*{plane.dtype for plane in planes}))
-    for place in range(len(planes)):
-        stack[place] = planes[place]
-        planes[place] = np.empty(0)
-    return stack
+def in_one_unit(planes: Sequence[PlaneHeader]) -> Sequence[PlaneHeader]:
+    """Return planes whose rescaling gives SUV, where that can be told of all of them and is the same."""
+    factors = {plane.suv_factor for plane in planes}
+    factor = factors.pop()
+    if factors or factor is None:
+        return planes
+    return [_times(plane, factor) for plane in planes]
 
 
-def rescaled(stored: NDArray[Any], slope: float, intercept: float) -> NDArray[Any]:
-    """Return ``stored * slope + intercept``, whole where slope and intercept are, else float32."""
-    if (slope, intercept) == (1.0, 0.0):
-        return stored
-    if stored.dtype.kind in "iu" and slope.is_integer() and intercept.is_integer():
-        return compact(stored.astype(np.int64) * int(slope) + int(intercept), "the DICOM plane")
-    return (stored * np.float64(slope) + intercept).astype(np.float32)
+def header_notes(planes: Sequence[PlaneHeader], distance_mm: float) -> tuple[str, ...]:
+    """Return what was odd in the headers of a volume's planes, and what was assumed.
+
+    Parameters
+    ----------
+    planes : sequence of PlaneHeader
+        Planes of one volume.
+    distance_mm : float
+        Distance of neighbouring planes by their positions.
+    """
+    notes = merged_notes([plane.notes for plane in planes])
+    if len({plane.suv_factor for plane in planes}) > 1:
+        notes = (*notes, "the planes would have different SUV factors, so none was applied")
+    return (*notes, *note_distances(planes, distance_mm))
+
+
+def _times(plane: PlaneHeader, factor: float) -> PlaneHeader:
+    """Return a plane whose values, and window, are so many times as large."""
+    window = None if plane.window is None else (plane.window[0] * factor, plane.window[1] * factor)
+    slope, intercept = plane.slope * factor, plane.intercept * factor
+    return replace(plane, slope=slope, intercept=intercept, window=window, suv_factor=None)
 
 
 def mirrored_window(plane: PlaneHeader) -> tuple[float, float] | None:
@@ -92,15 +110,103 @@ def is_turned(plane: PlaneHeader) -> bool:
     return plane.photometric == "MONOCHROME1" and plane.modality not in _MEASURED
 
 
+def _put(stack: NDArray[Any] | None, place: int, values: NDArray[Any], n_planes: int) -> NDArray[Any]:
+    """Put a plane in its place; the stack gets a wider type where a plane has one."""
+    if stack is None:
+        stack = np.empty((n_planes, *values.shape), values.dtype)
+    common = np.result_type(stack, values)
+    if common != stack.dtype:
+        stack = stack.astype(common)
+    stack[place] = values
+    return stack
+
+
+def _values(planes: Sequence[PlaneHeader]) -> Iterator[NDArray[Any]]:
+    """Pixels of planes of one file in their units, turned round where the file stores high for dark."""
+    first = planes[0]
+    needs_tables = first.has_table or first.photometric == "PALETTE COLOR"
+    tables = read_tables(first.path) if needs_tables else None
+    try:
+        with quiet_pydicom():
+            for plane, stored in zip(planes, _stored(planes), strict=True):
+                if plane.photometric == "PALETTE COLOR" and tables is not None:
+                    yield through_palette(stored, plane.layout, tables)
+                elif plane.is_colour:
+                    yield stored
+                elif tables is not None:
+                    yield through_table(stored, tables)
+                else:
+                    values = rescaled(stored, plane.slope, plane.intercept)
+                    yield _mirrored(values, plane) if is_turned(plane) else values
+    except (Undecodable, DamagedFragments, SenselessElement) as reason:
+        raise BrokenFile(
+            f"the pixels of {first.path} cannot be decoded: PixelData {reason}; get an undamaged copy"
+        ) from None
+
+
+def _stored(planes: Sequence[PlaneHeader]) -> Iterator[NDArray[Any]]:
+    """Yield stored values of planes of one file, colours as RGB."""
+    first = planes[0]
+    data = _bytes_of(first)
+    is_ybr = first.photometric in ("YBR_FULL", "YBR_FULL_422")
+    if not first.pixels.is_compressed:
+        for frame in _native(data, planes):
+            yield to_rgb(frame) if is_ybr else frame
+        return
+    fragments = find_fragments(data)
+    if first.pixels.is_film:
+        joined = frame_stream(data, fragments, (0, len(fragments.spans)))
+        yield from film_frames(joined, first.layout, [plane.frame for plane in planes])
+        return
+    spans = split_frames(data, fragments, first.layout.n_frames, _extended_offsets(first))
+    for plane in planes:
+        stream = frame_stream(data, fragments, spans[plane.frame])
+        yield decode_frame(stream, first.pixels, first.layout)
+
+
+def _native(data: bytes, planes: Sequence[PlaneHeader]) -> NDArray[Any]:
+    """Return stored values of planes of a file that is not compressed."""
+    pixels, layout = planes[0].pixels, planes[0].layout
+    if len(data) < layout.n_bytes:
+        raise DamagedFragments(f"is {len(data)} bytes long in place of {layout.n_bytes}")
+    if pixels.is_swapped and layout.bits_allocated <= 8:
+        data = swapped(data)
+    return native_frames(
+        data,
+        layout,
+        [plane.frame for plane in planes],
+        is_little=pixels.is_little,
+        is_real=pixels.keyword != "PixelData",
+    )
+
+
+def _bytes_of(plane: PlaneHeader) -> bytes:
+    """Return the value of the element with the pixels."""
+    pixels = plane.pixels
+    if pixels.offset_bytes is None:
+        return bytes(read_dataset(plane.path, with_pixels=True).PixelData)
+    try:
+        with plane.path.open("rb") as stream:
+            stream.seek(pixels.offset_bytes)
+            needed = -1 if pixels.is_compressed else plane.layout.n_bytes + plane.layout.n_bytes % 2
+            return stream.read(needed)
+    except OSError as error:
+        raise BrokenFile(f"{plane.path} cannot be read: {error.strerror}; get an undamaged copy") from None
+
+
+def _extended_offsets(plane: PlaneHeader) -> tuple[int, ...]:
+    """Offsets of the frames in the Extended Offset Table; empty where the file has none."""
+    if plane.layout.n_frames == 1:
+        return ()
+    table = read_tables(plane.path).get("ExtendedOffsetTable")
+    if not isinstance(table, bytes):
+        return ()
+    return tuple(np.frombuffer(table[: len(table) // 8 * 8], "<u8").tolist())
+
+
 def _mirror_sum(plane: PlaneHeader) -> float:
     """Sum of the darkest and the brightest storable value, rescaled: value -> sum - value turns it round."""
     return plane.slope * sum(plane.stored_range) + 2 * plane.intercept
-
-
-def _meaning(pixels: NDArray[Any], plane: PlaneHeader, *, is_rescaled: bool) -> NDArray[Any]:
-    """Pixels of one plane in their units, turned round where the file stores high for dark."""
-    values = pixels if is_rescaled else rescaled(pixels, plane.slope, plane.intercept)
-    return _mirrored(values, plane) if is_turned(plane) and not plane.is_colour else values
 
 
 def _mirrored(values: NDArray[Any], plane: PlaneHeader) -> NDArray[Any]:
@@ -113,78 +219,3 @@ def _mirrored(values: NDArray[Any], plane: PlaneHeader) -> NDArray[Any]:
             return mirrored.astype(values.dtype)
         return compact(mirrored, str(plane.path))
     return (total - values.astype(np.float64)).astype(np.float32)
-
-
-def _decode(plane: PlaneHeader, *, one_scale: bool) -> tuple[NDArray[Any], bool]:
-    """Pixels (F, R, C) or (F, R, C, 3) of all the file's frames, and whether they are rescaled already."""
-    dataset = read_dataset(plane.path, with_pixels=True)
-    if not any(keyword in dataset for keyword in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
-        raise BrokenFile(f"{plane.path} ends before its pixels; get a complete copy")
-    syntax = dataset.file_meta.TransferSyntaxUID
-    # SimpleITK brings a decoder for each compression; pydicom would need further packages.
-    is_compressed = syntax.is_transfer_syntax and syntax.is_encapsulated and not syntax.name.startswith("RLE")
-    is_plain = one_scale and "PALETTE" not in plane.photometric and _modality_table(dataset) is None
-    frames = _by_sitk(plane) if is_compressed and is_plain and plane.photometric != "MONOCHROME1" else None
-    is_rescaled = frames is not None
-    if frames is None:
-        try:
-            frames, is_rescaled = _by_pydicom(dataset, plane)
-        except BrokenFile:
-            frames, is_rescaled = _by_sitk(plane) if is_compressed and is_plain else None, True
-            if frames is None:
-                raise
-    shape = (*plane.shape_hw, 3) if plane.is_colour else plane.shape_hw
-    if frames.shape[-len(shape) :] != shape:
-        raise BrokenFile(
-            f"{plane.path} holds pixels of shape {frames.shape}, its header says {shape}; "
-            "get an undamaged copy"
-        )
-    return frames.reshape(-1, *shape), is_rescaled
-
-
-def _by_sitk(plane: PlaneHeader) -> NDArray[Any] | None:
-    """Frames of the plane's file, rescaled by GDCM; None where it cannot decode them."""
-    import SimpleITK
-
-    reader = SimpleITK.ImageFileReader()
-    reader.SetImageIO("GDCMImageIO")
-    reader.SetFileName(str(plane.path))
-    try:
-        with quiet_sitk(), quiet_stderr():
-            frames: NDArray[Any] = SimpleITK.GetArrayFromImage(reader.Execute())
-    except RuntimeError:
-        return None
-    # GDCM turns MONOCHROME1 round of itself; back, so that one place decides about it.
-    return _mirrored(frames, plane) if plane.photometric == "MONOCHROME1" else frames
-
-
-def _modality_table(dataset: FileDataset) -> object:
-    """Return the table that gives stored values their meaning; None where there is none."""
-    sequence = dataset.get("ModalityLUTSequence")
-    return sequence[0].get("LUTData") if sequence else None
-
-
-def _by_pydicom(dataset: FileDataset, plane: PlaneHeader) -> tuple[NDArray[Any], bool]:
-    """Frames decoded by pydicom, and whether a table has given them their meaning already.
-
-    Raises
-    ------
-    BrokenFile
-        If they are cut off or in a compression without a decoder.
-    """
-    from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
-
-    try:
-        with quiet_pydicom():
-            stored: NDArray[Any] = dataset.pixel_array
-            if "PALETTE" in plane.photometric:
-                coloured = apply_color_lut(stored, dataset)
-                return coloured if coloured.dtype.itemsize == 1 else (coloured >> 8).astype(np.uint8), True
-            if _modality_table(dataset) is not None:
-                return np.asarray(apply_modality_lut(stored, dataset)), True
-            return stored, False
-    except Exception as error:  # decoders raise whatever they met
-        reason = " ".join(str(error).split())[:200]
-        raise BrokenFile(
-            f"the pixels of {plane.path} cannot be decoded: {reason}; get an undamaged copy"
-        ) from error

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
+from volumes._dicom.elements import Elements
 
 __all__ = ["TAGS", "PlaneTags", "read_tags"]
 
@@ -46,14 +45,14 @@ class PlaneTags:
     tilt_deg: float | None = None
 
 
-def read_tags(dataset: Dataset, own: Dataset | None, shared: Dataset | None) -> PlaneTags:
+def read_tags(dataset: Elements, own: Elements | None, shared: Elements | None) -> PlaneTags:
     """Read the tags of one plane; values that make no sense count as absent.
 
     Parameters
     ----------
-    dataset : Dataset
+    dataset : Elements
         The file.
-    own, shared : Dataset or None
+    own, shared : Elements or None
         Functional groups of the frame and of all frames, for enhanced multi-frame files.
     """
 
@@ -84,7 +83,7 @@ def read_tags(dataset: Dataset, own: Dataset | None, shared: Dataset | None) -> 
     )
 
 
-def _image_type(dataset: Dataset, own: Dataset | None, shared: Dataset | None) -> tuple[str, ...]:
+def _image_type(dataset: Elements, own: Elements | None, shared: Elements | None) -> tuple[str, ...]:
     """Return the frame's type, or else the image's."""
     for group in (own, shared):
         for macro in ("MRImageFrameTypeSequence", "CTImageFrameTypeSequence", "PETFrameTypeSequence"):
@@ -94,7 +93,7 @@ def _image_type(dataset: Dataset, own: Dataset | None, shared: Dataset | None) -
     return _words(dataset.get("ImageType"))
 
 
-def _gradient(dataset: Dataset, own: Dataset | None, shared: Dataset | None) -> tuple[float, ...] | None:
+def _gradient(dataset: Elements, own: Elements | None, shared: Elements | None) -> tuple[float, ...] | None:
     """Return the direction of the diffusion gradient, to three decimals."""
     found = dataset.get("DiffusionGradientOrientation")
     for group in (shared, own):

@@ -1,25 +1,12 @@
-"""Where an uncompressed file keeps its pixels."""
+"""Which files keep their pixels so plainly that they can be read straight into an array."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
 
-import numpy as np
-
-if TYPE_CHECKING:
-    from pydicom.dataset import FileDataset
+from volumes._dicom.pixel_layout import PixelElement, PixelLayout
 
 __all__ = ["RawPixels", "find_raw_pixels"]
-
-# Implicit little, explicit little and big endian: whether a value says its kind, and the byte order.
-_PLAIN = {
-    "1.2.840.10008.1.2": (False, "<"),
-    "1.2.840.10008.1.2.1": (True, "<"),
-    "1.2.840.10008.1.2.2": (True, ">"),
-}
-_PIXEL_DATA = (0x7FE0, 0x0010)
 
 
 @dataclass(frozen=True)
@@ -30,33 +17,24 @@ class RawPixels:
     dtype: str
 
 
-def find_raw_pixels(dataset: FileDataset, stream: BinaryIO) -> RawPixels | None:
+def find_raw_pixels(pixels: PixelElement, layout: PixelLayout, *, has_table: bool) -> RawPixels | None:
     """Find the pixels of an uncompressed grey file of 8 or 16 bits without a table; None for all others.
 
     Parameters
     ----------
-    dataset : FileDataset
-        The file's header, with its transfer syntax.
-    stream : BinaryIO
-        Its bytes, standing where the header's reading has stopped: at the pixels.
+    pixels : PixelElement
+        Where they are; long enough for the layout.
+    layout : PixelLayout
+        What they are.
+    has_table : bool
+        Whether a table gives them their meaning.
     """
-    plain = _PLAIN.get(str(dataset.file_meta.TransferSyntaxUID))
-    bits = dataset.get("BitsAllocated")
-    is_grey = str(dataset.get("PhotometricInterpretation", "")).startswith("MONOCHROME")
-    if plain is None or bits not in (8, 16) or not is_grey or dataset.get("ModalityLUTSequence"):
+    bits = layout.bits_allocated
+    is_grey = layout.samples == 1 and layout.photometric.startswith("MONOCHROME")
+    is_plain = pixels.offset_bytes is not None and pixels.n_bytes is not None and not pixels.is_compressed
+    if has_table or not is_plain or bits not in (8, 16) or not is_grey or pixels.keyword != "PixelData":
         return None
-    if int(dataset.get("SamplesPerPixel") or 1) != 1:
+    if layout.high_bit != layout.bits_stored - 1 or (bits == 8 and pixels.is_swapped):
         return None
-    is_explicit, order = plain
-    start, n_head = stream.tell(), 12 if is_explicit else 8
-    head = stream.read(n_head)
-    if len(head) < n_head or tuple(np.frombuffer(head[:4], f"{order}u2")) != _PIXEL_DATA:
-        return None
-    stated = int(np.frombuffer(head[-4:], f"{order}u4")[0])
-    n_frames = int(dataset.get("NumberOfFrames") or 1)
-    needed = int(dataset.Rows) * int(dataset.Columns) * n_frames * bits // 8
-    there = os.fstat(stream.fileno()).st_size - start - n_head
-    if stated == 0xFFFFFFFF or needed > min(stated, there):
-        return None
-    kind = "i" if dataset.get("PixelRepresentation") == 1 else "u"
-    return RawPixels(start + n_head, f"{order if bits == 16 else '|'}{kind}{bits // 8}")
+    order = "|" if bits == 8 else "<" if pixels.is_little else ">"
+    return RawPixels(pixels.offset_bytes or 0, f"{order}{'i' if layout.is_signed else 'u'}{bits // 8}")

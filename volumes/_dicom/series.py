@@ -12,7 +12,7 @@ from volumes._dicom.dicomdir import is_dicomdir
 from volumes._dicom.files import FoundPlanes, damaged_note, find_in_dicomdir, find_in_folder, holds_dicom
 from volumes._dicom.grouping import PlaneGroup, group_planes
 from volumes._dicom.headers import PlaneHeader, looks_like_dicom, read_headers
-from volumes._dicom.pixels import is_turned, mirrored_window, read_planes
+from volumes._dicom.pixels import header_notes, in_one_unit, is_turned, mirrored_window, read_planes
 from volumes._dicom.stack import Stack, spread, stack_planes
 from volumes._dicom.tilt import straightened
 from volumes.errors import BrokenFile, MissingSlices, UnsupportedImage
@@ -128,13 +128,18 @@ def _read_group(group: PlaneGroup, notes: Sequence[str], options: ReadOptions) -
     """Read the pixels of a group as a volume."""
     stack = stack_planes(_without_mosaic(group.planes), options)
     first = stack.planes[0]
-    every_note = [*notes, *group.notes, *stack.notes]
+    every_note = [
+        *notes,
+        *group.notes,
+        *stack.notes,
+        *header_notes(stack.planes, stack.geometry.spacing_mm[0]),
+    ]
     if first.photometric == "MONOCHROME1":
         done = (
             "was turned round" if is_turned(first) else "was not turned round, its values are measured ones"
         )
         every_note.append(f"MONOCHROME1 {done}")
-    windows = {found for plane in stack.planes if (found := mirrored_window(plane)) is not None}
+    windows = {found for plane in in_one_unit(stack.planes) if (found := mirrored_window(plane)) is not None}
     if len(windows) > 1:
         every_note.append("the planes suggest different windows; the middle one was taken for all")
     window: tuple[float, float] | None = None

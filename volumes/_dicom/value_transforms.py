@@ -1,0 +1,127 @@
+"""From stored values to what they mean: rescaling, dose scaling, tables; padding by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from volumes._dicom.functional_groups import FrameElements
+from volumes._dicom.header_warnings import SenselessElement, tag_name
+from volumes._dtypes import compact
+
+if TYPE_CHECKING:
+    from pydicom.dataset import FileDataset
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Rescaling, ``stored * slope + intercept``; ``has_table`` says that a table gives values instead."""
+
+    slope: float = 1.0
+    intercept: float = 0.0
+    has_table: bool = False
+
+    def of_range(self, low: float, high: float) -> tuple[float, float]:
+        """Return the rescaled ends of a range of stored values, the lower first."""
+        if self.has_table:
+            return float("-inf"), float("inf")
+        ends = (low * self.slope + self.intercept, high * self.slope + self.intercept)
+        return min(ends), max(ends)
+
+
+def scale_of(frame: FrameElements) -> Scale:
+    """Return how the values of one frame are rescaled.
+
+    Raises
+    ------
+    SenselessElement
+        If slope or intercept is no number.
+    """
+    file = frame.file
+    if file.has("DoseGridScaling"):
+        scaling = file.number("DoseGridScaling") or 0.0
+        if scaling <= 0:
+            raise SenselessElement(f"{tag_name('DoseGridScaling')} is {scaling:g}")
+        file.notes.add(f"values are stored ones times {tag_name('DoseGridScaling')}: {_dose_unit(frame)}")
+        return Scale(scaling)
+    if file.items("ModalityLUTSequence") and file.items("ModalityLUTSequence")[0].has("LUTData"):
+        file.notes.add(f"values went through the table of {tag_name('ModalityLUTSequence')}")
+        return Scale(has_table=True)
+    slope, intercept = frame.number("RescaleSlope"), frame.number("RescaleIntercept")
+    if slope == 0:
+        file.notes.add(f"{tag_name('RescaleSlope')} is 0; 1 was assumed")
+        slope = 1.0
+    _note_real_world(frame)
+    return Scale(1.0 if slope is None else slope, intercept or 0.0)
+
+
+def note_padding(frame: FrameElements, scale: Scale) -> None:
+    """Note which values mark pixels outside the scan."""
+    file = frame.file
+    ends = [file.spare_number(name) for name in ("PixelPaddingValue", "PixelPaddingRangeLimit")]
+    found = sorted(scale.slope * end + scale.intercept for end in ends if end is not None)
+    if found:
+        marks = " to ".join(f"{value:g}" for value in dict.fromkeys((found[0], found[-1])))
+        file.notes.add(
+            f"{tag_name('PixelPaddingValue')} marks pixels outside the scan by {marks}; they were kept"
+        )
+
+
+def _dose_unit(frame: FrameElements) -> str:
+    """Return the unit of a dose."""
+    return {"GY": "dose in Gy", "RELATIVE": "relative dose"}.get(frame.file.text("DoseUnits"), "dose")
+
+
+def _note_real_world(frame: FrameElements) -> None:
+    """Note a real-world value mapping that says something else than the rescaling does."""
+    for holder in (*frame.groups, frame.file):
+        mapping = holder.item("RealWorldValueMappingSequence")
+        if mapping is None:
+            continue
+        slope = mapping.spare_number("RealWorldValueSlope")
+        intercept = mapping.spare_number("RealWorldValueIntercept")
+        if slope is None or (slope, intercept or 0.0) == (
+            frame.spare_number("RescaleSlope") or 1.0,
+            frame.spare_number("RescaleIntercept") or 0.0,
+        ):
+            return
+        frame.file.notes.add(
+            f"{tag_name('RealWorldValueMappingSequence')} maps stored values times {slope:g} plus "
+            f"{intercept or 0.0:g} to {_unit(mapping)}; it was not applied"
+        )
+        return
+
+
+def _unit(mapping: Any) -> str:
+    """Return the code of the unit of a real-world value, if it is one."""
+    code = mapping.item("MeasurementUnitsCodeSequence")
+    text = code.text("CodeValue") if code is not None else ""
+    return text if text and len(text) <= 16 and text.isascii() and text.isprintable() else "another unit"
+
+
+def rescaled(stored: NDArray[Any], slope: float, intercept: float) -> NDArray[Any]:
+    """Return ``stored * slope + intercept``, whole where slope and intercept are, else float32."""
+    if (slope, intercept) == (1.0, 0.0):
+        return stored
+    if stored.dtype.kind in "iu" and slope.is_integer() and intercept.is_integer():
+        return compact(stored.astype(np.int64) * int(slope) + int(intercept), "the DICOM plane")
+    return (stored * np.float64(slope) + intercept).astype(np.float32)
+
+
+def through_table(stored: NDArray[Any], dataset: FileDataset) -> NDArray[Any]:
+    """Return stored values (…) as the modality's table maps them.
+
+    Raises
+    ------
+    SenselessElement
+        If the table makes no sense.
+    """
+    from pydicom.pixels.processing import apply_modality_lut
+
+    try:
+        return np.asarray(apply_modality_lut(stored, dataset))
+    except Exception:  # pydicom raises whatever it meets in the table
+        raise SenselessElement(f"{tag_name('ModalityLUTSequence')} holds no table that can be read") from None
