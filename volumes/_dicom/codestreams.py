@@ -75,7 +75,7 @@ def read_stream_header(stream: bytes, *, is_whole: bool = True) -> StreamHeader:
         raise DamagedStream("ends within its header") from None
     if min(header.rows, header.columns, header.samples) < 1:
         raise DamagedStream("has no size")
-    if header.kind == "JPEG-LS" and is_whole and not stream.rstrip(b"\0").endswith(b"\xff\xd9"):
+    if header.kind == "JPEG-LS" and is_whole and not stream.rstrip(b"\0\xff").endswith(b"\xff\xd9"):
         raise DamagedStream("has no end")  # CharLS searches for it far beyond
     if not 1 <= header.precision <= _MOST_BITS[header.kind]:
         raise DamagedStream(f"claims {header.precision} bits a sample")
