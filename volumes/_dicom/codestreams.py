@@ -49,8 +49,15 @@ def starts_a_stream(data: bytes) -> bool:
     return data[:3] == b"\xff\xd8\xff" or data[:4] == _J2K_START or data[:8] == _JP2_START
 
 
-def read_stream_header(stream: bytes) -> StreamHeader:
+def read_stream_header(stream: bytes, *, is_whole: bool = True) -> StreamHeader:
     """Read the header of a JPEG, JPEG-LS or JPEG 2000 frame.
+
+    Parameters
+    ----------
+    stream : bytes
+        The frame, or its beginning.
+    is_whole : bool
+        Whether it is the whole frame.
 
     Raises
     ------
@@ -68,6 +75,8 @@ def read_stream_header(stream: bytes) -> StreamHeader:
         raise DamagedStream("ends within its header") from None
     if min(header.rows, header.columns, header.samples) < 1:
         raise DamagedStream("has no size")
+    if header.kind == "JPEG-LS" and is_whole and not stream.rstrip(b"\0\xff").endswith(b"\xff\xd9"):
+        raise DamagedStream("has no end")  # CharLS searches for it far beyond
     if not 1 <= header.precision <= _MOST_BITS[header.kind]:
         raise DamagedStream(f"claims {header.precision} bits a sample")
     return header

@@ -113,7 +113,7 @@ def note_stream(pixels: PixelElement, layout: PixelLayout, header: Elements, str
     if not starts_a_stream(first):
         return
     try:
-        own = read_stream_header(first)
+        own = read_stream_header(first, is_whole=False)
         check_fit(own, layout)
     except DamagedStream:
         return  # decoding will say so
@@ -142,7 +142,7 @@ def _kind(stream: bytes, syntax: str) -> str:
     """Return what a frame is compressed by."""
     if starts_a_stream(stream):
         try:
-            return read_stream_header(stream).kind
+            return read_stream_header(stream, is_whole=False).kind
         except DamagedStream:
             pass
     kind = _KINDS.get(syntax)

@@ -59,15 +59,21 @@ def quiet_pydicom() -> Iterator[None]:
         logger.disabled = was_disabled
 
 
-def read_header(path: Path, stream: BinaryIO) -> FileDataset:
+def read_header(path: Path, stream: BinaryIO) -> tuple[FileDataset, bool]:
     """Read the elements that a plane's header takes, and leave the stream standing at the pixels.
+
+    Returns
+    -------
+    FileDataset, bool
+        With a transfer syntax, and whether the file itself names it.
 
     Raises
     ------
     BrokenFile
         If pydicom cannot read it.
     """
-    return _read(path, stream, specific_tags=_tags(_KEYWORDS), stop_before_pixels=True)
+    dataset = _parsed(path, stream, specific_tags=_tags(_KEYWORDS), stop_before_pixels=True)
+    return dataset, _name_syntax(path, dataset)
 
 
 def read_tables(path: Path) -> FileDataset:
@@ -95,26 +101,43 @@ def read_dataset(path: Path, *, with_pixels: bool) -> FileDataset:
 
 
 def _read(path: Path, source: Path | BinaryIO, **how: Any) -> FileDataset:
+    """Read a dataset and give it a transfer syntax."""
+    dataset = _parsed(path, source, **how)
+    _name_syntax(path, dataset)
+    return dataset
+
+
+def _parsed(path: Path, source: Path | BinaryIO, **how: Any) -> FileDataset:
     """Call pydicom, and say of its errors only that there was one."""
     import pydicom
-    from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
     _check_deflated(path)
     try:
         with quiet_pydicom():
-            dataset = pydicom.dcmread(source, force=True, **how)
-            if not dataset.file_meta.get("TransferSyntaxUID"):
-                is_implicit, is_little = dataset.original_encoding
-                explicit = ExplicitVRLittleEndian if is_little else ExplicitVRBigEndian
-                dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if is_implicit else explicit
-                dataset.file_meta.ImplementationVersionName = ASSUMED
+            return pydicom.dcmread(source, force=True, **how)
     except Exception:  # pydicom raises what its parser met, and its texts may quote the file
-        raise BrokenFile(f"{path} cannot be read as DICOM; get an undamaged copy") from None
-    return dataset
+        raise _unreadable(path) from None
 
 
-ASSUMED = "SYNTAX ASSUMED"
-"""ImplementationVersionName of a dataset whose transfer syntax was missing in the file."""
+def _name_syntax(path: Path, dataset: FileDataset) -> bool:
+    """Give a dataset the transfer syntax by which it was read, where it names none; whether it named one."""
+    from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+    try:
+        with quiet_pydicom():
+            if dataset.file_meta.get("TransferSyntaxUID"):
+                return True
+            is_implicit, is_little = dataset.original_encoding
+            explicit = ExplicitVRLittleEndian if is_little else ExplicitVRBigEndian
+            dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if is_implicit else explicit
+    except Exception:  # the file's meta header is damaged
+        raise _unreadable(path) from None
+    return False
+
+
+def _unreadable(path: Path) -> BrokenFile:
+    """Return the error for a file that pydicom cannot read."""
+    return BrokenFile(f"{path} cannot be read as DICOM; get an undamaged copy")
 
 
 @lru_cache

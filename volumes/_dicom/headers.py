@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from volumes._dicom.compression import note_stream
-from volumes._dicom.dataset import ASSUMED, quiet_pydicom, read_dataset, read_header
+from volumes._dicom.dataset import quiet_pydicom, read_dataset, read_header
 from volumes._dicom.elements import Elements
 from volumes._dicom.functional_groups import FrameElements, frames_of
 from volumes._dicom.header_warnings import HeaderNotes, SenselessElement, tag_name
@@ -114,8 +114,10 @@ def read_headers(path: Path) -> FileHeaders:
     """
     try:
         with path.open("rb") as stream, quiet_pydicom():
-            dataset = read_header(path, stream)
-            return _headers_of(dataset, path, stream)
+            dataset, names_syntax = read_header(path, stream)
+            header = Elements(dataset, HeaderNotes())
+            _note_file(dataset, header, names_syntax=names_syntax)
+            return _headers_of(dataset, header, path, stream)
     except SenselessElement as reason:
         raise BrokenFile(
             f"{path} has a DICOM header that makes no sense: {reason}; mend or leave it out"
@@ -124,10 +126,10 @@ def read_headers(path: Path) -> FileHeaders:
         raise UnreadableFile(f"{path} cannot be read: {error.strerror}; check its permissions") from error
 
 
-def _headers_of(dataset: FileDataset, path: Path, stream: BinaryIO) -> FileHeaders:
+def _headers_of(dataset: FileDataset, header: Elements, path: Path, stream: BinaryIO) -> FileHeaders:
     """Make plane headers of a file's header; `stream` stands at the pixels."""
-    header = Elements(dataset, HeaderNotes())
-    sop_class = header.text("SOPClassUID") or str(dataset.file_meta.get("MediaStorageSOPClassUID", ""))
+    meta = Elements(dataset.file_meta, header.notes)
+    sop_class = header.text("SOPClassUID") or meta.text("MediaStorageSOPClassUID")
     instead = name_of_class(sop_class) or _without_size(header, sop_class) or _not_read(header)
     if instead:
         return FileHeaders((), instead)
@@ -139,7 +141,6 @@ def _headers_of(dataset: FileDataset, path: Path, stream: BinaryIO) -> FileHeade
         return FileHeaders((), f"an image of {layout.samples} samples a pixel in colours that are not read")
     _check_claim(layout, pixels, header, path, stream)
     layout = settle_high_bit(layout, pixels, header, stream)
-    _note_file(dataset, header)
     note_stream(pixels, layout, header, stream)
     planes = _planes(header, path, pixels, layout)
     notes = header.notes.as_tuple()
@@ -191,11 +192,11 @@ def _check_claim(
     check_length(layout, pixels, header, room)
 
 
-def _note_file(dataset: FileDataset, header: Elements) -> None:
+def _note_file(dataset: FileDataset, header: Elements, *, names_syntax: bool) -> None:
     """Note what the file lacks around its elements."""
     if getattr(dataset, "preamble", None) is None:
         header.notes.add("the file lacks the DICOM preamble")
-    if dataset.file_meta.get("ImplementationVersionName") == ASSUMED:
+    if not names_syntax:
         name = dataset.file_meta.TransferSyntaxUID.name
         header.notes.add(f"{tag_name('TransferSyntaxUID')} is missing; {name} was assumed")
 

@@ -59,10 +59,11 @@ def read_planes(planes: Sequence[PlaneHeader]) -> NDArray[Any]:
     for place, plane in enumerate(planes):
         places.setdefault(plane.path, []).append(place)
     stack: NDArray[Any] | None = None
-    for of_file in places.values():
-        for place, values in zip(of_file, _values([planes[place] for place in of_file]), strict=True):
-            stack = _put(stack, place, values, len(planes))
-    return compact(np.empty(0) if stack is None else stack, str(first.path))
+    with np.errstate(over="ignore", invalid="ignore"):  # what a float32 cannot hold becomes infinite
+        for of_file in places.values():
+            for place, values in zip(of_file, _values([planes[place] for place in of_file]), strict=True):
+                stack = _put(stack, place, values, len(planes))
+        return compact(np.empty(0) if stack is None else stack, str(first.path))
 
 
 def in_one_unit(planes: Sequence[PlaneHeader]) -> Sequence[PlaneHeader]:
