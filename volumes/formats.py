@@ -8,7 +8,9 @@ from typing import Protocol
 
 from volumes._dicom.series import DicomFolderReader, DicomReader
 from volumes._image2d import PictureReader
-from volumes._itk import MetaImageReader, NiftiReader, NrrdReader
+from volumes._metaimage import MetaImageReader
+from volumes._nifti.reader import NiftiReader
+from volumes._nrrd.reader import NrrdReader
 from volumes._picture_folder import PictureFolderReader
 from volumes._tiff import TiffReader
 from volumes.errors import BrokenFile, MissingFile, NoDicomFound, UnknownFormat, UnreadableFile

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from volumes._dtypes import smallest_label_type
 from volumes._image2d import PngWriter
-from volumes._itk import ItkWriter
+from volumes._metaimage import MetaImageWriter
+from volumes._nifti.writer import NiftiWriter
+from volumes._nrrd.writer import NrrdWriter
 from volumes._tiff import TiffWriter
 from volumes.errors import ShapeMismatch, UnknownFormat
 from volumes.segments import Segment
@@ -48,8 +50,8 @@ class ImageWriter(Protocol):
 _AnyWriter = TypeVar("_AnyWriter", Writer, ImageWriter)
 
 # The first with a fitting suffix writes, so the longer suffix comes first where one ends in another.
-WRITERS: tuple[Writer, ...] = (ItkWriter(), TiffWriter(), PngWriter())
-IMAGE_WRITERS: tuple[ImageWriter, ...] = ()
+WRITERS: tuple[Writer, ...] = (NiftiWriter(), NrrdWriter(), MetaImageWriter(), TiffWriter(), PngWriter())
+IMAGE_WRITERS: tuple[ImageWriter, ...] = (NiftiWriter(), NrrdWriter(), MetaImageWriter())
 
 
 def label_suffixes() -> tuple[str, ...]:
