@@ -32,8 +32,8 @@ def file_beside(header: Path, name: str) -> Path:
     leads_out = posix.is_absolute() or windows.is_absolute() or windows.drive or windows.root
     if not name or "\0" in name or leads_out or ".." in (*posix.parts, *windows.parts):
         raise BrokenFile(
-            f"{header} keeps its voxels in {name[:200]!r}, which is outside its folder; put both files in one "
-            "folder and name it without one"
+            f"{header} keeps its voxels in {name[:200]!r}, which is outside its folder; "
+            "put both files in one folder, and only its name into the header"
         )
     return header.parent / name
 
@@ -51,8 +51,14 @@ def files_of_pattern(header: Path, pattern: str, numbers: list[str]) -> tuple[Pa
         indices = range(first, last + (1 if step > 0 else -1), step)
     except ValueError:
         indices = range(0)
-    if not indices or len(indices) > _MOST_FILES or len(_NUMBER.findall(pattern)) != 1 or pattern.count("%") != 1:
+    if (
+        not indices
+        or len(indices) > _MOST_FILES
+        or len(_NUMBER.findall(pattern)) != 1
+        or pattern.count("%") != 1
+    ):
         raise BrokenFile(
-            f"{header} names its files by {pattern[:200]!r} from {' '.join(numbers)[:60]!r}, which gives none; mend it"
+            f"{header} names its files by {pattern[:200]!r} "
+            f"from {' '.join(numbers)[:60]!r}, which gives none; mend it"
         )
     return tuple(file_beside(header, pattern % index) for index in indices)

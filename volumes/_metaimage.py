@@ -26,14 +26,15 @@ __all__ = ["MetaImageReader", "MetaImageWriter", "open_metaimage"]
 _LARGEST_AXES = 4
 _LENGTH_DIGITS = 20
 _TYPES = {
-    "b1": "MET_UCHAR", "u1": "MET_UCHAR", "i1": "MET_CHAR", "u2": "MET_USHORT", "i2": "MET_SHORT", "u4": "MET_UINT",
-    "i4": "MET_INT", "u8": "MET_ULONG_LONG", "i8": "MET_LONG_LONG", "f4": "MET_FLOAT", "f8": "MET_DOUBLE",
+    "b1": "MET_UCHAR", "u1": "MET_UCHAR", "i1": "MET_CHAR", "u2": "MET_USHORT",
+    "i2": "MET_SHORT", "u4": "MET_UINT", "i4": "MET_INT", "u8": "MET_ULONG_LONG", "i8": "MET_LONG_LONG",
+    "f4": "MET_FLOAT", "f8": "MET_DOUBLE",
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class MetaImageReader:
-    """MetaImage: ``.mha``, and ``.mhd`` with its files beside it. Large uncompressed volumes stay in their file."""
+    """MetaImage: ``.mha``, and ``.mhd`` with its files. Large uncompressed volumes stay in their file."""
 
     name: str = "MetaImage"
 
@@ -121,7 +122,9 @@ def _header(data: NDArray[Any] | LazyArray, geometry: Geometry) -> tuple[bytes, 
     """Return the text up to the length of the packed voxels, and the text after it."""
     number = _TYPES.get(np.dtype(data.dtype).str[1:])
     if number is None:
-        raise UnsupportedImage(f"MetaImage has no numbers of type {data.dtype}; convert the image's values first")
+        raise UnsupportedImage(
+            f"MetaImage has no numbers of type {data.dtype}; convert the image's values first"
+        )
     directions = geometry.directions[:, ::-1].T.ravel()
     before = [
         "ObjectType = Image",

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from volumes._beside import file_beside, files_of_pattern
-from volumes._stored import StoredArray
+from volumes._voxel_files import VoxelFiles
 from volumes.errors import BrokenFile, InvalidGeometry, UnreadableFile, UnsupportedImage
 from volumes.geometry import Geometry
 
@@ -20,10 +20,12 @@ __all__ = ["MetaHeader", "geometry_of", "is_metaimage", "read_header", "stored_a
 _LAST_KEY = "ElementDataFile"
 _LARGEST_HEADER_BYTES = 1 << 20
 _GEOMETRY_KEYS = (
-    "Offset", "Position", "Origin", "TransformMatrix", "Rotation", "Orientation", "ElementSpacing", "ElementSize",
+    "Offset", "Position", "Origin", "TransformMatrix", "Rotation", "Orientation", "ElementSpacing",
+    "ElementSize",
 )  # fmt: skip
 _TYPES = {
-    "MET_CHAR": "i1", "MET_UCHAR": "u1", "MET_SHORT": "i2", "MET_USHORT": "u2", "MET_INT": "i4", "MET_UINT": "u4",
+    "MET_CHAR": "i1", "MET_UCHAR": "u1", "MET_SHORT": "i2", "MET_USHORT": "u2", "MET_INT": "i4",
+    "MET_UINT": "u4",
     "MET_LONG": "i4", "MET_ULONG": "u4", "MET_LONG_LONG": "i8", "MET_ULONG_LONG": "u8", "MET_FLOAT": "f4",
     "MET_DOUBLE": "f8",
 }  # fmt: skip
@@ -55,7 +57,8 @@ class MetaHeader:
             numbers = [math.nan]
         if not all(math.isfinite(number) for number in numbers):
             raise InvalidGeometry(
-                f"{self.path} has a value that is not finite in its header: {key} = {self.fields[key][:60]}; mend it"
+                f"{self.path} has a value that is not finite in its header: {key} = {self.fields[key][:60]}; "
+                "mend it"
             )
         return numbers
 
@@ -135,7 +138,7 @@ def read_header(path: Path) -> MetaHeader:
     raise BrokenFile(f"{path} has no line {_LAST_KEY} in its header; get a complete copy")
 
 
-def stored_array(header: MetaHeader) -> StoredArray:
+def stored_array(header: MetaHeader) -> VoxelFiles:
     """Say where the voxels are: an array with the slowest axis first, and the values of a voxel last.
 
     Raises
@@ -158,11 +161,11 @@ def stored_array(header: MetaHeader) -> StoredArray:
     encoding = "raw" if header.is_true("BinaryData", True) else "text"
     if header.is_true("CompressedData"):
         encoding = "deflate"
-    stored = StoredArray(path, parts, dtype, shape, encoding, _start(header))
+    stored = VoxelFiles(path, parts, dtype, shape, encoding, _start(header))
     if header.fields.get("HeaderSize") == "-1" and encoding == "raw":
         stored.check()
         rest = min(part.stat().st_size for part in parts) - stored.nbytes // len(parts)
-        stored = StoredArray(path, parts, dtype, shape, encoding, rest)
+        stored = VoxelFiles(path, parts, dtype, shape, encoding, rest)
     return stored
 
 
@@ -207,11 +210,16 @@ def geometry_of(header: MetaHeader) -> tuple[Geometry, tuple[str, ...]]:
         spacing = [1.0] * n_axes
         notes.append("no voxel size; 1 mm was taken")
     origin = given["Offset"] or given["Position"] or given["Origin"] or [0.0] * n_axes
-    matrix = given["TransformMatrix"] or given["Rotation"] or given["Orientation"] or np.eye(n_axes).ravel().tolist()
+    matrix = (
+        given["TransformMatrix"]
+        or given["Rotation"]
+        or given["Orientation"]
+        or np.eye(n_axes).ravel().tolist()
+    )
     if (len(spacing), len(origin), len(matrix)) != (n_axes, n_axes, n_axes * n_axes):
         raise InvalidGeometry(
-            f"{header.path} has {len(spacing)} sizes, {len(origin)} coordinates and {len(matrix)} numbers of a "
-            f"matrix for {n_axes} dimensions; mend its header"
+            f"{header.path} has {len(spacing)} sizes, {len(origin)} coordinates and {len(matrix)} numbers "
+            f"of a matrix for {n_axes} dimensions; mend its header"
         )
     unit = header.fields.get("DistanceUnits", "").lower()
     factor = _MM.get(unit, 1.0)

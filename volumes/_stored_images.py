@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from volumes._dtypes import compact
-from volumes._stored import StoredArray
+from volumes._voxel_files import VoxelFiles
 from volumes.errors import UnsupportedImage
 from volumes.geometry import Geometry
 from volumes.lazy import LazyArray
@@ -28,7 +28,8 @@ ALPHA_NOTE = "alpha was left out"
 _SPACE = "PRC"
 _COLOUR = "r"
 _KEY_LETTERS = "sct"
-_N_OVERVIEW = 24
+_N_OVERVIEW = 16
+_OVERVIEW_SIDE = 1024
 _MOST_VOLUMES = 1 << 16
 
 
@@ -38,7 +39,7 @@ class StoredImages:
 
     Parameters
     ----------
-    voxels : StoredArray
+    voxels : VoxelFiles
         The array.
     axes : str
         A letter an axis, slowest first: P, R and C in this order for planes, rows and columns; ``r`` for the
@@ -47,7 +48,7 @@ class StoredImages:
         (slope, intercept) that turn stored values into real ones.
     """
 
-    voxels: StoredArray
+    voxels: VoxelFiles
     axes: str
     scaling: tuple[float, float] | None = None
 
@@ -97,7 +98,7 @@ class StoredImages:
         UnknownSeries, MixedSeries
             If there is no such volume, or several and none was asked for.
         BrokenFile, UnsupportedImage
-            As `StoredArray.read`, and for values that float32 or 32 bits cannot hold.
+            As `VoxelFiles.read`, and for values that float32 or 32 bits cannot hold.
         """
         found = self.list_series()
         if len(found) == 1:
@@ -108,7 +109,9 @@ class StoredImages:
         at = dict(chosen)
         if self.voxels.is_mappable and self._volume_bytes() > LAZY_BYTES:
             return LazyArray(_MappedVolume(self, at))
-        lead = tuple(itertools.takewhile(lambda index: index is not None, map(self._index(at).get, self.axes)))
+        lead = tuple(
+            itertools.takewhile(lambda index: index is not None, map(self._index(at).get, self.axes))
+        )
         rest = self.axes[len(lead) :]
         raw = self.voxels.read(tuple(int(index) for index in lead if index is not None))
         return finished(self._arranged(raw, rest, at), self.scaling, str(self.voxels.path))
@@ -181,14 +184,14 @@ class _MappedVolume:
         return finished(np.array(box), self.images.scaling, where).astype(self.dtype, copy=False)
 
     def overview(self) -> NDArray[Any]:
-        """Read planes at even distances, from the first to the last."""
-        n_planes = self.shape[0]
-        wanted = np.unique(np.linspace(0, n_planes - 1, min(n_planes, _N_OVERVIEW)).round().astype(int))
-        rest = self.shape[1:]
-        planes = [
-            self.read_box((int(plane), *[0] * len(rest)), (int(plane) + 1, *rest)) for plane in wanted
-        ]
-        return np.concatenate(planes)
+        """Read the middle of some planes at even distances."""
+        n_planes = min(self.shape[0], _N_OVERVIEW)
+        start, stop = [0] * len(self.shape), list(self.shape)
+        for axis in (1, 2):
+            start[axis] = max(0, (stop[axis] - _OVERVIEW_SIDE) // 2)
+            stop[axis] = min(stop[axis], start[axis] + _OVERVIEW_SIDE)
+        planes = [(2 * part + 1) * self.shape[0] // (2 * n_planes) for part in range(n_planes)]
+        return np.concatenate([self.read_box((at, *start[1:]), (at + 1, *stop[1:])) for at in planes])
 
 
 def finished(raw: NDArray[Any], scaling: tuple[float, float] | None, where: str) -> NDArray[Any]:

@@ -73,7 +73,8 @@ def check_written(
         found = None if labels is None else np.count_nonzero(np.asarray(opened.read(ReadOptions()).data))
     except VolumeError as error:
         raise UnwritableOutput(
-            f"cannot write {path}: what was stored cannot be read back ({type(error).__name__}); free disk space"
+            f"cannot write {path}: what was stored cannot be read back "
+            f"({type(error).__name__}); free disk space"
         ) from error
     if not opened.geometry.is_close(geometry):
         raise UnwritableOutput(

@@ -106,7 +106,8 @@ def parse_header(head: bytes, path: Path) -> tuple[AnyHeader, str]:
     magic_at = _MAGIC_AT_2 if size == 540 else _MAGIC_AT_1
     magic = head[magic_at : magic_at + 4]
     kinds = {
-        _SINGLE_1: Nifti1Header, _PAIR_1: Nifti1PairHeader, _SINGLE_2: Nifti2Header, _PAIR_2: Nifti2PairHeader,
+        _SINGLE_1: Nifti1Header, _PAIR_1: Nifti1PairHeader, _SINGLE_2: Nifti2Header,
+        _PAIR_2: Nifti2PairHeader,
     }  # fmt: skip
     kind = kinds.get(magic)
     if kind is None and size == 540:
@@ -166,8 +167,8 @@ def _axes(dim: list[int], dtype: np.dtype[Any], path: Path) -> tuple[tuple[int, 
     lengths = [*dim[1 : n_axes + 1], *[1] * (7 - n_axes)]
     if max(lengths[_LARGEST_AXES:]) > 1:
         raise UnsupportedImage(
-            f"{path} has {n_axes} dimensions, {'x'.join(map(str, dim[1 : n_axes + 1]))}, and up to five are read; "
-            "save one of its volumes as a 3-D file"
+            f"{path} has {n_axes} dimensions, {'x'.join(map(str, dim[1 : n_axes + 1]))}, and up to five "
+            "are read; save one of its volumes as a 3-D file"
         )
     columns, rows, planes, times, components = lengths[:_LARGEST_AXES]
     is_colour = components in (3, 4) and times == 1 and dtype.kind == "u" and dtype.itemsize <= 2

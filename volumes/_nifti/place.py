@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,10 @@ _UNIT_MM = {1: ("metres", 1e3), 3: ("microns", 1e-3)}
 _UNIT_BITS = 7
 _APART_MM, _APART_VOXELS = 0.01, 0.1
 _ROUNDED_NORM = 1.001  # of a quaternion's last three numbers; beyond it they are no rotation
+_TWO_PLACES = (
+    "the file gives two places, and its sform was taken; programs that take the qform (ITK-SNAP, 3D Slicer) "
+    "may show it elsewhere, and its labels with it"
+)
 _RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -35,10 +40,14 @@ class Form:
         Row by row, from (column, row, plane, 1) to RAS mm.
     code : int
         What the place is relative to: 1 scanner, 2 aligned, 3 Talairach, 4 MNI, 5 other template.
+    numbers : tuple of 10 float
+        For a qform as it stands in a header: qfac, voxel sizes, quaternion, offset (in mm). A matrix would not
+        give the same quaternion again near a half turn.
     """
 
     matrix: tuple[float, ...]
     code: int
+    numbers: tuple[float, ...] = ()
 
     @property
     def ras(self) -> NDArray[np.float64]:
@@ -91,7 +100,7 @@ def place_of(header: AnyHeader, name: str, shape: tuple[int, int, int], path: Pa
     InvalidGeometry
         If the chosen place is not finite or flat.
     """
-    header = header.copy()
+    header = deepcopy(header)
     notes = _mend_pixdim(header, path)
     if name == "Analyze":
         return _analyze_place(header, shape, path, notes)
@@ -150,8 +159,8 @@ def _sform(
             f"{path} has an sform with values that are not finite: {ras[:3].tolist()}; mend its header"
         )
     for axis, length in enumerate(reversed(shape)):
-        others = [ras[:3, other] for other in range(3) if other != axis]
-        normal = np.cross(*others)
+        one, other = (ras[:3, at] for at in range(3) if at != axis)
+        normal = np.cross(one, other)
         if length == 1 and not ras[:3, axis].any() and normal.any():
             ras[:3, axis] = normal / np.linalg.norm(normal) * float(header["pixdim"][1 + axis])
             notes.append("an axis of length 1 has no direction; it was put at right angles to the others")
@@ -183,7 +192,9 @@ def _qform(header: AnyHeader, factor: float, path: Path, notes: list[str]) -> Fo
     ras[:3, :3] = _rotation(quaternion / max(norm, 1.0)) * (mm * [1.0, 1.0, float(header["pixdim"][0])])
     ras[:3, 3] = offset
     ras[:3] *= factor
-    return Form(tuple(ras.ravel().tolist()), int(header["qform_code"]))
+    qfac = float(header["pixdim"][0])
+    numbers = (qfac, *(mm * factor), *quaternion, *ras[:3, 3])
+    return Form(tuple(ras.ravel().tolist()), int(header["qform_code"]), tuple(map(float, numbers)))
 
 
 def _rotation(quaternion: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -217,15 +228,10 @@ def _unlike(geometries: dict[str, Geometry]) -> list[str]:
     tolerance_mm = min(_APART_MM, _APART_VOXELS * min(sform.spacing_mm))
     if sform.is_close(qform, tolerance_mm):
         return []
-    return [
-        "the file gives two places, and its sform was taken; programs that take the qform (ITK-SNAP, 3D Slicer) "
-        "may show it elsewhere, and its labels with it"
-    ]
+    return [_TWO_PLACES]
 
 
-def _analyze_place(
-    header: AnyHeader, shape: tuple[int, int, int], path: Path, notes: list[str]
-) -> Place:
+def _analyze_place(header: AnyHeader, shape: tuple[int, int, int], path: Path, notes: list[str]) -> Place:
     """Place an Analyze image as nibabel and SPM do: columns to the left, rows to the front, planes upward."""
     origin = np.array(header["origin"][:3], dtype=np.float64)
     size = np.array(shape[::-1], dtype=np.float64)
@@ -235,8 +241,8 @@ def _analyze_place(
     ras[:3, 3] = -ras[:3, :3] @ at
     where = "at SPM's origin" if has_origin else "in the middle of the volume"
     notes.append(
-        "Analyze holds no orientation; columns were taken to run to the left, rows to the front and planes upward, "
-        f"with zero {where}"
+        "Analyze holds no orientation; columns were taken to run to the left, rows to the front and planes "
+        f"upward, with zero {where}"
     )
     if path.with_suffix(".mat").is_file():
         notes.append("SPM's .mat file beside it was not used")

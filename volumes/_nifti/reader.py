@@ -7,8 +7,8 @@ from pathlib import Path
 
 from volumes._nifti.header import is_nifti, layout_of, parse_header
 from volumes._nifti.place import NiftiProvenance, place_of
-from volumes._stored import StoredArray
 from volumes._stored_images import Opened, StoredImages
+from volumes._voxel_files import VoxelFiles
 from volumes.errors import BrokenFile, UnreadableFile, UnsupportedImage
 from volumes.series import ReadOptions, SeriesInfo
 from volumes.volume import Volume
@@ -66,7 +66,7 @@ def open_nifti(path: Path, head: bytes = b"") -> Opened:
         )
     voxel_path = _voxel_file(header_path) if layout.is_pair else path
     encoding = "deflate" if _starts_with_gzip(voxel_path) else "raw"
-    stored = StoredArray(path, (voxel_path,), layout.dtype, layout.shape, encoding, skip=layout.offset)
+    stored = VoxelFiles(path, (voxel_path,), layout.dtype, layout.shape, encoding, skip=layout.offset)
     images = StoredImages(stored, layout.axes, layout.scaling)
     place = place_of(header, name, images.shape, path)
     notes = (*images.notes, *layout.notes, *place.notes)
@@ -105,8 +105,7 @@ def _voxel_file(header_path: Path) -> Path:
     found = _swapped(header_path, _HEADER_ENDINGS, _VOXEL_ENDINGS)
     if found is None:
         raise BrokenFile(
-            f"{header_path} keeps its voxels in a .img file, which is not beside it; "
-            "copy both files together"
+            f"{header_path} keeps its voxels in a .img file, which is not beside it; copy both files together"
         )
     return found
 

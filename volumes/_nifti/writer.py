@@ -37,7 +37,8 @@ _EXTENSION = bytes(4)  # none follows
 class NiftiWriter:
     """Labels and images as NIfTI, in millimetres, with sform and qform.
 
-    Where the source was a NIfTI file its two forms are repeated with their codes. Axes that are not at right
+    Where the source was a NIfTI file its forms are repeated with their codes, so that every program makes of
+    the labels what it makes of the image. Axes that are not at right
     angles (a tilted gantry) stand in the sform alone, for a qform cannot hold them.
     """
 
@@ -70,11 +71,13 @@ class NiftiWriter:
         said = []
         header = _header(like.data.dtype, like.geometry, like.provenance)
         if int(header["sizeof_hdr"]) == 540:
-            said.append(f"{path.name} is NIfTI-2, for its size or place do not fit NIfTI-1; SimpleITK cannot read it")
+            said.append(
+                f"{path.name} is NIfTI-2, for its size or place do not fit NIfTI-1; SimpleITK cannot read it"
+            )
         if int(header["qform_code"]) == 0 and _is_sheared(like.geometry):
             said.append(
-                f"the axes of the image are not at right angles (a tilted gantry): nibabel reads {path.name} in "
-                "the right place, SimpleITK and ITK-SNAP refuse it; write to .nrrd or .mha for them"
+                f"the axes of the image are not at right angles (a tilted gantry): nibabel reads {path.name} "
+                "in the right place, SimpleITK and ITK-SNAP refuse it; write to .nrrd or .mha for them"
             )
         return tuple(said)
 
@@ -157,10 +160,21 @@ def _filled(
     header["magic"] = header.single_magic
     sform, qform = forms
     if qform is not None:
-        header.set_qform(qform.ras, qform.code)
+        _put_qform(header, qform)
     if sform is not None:
         header.set_sform(sform.ras, sform.code)
     return header
+
+
+def _put_qform(header: Nifti1Header, form: Form) -> None:
+    """Store a qform: the numbers of a source file as they are, else those of the matrix."""
+    if not form.numbers:
+        header.set_qform(form.ras, form.code)
+        return
+    header["pixdim"][:4] = form.numbers[:4]
+    header["quatern_b"], header["quatern_c"], header["quatern_d"] = form.numbers[4:7]
+    header["qoffset_x"], header["qoffset_y"], header["qoffset_z"] = form.numbers[7:]
+    header["qform_code"] = form.code
 
 
 def _forms(geometry: Geometry, provenance: Provenance) -> tuple[Form | None, Form | None]:
@@ -168,8 +182,7 @@ def _forms(geometry: Geometry, provenance: Provenance) -> tuple[Form | None, For
     if isinstance(provenance, NiftiProvenance) and provenance.format != "Analyze":
         source = _source_geometry(geometry, provenance)
         if source.is_close(geometry, 1e-6 + 1e-3 * min(geometry.spacing_mm)):
-            sform, qform = provenance.sform, provenance.qform
-            return sform or qform, qform or (None if _is_sheared(geometry) else sform)
+            return provenance.sform, provenance.qform
     form = Form(tuple(to_ras(geometry.affine).ravel().tolist()), _SCANNER)
     return form, None if _is_sheared(geometry) else form
 

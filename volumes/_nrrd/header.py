@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from volumes._beside import file_beside, files_of_pattern
-from volumes._stored import StoredArray
+from volumes._voxel_files import VoxelFiles
 from volumes.errors import BrokenFile, UnreadableFile, UnsupportedImage
 
 __all__ = ["NrrdHeader", "is_nrrd", "read_header", "stored_array"]
@@ -19,7 +19,8 @@ _LARGEST_HEADER_BYTES = 1 << 22
 _MOST_AXES = 16
 _NUMBERS = {
     "char": "i1", "short": "i2", "int": "i4", "longlong": "i8", "float": "f4", "double": "f8", "int8": "i1",
-    "int16": "i2", "int32": "i4", "int64": "i8", "uint8": "u1", "uint16": "u2", "uint32": "u4", "uint64": "u8",
+    "int16": "i2", "int32": "i4", "int64": "i8", "uint8": "u1", "uint16": "u2", "uint32": "u4",
+    "uint64": "u8",
     "uchar": "u1", "ushort": "u2", "uint": "u4", "ulonglong": "u8",
 }  # fmt: skip
 _ENCODINGS = {
@@ -68,7 +69,9 @@ class NrrdHeader:
         except (KeyError, ValueError) as error:
             raise BrokenFile(f"{self.path} has no sound sizes in its header; mend it") from error
         if len(sizes) != n_axes or not 1 <= n_axes <= _MOST_AXES or min(sizes) < 1:
-            raise BrokenFile(f"{self.path} has {n_axes} dimensions of sizes {sizes[:_MOST_AXES]}; mend its header")
+            raise BrokenFile(
+                f"{self.path} has {n_axes} dimensions of sizes {sizes[:_MOST_AXES]}; mend its header"
+            )
         return sizes
 
 
@@ -126,7 +129,7 @@ def _take(line: str, fields: dict[str, str], keys: dict[str, str], path: Path) -
         raise BrokenFile(f"{path} has a line in its NRRD header that is no field: {line[:60]!r}; mend it")
 
 
-def stored_array(header: NrrdHeader) -> StoredArray:
+def stored_array(header: NrrdHeader) -> VoxelFiles:
     """Say where the voxels are, as an array with the slowest axis first.
 
     Raises
@@ -149,9 +152,9 @@ def stored_array(header: NrrdHeader) -> StoredArray:
         raise BrokenFile(f"{path} divides sizes {sizes} among {len(parts)} files; mend its header")
     start = header.end if parts == (path,) and "datafile" not in fields else 0
     start = _after_lines(header, parts[0], start)
-    stored = StoredArray(path, parts, dtype, sizes[::-1], encoding, start)
+    stored = VoxelFiles(path, parts, dtype, sizes[::-1], encoding, start)
     skip = _skip(header, stored)
-    return StoredArray(path, parts, dtype, sizes[::-1], encoding, start, skip)
+    return VoxelFiles(path, parts, dtype, sizes[::-1], encoding, start, skip)
 
 
 def _number_type(header: NrrdHeader) -> np.dtype[Any]:
@@ -171,7 +174,9 @@ def _number_type(header: NrrdHeader) -> np.dtype[Any]:
         return np.dtype(code)
     order = _ENDIANS.get(header.fields.get("endian", "").lower())
     if order is None:
-        raise BrokenFile(f"{header.path} does not say whether its {text[:40]} is little or big endian; mend it")
+        raise BrokenFile(
+            f"{header.path} does not say whether its {text[:40]} is little or big endian; mend it"
+        )
     return np.dtype(order + code)
 
 
@@ -205,7 +210,7 @@ def _after_lines(header: NrrdHeader, part: Path, start: int) -> int:
         return stream.tell()
 
 
-def _skip(header: NrrdHeader, stored: StoredArray) -> int:
+def _skip(header: NrrdHeader, stored: VoxelFiles) -> int:
     """Bytes to skip before the voxels; -1 stands for all but the last ones."""
     n_bytes = _whole_number(header, "byteskip")
     if n_bytes >= 0:

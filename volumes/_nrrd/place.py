@@ -22,7 +22,8 @@ _SIGNS = {
 _UNPLACED = ("scanner-xyz", "3d-right-handed", "3d-left-handed")
 _MM = {
     "mm": 1.0, "millimeter": 1.0, "millimeters": 1.0, "millimetre": 1.0, "um": 1e-3, "µm": 1e-3, "μm": 1e-3,
-    "micron": 1e-3, "microns": 1e-3, "micrometer": 1e-3, "micrometers": 1e-3, "nm": 1e-6, "cm": 10.0, "m": 1e3,
+    "micron": 1e-3, "microns": 1e-3, "micrometer": 1e-3, "micrometers": 1e-3, "nm": 1e-6, "cm": 10.0,
+    "m": 1e3,
 }  # fmt: skip
 _SPACE_KINDS = ("domain", "space")
 _COLOUR_KINDS = ("rgb-color", "rgba-color", "3-color", "4-color", "vector")
@@ -95,7 +96,8 @@ def _space_axes(header: NrrdHeader, kinds: list[str]) -> list[int]:
         space = space[:3]
     if not 1 <= len(space) <= 3:
         raise UnsupportedImage(
-            f"{header.path} has {len(space)} axes of space among sizes {header.sizes}; save one volume of three"
+            f"{header.path} has {len(space)} axes of space among sizes {header.sizes}; "
+            "save one volume of three"
         )
     return space
 
@@ -107,7 +109,9 @@ def _directions(header: NrrdHeader) -> list[NDArray[np.float64] | None] | None:
         return None
     found = [None if word == "none" else _vector(header, word) for word in _VECTOR.findall(text)]
     if len(found) != len(header.sizes):
-        raise BrokenFile(f"{header.path} has {len(found)} directions for {len(header.sizes)} axes; mend its header")
+        raise BrokenFile(
+            f"{header.path} has {len(found)} directions for {len(header.sizes)} axes; mend its header"
+        )
     return found
 
 
@@ -157,7 +161,9 @@ def _in_space(
     signs = _SIGNS.get(space)
     if signs is None:
         if space and space not in _UNPLACED:
-            raise BrokenFile(f"{header.path} lies in the space {space[:40]!r}, which NRRD does not have; mend it")
+            raise BrokenFile(
+                f"{header.path} lies in the space {space[:40]!r}, which NRRD does not have; mend it"
+            )
         notes.append(f"the space {space or 'is not named and'} was taken as left-posterior-superior")
         signs = (1, 1, 1)
     factors = _factors(header, "spaceunits", 3, notes) * np.array(signs)

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from volumes._nrrd.header import NrrdHeader, is_nrrd, read_header, stored_array
 from volumes._nrrd.place import axes_of, geometry_of
-from volumes._nrrd.segments import joined, segments_in
+from volumes._nrrd.segments import segments_in
 from volumes._stored_images import Opened, StoredImages
-from volumes.errors import UnsupportedImage
-from volumes.segments import LabelVolume
+from volumes.segments import Segment
 from volumes.series import ReadOptions, SeriesInfo
 from volumes.volume import Provenance, Volume
 
-__all__ = ["NrrdReader", "open_nrrd", "read_segmentation"]
+__all__ = ["NrrdReader", "open_nrrd"]
+
+_LONGEST_DESCRIPTION = 200
 
 
 @dataclass(frozen=True)
 class NrrdReader:
-    """NRRD: ``.nrrd``, and ``.nhdr`` with its files beside it. Large uncompressed volumes stay in their file."""
+    """NRRD: ``.nrrd``, and ``.nhdr`` with its files. Large uncompressed volumes stay in their file."""
 
     name: str = "NRRD"
 
@@ -30,12 +30,29 @@ class NrrdReader:
         return is_nrrd(head)
 
     def list_series(self, path: Path, head: bytes) -> tuple[SeriesInfo, ...]:
-        """List its volumes; reads no voxels."""
-        return open_nrrd(path)[0].images.list_series()
+        """List its volumes; reads no voxels. A layer of segments is described by their names."""
+        opened, header = open_nrrd(path)
+        found = opened.images.list_series()
+        names: defaultdict[int, list[str]] = defaultdict(list)
+        for one in segments_in(header.keys):
+            names[one.layer].append(one.segment.title)
+        return tuple(
+            replace(info, description=", ".join(names[layer])[:_LONGEST_DESCRIPTION])
+            for layer, info in enumerate(found)
+        )
 
     def read(self, path: Path, head: bytes, options: ReadOptions) -> Volume:
         """Read one of its volumes."""
         return open_nrrd(path)[0].read(options)
+
+    def read_segments(self, path: Path, head: bytes) -> tuple[Segment, ...]:
+        """Describe the values of a segmentation of 3D Slicer; empty for other files.
+
+        A value that stands for different segments in different layers is left out.
+        """
+        segments = [one.segment for one in segments_in(open_nrrd(path)[1].keys)]
+        counts = Counter(segment.value for segment in segments)
+        return tuple(sorted((one for one in segments if counts[one.value] == 1), key=lambda one: one.value))
 
 
 def open_nrrd(path: Path) -> tuple[Opened, NrrdHeader]:
@@ -46,39 +63,3 @@ def open_nrrd(path: Path) -> tuple[Opened, NrrdHeader]:
     geometry, notes = geometry_of(header, axes)
     images = StoredImages(replace(stored, shape=axes.shape), axes.letters)
     return Opened(images, geometry, Provenance("NRRD", notes=(*images.notes, *notes))), header
-
-
-def read_segmentation(path: Path) -> LabelVolume:
-    """Read labels with the names, colours and codes that 3D Slicer keeps in the file.
-
-    Parameters
-    ----------
-    path : Path
-        A NRRD file, ``.seg.nrrd`` or any other of integers.
-
-    Returns
-    -------
-    LabelVolume
-        The layers of the file joined into one array; segments empty where the file names none.
-
-    Raises
-    ------
-    UnsupportedImage
-        If segments overlap, or the voxels are no labels.
-    VolumeError
-        As `volumes.read`.
-    """
-    opened, header = open_nrrd(path)
-    found = segments_in(header.keys)
-    keys = [info.key for info in opened.images.list_series()]
-    n_layers = 1 + max((one.layer for one in found), default=0)
-    if len(keys) > 1 and not found:
-        opened.images.take(ReadOptions())  # refuses, and names the volumes
-    layers = [np.asarray(opened.images.take(ReadOptions(key))) for key in keys[:n_layers]]
-    if layers[0].ndim != 3 or layers[0].dtype.kind not in "iu" or min(int(one.min()) for one in layers) < 0:
-        raise UnsupportedImage(f"{path} holds no labels; pass a file of whole numbers from 0 on")
-    notes = opened.provenance.notes
-    if not found:
-        return LabelVolume(layers[0], opened.geometry, notes=notes)
-    labels, segments, more = joined(layers, found, path)
-    return LabelVolume(labels, opened.geometry, segments, (*notes, *more))

@@ -1,7 +1,7 @@
 """Names, colours and codes of segments, as 3D Slicer keeps them in a ``.seg.nrrd`` file.
 
-Each segment has keys ``Segment0_…``: its name, colour, the value that stands for it, and the layer in which it
-does so. Overlapping segments lie in several layers, the volumes of one more axis.
+Each segment has keys ``Segment0_…``: its name, colour, the value that stands for it, and the layer in which
+it does so. Overlapping segments lie in several layers, the volumes of one more axis.
 """
 
 from __future__ import annotations
@@ -9,17 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from volumes._dtypes import smallest_label_type
-from volumes.errors import InvalidLabels, UnsupportedImage
 from volumes.segments import Code, Segment
 
-__all__ = ["LayeredSegment", "joined", "keys_of", "segments_in"]
+__all__ = ["LayeredSegment", "keys_of", "segments_in"]
 
 _SEGMENT = re.compile(r"Segment(\d{1,6})_(\w+)$")
 _TERMS = "TerminologyEntry:"
@@ -43,10 +39,10 @@ def segments_in(keys: Mapping[str, str]) -> tuple[LayeredSegment, ...]:
     What is not sound of a segment (a colour, a code) is left at its default; one without a value is left out.
     """
     found: dict[int, dict[str, str]] = {}
-    for key, value in keys.items():
+    for key, text in keys.items():
         match = _SEGMENT.match(key)
         if match:
-            found.setdefault(int(match[1]), {})[match[2]] = value
+            found.setdefault(int(match[1]), {})[match[2]] = text
     segments = []
     for number in sorted(found):
         one = found[number]
@@ -127,50 +123,3 @@ def _tags(segment: Segment) -> str:
     )
     entry = f"{_TERMS}{_LIST}~{codes}~^^~{_PLACES}~^^~^^|"
     return entry + (f"{_ALGORITHM}{_RESERVED.sub(' ', segment.algorithm)}|" if segment.algorithm else "")
-
-
-def joined(
-    layers: Sequence[NDArray[Any]], found: Sequence[LayeredSegment], path: Path
-) -> tuple[NDArray[Any], tuple[Segment, ...], tuple[str, ...]]:
-    """Join layers into one array of labels.
-
-    Parameters
-    ----------
-    layers : sequence of ndarray of shape (P, R, C)
-        Integers.
-    found : sequence of LayeredSegment
-        The file's segments.
-    path : Path
-        For messages.
-
-    Returns
-    -------
-    tuple of ndarray of shape (P, R, C), tuple of Segment, tuple of str
-        Labels, what their values mean, and notes. The file's values are kept unless two layers share one.
-
-    Raises
-    ------
-    UnsupportedImage
-        If segments overlap: one label array cannot hold them.
-    """
-    wanted = [one for one in found if one.layer < len(layers)]
-    values = [one.segment.value for one in wanted]
-    is_renumbered = len(set(values)) < len(values)
-    out = np.zeros(layers[0].shape, np.uint32)
-    segments = []
-    for number, one in enumerate(wanted, start=1):
-        inside = layers[one.layer] == one.segment.value
-        n_shared = int(np.count_nonzero(out[inside]))
-        if n_shared:
-            raise UnsupportedImage(
-                f"{path} has overlapping segments, {one.segment.title!r} with another in {n_shared} voxels; "
-                "read one layer by its key, or save segments that do not overlap"
-            )
-        value = number if is_renumbered else one.segment.value
-        out[inside] = value
-        segments.append(replace(one.segment, value=value))
-    notes = ("segments of several layers were numbered anew",) if is_renumbered else ()
-    try:
-        return smallest_label_type(out), tuple(segments), notes
-    except InvalidLabels as error:
-        raise UnsupportedImage(f"{path}: {error}") from error

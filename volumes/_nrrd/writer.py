@@ -30,12 +30,12 @@ _TYPES = {
 
 @dataclass(frozen=True)
 class NrrdWriter:
-    """Labels and images as NRRD in LPS mm, gzip; any affine has a place. Segments go in as 3D Slicer's keys."""
+    """Labels and images as NRRD: LPS mm, gzip, any affine, and segments by 3D Slicer's keys."""
 
     suffixes: tuple[str, ...] = (".nrrd",)
 
     def write(self, path: Path, labels: NDArray[Any], like: Volume, segments: Sequence[Segment]) -> None:
-        """Write labels (P, R, C) with the geometry of `like`; ``.seg.nrrd`` is what Slicer takes for segments.
+        """Write labels (P, R, C) with the geometry of `like`; ``.seg.nrrd`` is Slicer's name for it.
 
         Raises
         ------

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from volumes._limits import DEFLATE, PICTURE_CODEC, check_claim, check_memory
 from volumes.errors import BrokenFile, UnreadableFile
 
-__all__ = ["StoredArray"]
+__all__ = ["VoxelFiles"]
 
 _CHUNK_BYTES = 1 << 20
 _CHECKED_BEYOND_BYTES = 1 << 26  # of what follows the voxels, so much is read to come to the checksum
@@ -25,7 +25,7 @@ _RATIOS = {"raw": 1.0, "deflate": DEFLATE, "bzip2": PICTURE_CODEC}
 
 
 @dataclass(frozen=True)
-class StoredArray:
+class VoxelFiles:
     """An array in files: where it starts, how it is packed, and its shape.
 
     Parameters
@@ -88,7 +88,9 @@ class StoredArray:
         try:
             return np.memmap(self.parts[0], self.dtype, "r", self.start + self.skip, self.shape)
         except ValueError as error:
-            raise BrokenFile(f"{self.path} is shorter than it was when it was opened; open it again") from error
+            raise BrokenFile(
+                f"{self.path} is shorter than it was when it was opened; open it again"
+            ) from error
         except OSError as error:
             raise _unreadable(self.path, error) from error
 
@@ -119,11 +121,10 @@ class StoredArray:
         place = int(np.ravel_multi_index(lead, self.shape[: len(lead)])) if lead else 0
         try:
             if self.encoding in ("text", "hex"):
-                whole = self._spelt_out().reshape(self.shape)
-                return whole[lead]
+                return np.asarray(self._spelt_out().reshape(self.shape)[lead])
             voxels = np.empty(n_bytes, np.uint8)
             copy = self._copy if self.encoding == "raw" else self._fill
-            copy(memoryview(voxels), place * n_bytes)
+            copy(voxels.data, place * n_bytes)
         except OSError as error:
             raise _unreadable(self.path, error) from error
         except (EOFError, zlib.error, ValueError) as error:
