@@ -42,8 +42,8 @@ class StoredImages:
     voxels : VoxelFiles
         The array.
     axes : str
-        A letter an axis, slowest first: P, R and C in this order for planes, rows and columns; ``r`` for the
-        values of a colour; ``c`` for channels or vector components, ``t`` for times, ``s`` for others.
+        A letter an axis, slowest first: P, R and C for planes, rows and columns; ``r`` for the values of a
+        colour; ``c`` for channels or vector components, ``t`` for times, ``s`` for others.
     scaling : tuple of float, optional
         (slope, intercept) that turn stored values into real ones.
     """
@@ -138,9 +138,8 @@ class StoredImages:
         index = self._index(at)
         view = raw[tuple(index.get(letter, slice(None)) for letter in axes)]
         left = [letter for letter in axes if letter not in index]
-        if _COLOUR in left:
-            view = np.moveaxis(view, left.index(_COLOUR), -1)[..., :3]
-        return view
+        view = view.transpose([left.index(letter) for letter in _SPACE + _COLOUR if letter in left])
+        return view[..., :3] if _COLOUR in left else view
 
 
 @dataclass(frozen=True)

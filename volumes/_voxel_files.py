@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import math
+import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,12 +17,12 @@ from numpy.typing import NDArray
 from volumes._limits import DEFLATE, PICTURE_CODEC, check_claim, check_memory
 from volumes.errors import BrokenFile, UnreadableFile
 
-__all__ = ["VoxelFiles"]
+__all__ = ["VoxelFiles", "is_gzip"]
 
 _CHUNK_BYTES = 1 << 20
 _CHECKED_BEYOND_BYTES = 1 << 26  # of what follows the voxels, so much is read to come to the checksum
 _GZIP = b"\x1f\x8b"
-_RATIOS = {"raw": 1.0, "deflate": DEFLATE, "bzip2": PICTURE_CODEC}
+_RATIOS = {"raw": 1.0, "deflate": DEFLATE, "bzip2": PICTURE_CODEC, "zip": DEFLATE}
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ class VoxelFiles:
     shape : tuple of int
         Slowest axis first.
     encoding : str
-        ``"raw"``, ``"deflate"`` (gzip or zlib), ``"bzip2"``, ``"text"`` (numbers) or ``"hex"``.
+        ``"raw"``, ``"deflate"`` (gzip or zlib), ``"bzip2"``, ``"zip"`` (its first member), ``"text"``
+        (numbers) or ``"hex"``.
     start : int
         Byte of each file at which the packed voxels start.
     skip : int
@@ -127,7 +129,7 @@ class VoxelFiles:
             copy(voxels.data, place * n_bytes)
         except OSError as error:
             raise _unreadable(self.path, error) from error
-        except (EOFError, zlib.error, ValueError) as error:
+        except (EOFError, zlib.error, ValueError, zipfile.BadZipFile) as error:
             raise BrokenFile(f"{self.path} is damaged or cut off ({error}); get a complete copy") from error
         return voxels.view(self.dtype).reshape(shape)
 
@@ -153,6 +155,9 @@ class VoxelFiles:
             stream.seek(self.start)
             if self.encoding == "deflate":
                 yield from _inflated(stream)
+            elif self.encoding == "zip":
+                with zipfile.ZipFile(stream) as archive, archive.open(archive.infolist()[0]) as unpacked:
+                    yield from iter(lambda: unpacked.read(_CHUNK_BYTES), b"")
             else:
                 with bz2.BZ2File(stream) as unpacked:
                     yield from iter(lambda: unpacked.read(_CHUNK_BYTES), b"")
@@ -211,6 +216,21 @@ def _inflated(stream: BinaryIO) -> Iterator[bytes]:
             pending += stream.read(_CHUNK_BYTES)
         if not pending.startswith(_GZIP):
             return
+
+
+def is_gzip(path: Path) -> bool:
+    """Whether a file starts as gzip does.
+
+    Raises
+    ------
+    UnreadableFile
+        If the system refuses it.
+    """
+    try:
+        with path.open("rb") as stream:
+            return stream.read(2) == _GZIP
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 def _size(part: Path, path: Path) -> int:

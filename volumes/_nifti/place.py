@@ -41,8 +41,8 @@ class Form:
     code : int
         What the place is relative to: 1 scanner, 2 aligned, 3 Talairach, 4 MNI, 5 other template.
     numbers : tuple of 10 float
-        For a qform as it stands in a header: qfac, voxel sizes, quaternion, offset (in mm). A matrix would not
-        give the same quaternion again near a half turn.
+        For a qform as it stands in a header: qfac, voxel sizes, quaternion, offset (in mm). A matrix would
+        not give the same quaternion again near a half turn.
     """
 
     matrix: tuple[float, ...]

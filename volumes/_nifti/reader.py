@@ -8,14 +8,13 @@ from pathlib import Path
 from volumes._nifti.header import is_nifti, layout_of, parse_header
 from volumes._nifti.place import NiftiProvenance, place_of
 from volumes._stored_images import Opened, StoredImages
-from volumes._voxel_files import VoxelFiles
+from volumes._voxel_files import VoxelFiles, is_gzip
 from volumes.errors import BrokenFile, UnreadableFile, UnsupportedImage
 from volumes.series import ReadOptions, SeriesInfo
 from volumes.volume import Volume
 
 __all__ = ["NiftiReader", "open_nifti"]
 
-_GZIP = b"\x1f\x8b"
 _VOXEL_ENDINGS = (".img", ".img.gz")
 _HEADER_ENDINGS = (".hdr", ".hdr.gz")
 _HEAD_BYTES = 4096
@@ -65,7 +64,7 @@ def open_nifti(path: Path, head: bytes = b"") -> Opened:
             f"{path} is Analyze with colours, whose order differs between programs; save it as NIfTI or NRRD"
         )
     voxel_path = _voxel_file(header_path) if layout.is_pair else path
-    encoding = "deflate" if _starts_with_gzip(voxel_path) else "raw"
+    encoding = "deflate" if is_gzip(voxel_path) else "raw"
     stored = VoxelFiles(path, (voxel_path,), layout.dtype, layout.shape, encoding, skip=layout.offset)
     images = StoredImages(stored, layout.axes, layout.scaling)
     place = place_of(header, name, images.shape, path)
@@ -116,20 +115,12 @@ def _head_of(path: Path) -> bytes:
     import zlib
 
     try:
-        if _starts_with_gzip(path):
+        if is_gzip(path):
             with gzip.open(path) as packed:
                 return packed.read(_HEAD_BYTES)
         with path.open("rb") as stream:
             return stream.read(_HEAD_BYTES)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise BrokenFile(f"{path} is damaged gzip ({error}); get an undamaged copy") from error
-    except OSError as error:
-        raise UnreadableFile(f"{path} cannot be read: {error.strerror}; check its permissions") from error
-
-
-def _starts_with_gzip(path: Path) -> bool:
-    try:
-        with path.open("rb") as stream:
-            return stream.read(2) == _GZIP
     except OSError as error:
         raise UnreadableFile(f"{path} cannot be read: {error.strerror}; check its permissions") from error

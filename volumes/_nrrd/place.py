@@ -68,8 +68,10 @@ def axes_of(header: NrrdHeader, is_small_unsigned: bool) -> Axes:
         if axis in space:
             letters.append("CRP"[space.index(axis)])
             continue
+        is_layer = kind == "list" and "Segment0_LabelValue" in header.keys
         is_colour = kind in _COLOUR_KINDS and is_small_unsigned and size in (3, 4)
         wanted = "r" if is_colour else "t" if kind in ("time", "list", "", *_SPACE_KINDS) else "c"
+        wanted = "s" if is_layer else wanted
         free = [letter for letter in (wanted, "c", "t", "s") if letter not in letters]
         if not free:
             raise UnsupportedImage(f"{header.path} has axes of sizes {sizes}; save one of its volumes alone")

@@ -11,7 +11,7 @@ from volumes._nrrd.place import axes_of, geometry_of
 from volumes._nrrd.segments import segments_in
 from volumes._stored_images import Opened, StoredImages
 from volumes.segments import Segment
-from volumes.series import ReadOptions, SeriesInfo
+from volumes.series import ReadOptions, SeriesInfo, choose_series
 from volumes.volume import Provenance, Volume
 
 __all__ = ["NrrdReader", "open_nrrd"]
@@ -43,6 +43,9 @@ class NrrdReader:
 
     def read(self, path: Path, head: bytes, options: ReadOptions) -> Volume:
         """Read one of its volumes."""
+        found = self.list_series(path, head)
+        if len(found) > 1:
+            choose_series(found, options.series, path)  # names the segments where none is chosen
         return open_nrrd(path)[0].read(options)
 
     def read_segments(self, path: Path, head: bytes) -> tuple[Segment, ...]:
