@@ -20,6 +20,7 @@ __all__ = ["MghReader"]
 
 _HEADER_BYTES = 284
 _VERSION = 1
+_PLACED = 1
 _NUMBERS = {0: "u1", 1: ">i4", 3: ">f4", 4: ">i2"}
 
 
@@ -51,7 +52,8 @@ def _opened(path: Path, head: bytes) -> Opened:
 
     header = MGHHeader(head[:_HEADER_BYTES], check=False)
     columns, rows, planes, frames = (int(length) for length in header["dims"])
-    if int(header["goodRASFlag"]) == 1 and not np.isfinite(header["delta"]).all():
+    is_placed = struct.unpack(">h", head[28:30])[0] == _PLACED  # nibabel fills in what is missing
+    if is_placed and not np.isfinite(header["delta"]).all():
         raise InvalidGeometry(f"{path} has voxel sizes that are not finite; mend its header")
     number = _NUMBERS.get(int(header["type"]))
     if number is None:
@@ -62,7 +64,7 @@ def _opened(path: Path, head: bytes) -> Opened:
     encoding = "deflate" if is_gzip(path) else "raw"
     voxels = VoxelFiles(path, (path,), np.dtype(number), shape, encoding, skip=_HEADER_BYTES)
     notes: tuple[str, ...] = ()
-    if int(header["goodRASFlag"]) != 1:
+    if not is_placed:
         notes = ("the file holds no orientation; FreeSurfer's own (coronal) was taken",)
     try:
         geometry = Geometry((planes, rows, columns), affine)
