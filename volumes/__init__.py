@@ -29,7 +29,7 @@ from volumes.errors import (
 from volumes.formats import list_series, read
 from volumes.geometry import Geometry
 from volumes.lazy import LazyArray
-from volumes.outputs import image_suffixes, label_suffixes, write, write_image
+from volumes.outputs import caveats, image_suffixes, label_suffixes, write, write_image
 from volumes.segments import Code, LabelVolume, Segment
 from volumes.series import SeriesInfo
 from volumes.volume import PlaneSource, Provenance, Volume
@@ -63,6 +63,7 @@ __all__ = [
     "UnwritableOutput",
     "Volume",
     "VolumeError",
+    "caveats",
     "image_suffixes",
     "label_suffixes",
     "list_series",

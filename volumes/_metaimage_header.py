@@ -1,26 +1,106 @@
-"""Whether a MetaImage file is complete.
-
-SimpleITK reads damaged compressed voxels without an error, and prints about missing ones; so look first.
-"""
+"""The text at the top of a MetaImage file: where the voxels are, and where they lie."""
 
 from __future__ import annotations
 
 import math
-import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from volumes.errors import BrokenFile, InvalidGeometry
+import numpy as np
 
-_LAST_KEY = b"ElementDataFile"
-_HEADER_LIMIT_BYTES = 1 << 16
-_GEOMETRY_KEYS = {
-    b"Offset", b"Position", b"Origin", b"TransformMatrix", b"Rotation", b"Orientation", b"ElementSpacing",
+from volumes._beside import file_beside, files_of_pattern
+from volumes._voxel_files import VoxelFiles
+from volumes.errors import BrokenFile, InvalidGeometry, UnreadableFile, UnsupportedImage
+from volumes.geometry import Geometry
+
+__all__ = ["MetaHeader", "geometry_of", "is_metaimage", "read_header", "stored_array"]
+
+_LAST_KEY = "ElementDataFile"
+_LARGEST_HEADER_BYTES = 1 << 20
+_GEOMETRY_KEYS = (
+    "Offset", "Position", "Origin", "TransformMatrix", "Rotation", "Orientation", "ElementSpacing",
+    "ElementSize",
+)  # fmt: skip
+_TYPES = {
+    "MET_CHAR": "i1", "MET_UCHAR": "u1", "MET_SHORT": "i2", "MET_USHORT": "u2", "MET_INT": "i4",
+    "MET_UINT": "u4",
+    "MET_LONG": "i4", "MET_ULONG": "u4", "MET_LONG_LONG": "i8", "MET_ULONG_LONG": "u8", "MET_FLOAT": "f4",
+    "MET_DOUBLE": "f8",
 }  # fmt: skip
-_ELEMENT_BYTES = {
-    b"MET_CHAR": 1, b"MET_UCHAR": 1, b"MET_SHORT": 2, b"MET_USHORT": 2, b"MET_INT": 4, b"MET_UINT": 4,
-    b"MET_LONG": 4, b"MET_ULONG": 4, b"MET_LONG_LONG": 8, b"MET_ULONG_LONG": 8, b"MET_FLOAT": 4,
-    b"MET_DOUBLE": 8,
-}  # fmt: skip
+_MM = {"mm": 1.0, "um": 1e-3, "cm": 10.0}
+
+
+@dataclass(frozen=True)
+class MetaHeader:
+    """A MetaImage header: its lines as a table, the files it lists, and where it ends (bytes)."""
+
+    path: Path
+    fields: Mapping[str, str]
+    names: tuple[str, ...]
+    end: int
+
+    def numbers(self, key: str) -> list[float] | None:
+        """Numbers of a line; None where there is none.
+
+        Raises
+        ------
+        InvalidGeometry
+            If they are not finite numbers.
+        """
+        if key not in self.fields:
+            return None
+        try:
+            numbers = [float(word) for word in self.fields[key].split()]
+        except ValueError:
+            numbers = [math.nan]
+        if not all(math.isfinite(number) for number in numbers):
+            raise InvalidGeometry(
+                f"{self.path} has a value that is not finite in its header: {key} = {self.fields[key][:60]}; "
+                "mend it"
+            )
+        return numbers
+
+    def is_true(self, key: str, otherwise: bool = False) -> bool:
+        """Whether a line says true."""
+        text = self.fields.get(key, "").lower()
+        return text in ("true", "1") if text else otherwise
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Lengths of the axes, fastest first.
+
+        Raises
+        ------
+        BrokenFile
+            If they are missing or not positive.
+        """
+        try:
+            sizes = tuple(int(word) for word in self.fields["DimSize"].split())
+            n_axes = int(self.fields["NDims"])
+        except (KeyError, ValueError) as error:
+            raise BrokenFile(f"{self.path} has no sound NDims and DimSize in its header; mend it") from error
+        if len(sizes) != n_axes or not 1 <= n_axes <= 10 or min(sizes) < 1:
+            raise BrokenFile(f"{self.path} says its {n_axes} dimensions are {sizes[:10]}; mend its header")
+        return sizes
+
+    @property
+    def n_values(self) -> int:
+        """Values a voxel.
+
+        Raises
+        ------
+        BrokenFile
+            If it is no number of 1 or more.
+        """
+        try:
+            n_values = int(self.fields.get("ElementNumberOfChannels", "1"))
+        except ValueError:
+            n_values = 0
+        if n_values < 1:
+            raise BrokenFile(f"{self.path} has no sound ElementNumberOfChannels; mend its header")
+        return n_values
 
 
 def is_metaimage(head: bytes) -> bool:
@@ -29,73 +109,130 @@ def is_metaimage(head: bytes) -> bool:
     return start.startswith((b"ObjectType", b"NDims", b"Comment")) and b"NDims" in head
 
 
-def check_metaimage(path: Path) -> None:
-    """Raise BrokenFile where the voxels are missing or, where compressed, damaged."""
-    with path.open("rb") as stream:
-        top = stream.read(_HEADER_LIMIT_BYTES)
-    header, found, rest = top.partition(_LAST_KEY)
-    value, newline, _ = rest.partition(b"\n")
-    if not found or not newline:
-        raise BrokenFile(f"{path} has no line ElementDataFile in its header; get a complete copy")
-    pairs = (line.partition(b"=") for line in header.splitlines())
-    fields = {key.strip(): text.strip() for key, _, text in pairs}
-    _check_numbers(path, fields)
-    source = value.partition(b"=")[2].strip().decode("utf-8", "replace")
-    if source != "LOCAL":
-        _check_outside(path, source)
-    elif fields.get(b"CompressedData", b"").lower() == b"true":
-        _check_compressed(path, len(top) - len(rest) + len(value) + 1)
-    else:
-        _check_length(path, len(top) - len(rest) + len(value) + 1, fields)
+def read_header(path: Path) -> MetaHeader:
+    """Read the header.
 
-
-def _check_numbers(path: Path, fields: dict[bytes, bytes]) -> None:
-    """Raise InvalidGeometry where a number of the geometry is none; SimpleITK would take zero for it."""
-    for key in _GEOMETRY_KEYS & fields.keys():
-        try:
-            is_sound = all(math.isfinite(float(number)) for number in fields[key].split())
-        except ValueError:
-            is_sound = False
-        if not is_sound:
-            line = f"{key.decode()} = {fields[key].decode('utf-8', 'replace')}"
-            raise InvalidGeometry(f"{path} has a value that is not finite in its header: {line}; mend it")
-
-
-def _check_outside(path: Path, source: str) -> None:
-    """Raise BrokenFile where a single file with the voxels is not there (lists are left to SimpleITK)."""
-    is_pattern = source.startswith("LIST") or "%" in source
-    if not is_pattern and not (path.parent / source).is_file():
-        raise BrokenFile(
-            f"{path} keeps its voxels in {source}, which is not beside it; copy both files together"
-        )
-
-
-def _check_compressed(path: Path, start: int) -> None:
-    """Raise BrokenFile unless the zlib stream after the header is whole."""
-    decompressor = zlib.decompressobj()
+    Raises
+    ------
+    BrokenFile
+        If its last line is missing.
+    UnreadableFile
+        If the system refuses the file.
+    """
     try:
         with path.open("rb") as stream:
-            stream.seek(start)
-            while not decompressor.eof and (chunk := stream.read(1 << 20)):
-                decompressor.decompress(chunk)
-    except zlib.error as error:
-        raise BrokenFile(f"{path} has damaged voxels ({error}); get an undamaged copy") from error
-    if not decompressor.eof:
-        raise BrokenFile(f"{path} is cut off inside its compressed voxels; get a complete copy")
+            top = stream.read(_LARGEST_HEADER_BYTES)
+    except OSError as error:
+        raise UnreadableFile(f"{path} cannot be read: {error.strerror}; check its permissions") from error
+    fields: dict[str, str] = {}
+    at = 0
+    while (end := top.find(b"\n", at)) >= 0:
+        key, equals, value = top[at:end].decode("utf-8", "replace").partition("=")
+        at = end + 1
+        if equals:
+            fields[key.strip()] = value.strip()
+        if equals and key.strip() == _LAST_KEY:
+            is_list = value.split()[:1] == ["LIST"]
+            names = top[at:].decode("utf-8", "replace").split("\n") if is_list else []
+            return MetaHeader(path, fields, tuple(name.strip() for name in names if name.strip()), at)
+    raise BrokenFile(f"{path} has no line {_LAST_KEY} in its header; get a complete copy")
 
 
-def _check_length(path: Path, start: int, fields: dict[bytes, bytes]) -> None:
-    """Raise BrokenFile unless the plain voxels after the header are all there."""
+def stored_array(header: MetaHeader) -> VoxelFiles:
+    """Say where the voxels are: an array with the slowest axis first, and the values of a voxel last.
+
+    Raises
+    ------
+    BrokenFile
+        If the header contradicts itself, or names a file outside its folder.
+    UnsupportedImage
+        For a number type without a size.
+    """
+    path = header.path
+    kind = header.fields.get("ElementType", "").removesuffix("_ARRAY")
+    if kind not in _TYPES:
+        raise UnsupportedImage(f"{path} has voxels of the type {kind[:40]!r}; save numbers")
+    is_big = header.is_true("BinaryDataByteOrderMSB") or header.is_true("ElementByteOrderMSB")
+    dtype: np.dtype[Any] = np.dtype((">" if is_big else "<") + _TYPES[kind])
+    shape = (*header.sizes[::-1], header.n_values)
+    parts = _parts(header)
+    if math.prod(shape) % len(parts):
+        raise BrokenFile(f"{path} divides sizes {header.sizes} among {len(parts)} files; mend its header")
+    encoding = "raw" if header.is_true("BinaryData", True) else "text"
+    if header.is_true("CompressedData"):
+        encoding = "deflate"
+    stored = VoxelFiles(path, parts, dtype, shape, encoding, _start(header))
+    if header.fields.get("HeaderSize") == "-1" and encoding == "raw":
+        stored.check()
+        rest = min(part.stat().st_size for part in parts) - stored.nbytes // len(parts)
+        stored = VoxelFiles(path, parts, dtype, shape, encoding, rest)
+    return stored
+
+
+def _start(header: MetaHeader) -> int:
+    """First byte of the voxels, in this file or in the others."""
+    if header.fields[_LAST_KEY].upper() == "LOCAL":
+        return header.end
     try:
-        n_voxels = math.prod(int(length) for length in fields[b"DimSize"].split())
-        n_channels = int(fields.get(b"ElementNumberOfChannels", b"1"))
-        needed = n_voxels * n_channels * _ELEMENT_BYTES[fields[b"ElementType"]]
-    except (KeyError, ValueError) as error:
-        raise BrokenFile(
-            f"{path} has no sound DimSize and ElementType in its header ({error}); mend it"
-        ) from error
-    found = path.stat().st_size - start
-    if found < needed:
-        raise BrokenFile(
-            f"{path} is cut off: its voxels need {needed} bytes, it has {found}; get a complete copy"
+        return max(int(header.fields.get("HeaderSize", "0")), 0)
+    except ValueError as error:
+        raise BrokenFile(f"{header.path} has no whole number as its HeaderSize; mend it") from error
+
+
+def _parts(header: MetaHeader) -> tuple[Path, ...]:
+    """Files with the voxels."""
+    where = header.fields[_LAST_KEY]
+    words = where.split()
+    if where.upper() == "LOCAL":
+        return (header.path,)
+    if words[:1] == ["LIST"]:
+        if not header.names or len(header.names) > (1 << 16):
+            raise BrokenFile(f"{header.path} lists {len(header.names)} files with voxels; mend its header")
+        return tuple(file_beside(header.path, name) for name in header.names)
+    if "%" in where and len(words) >= 3:
+        return files_of_pattern(header.path, words[0], words[1:4])
+    return (file_beside(header.path, where),)
+
+
+def geometry_of(header: MetaHeader) -> tuple[Geometry, tuple[str, ...]]:
+    """Say where the voxels of the first three axes lie, with notes on what was assumed.
+
+    Raises
+    ------
+    InvalidGeometry
+        If a number is not finite, one is missing, or the axes are flat.
+    """
+    sizes, notes = header.sizes, []
+    n_axes = len(sizes)
+    given = {key: header.numbers(key) for key in _GEOMETRY_KEYS}
+    spacing = given["ElementSpacing"] or given["ElementSize"]
+    if spacing is None:
+        spacing = [1.0] * n_axes
+        notes.append("no voxel size; 1 mm was taken")
+    origin = given["Offset"] or given["Position"] or given["Origin"] or [0.0] * n_axes
+    matrix = (
+        given["TransformMatrix"]
+        or given["Rotation"]
+        or given["Orientation"]
+        or np.eye(n_axes).ravel().tolist()
+    )
+    if (len(spacing), len(origin), len(matrix)) != (n_axes, n_axes, n_axes * n_axes):
+        raise InvalidGeometry(
+            f"{header.path} has {len(spacing)} sizes, {len(origin)} coordinates and {len(matrix)} numbers "
+            f"of a matrix for {n_axes} dimensions; mend its header"
         )
+    unit = header.fields.get("DistanceUnits", "").lower()
+    factor = _MM.get(unit, 1.0)
+    if factor != 1.0:
+        notes.append(f"lengths in {unit} were converted to millimetres")
+    used = min(n_axes, 3)
+    columns = np.eye(3)
+    columns[:used, :used] = np.reshape(matrix, (n_axes, n_axes))[:used, :used].T * spacing[:used] * factor
+    affine = np.eye(4)
+    affine[:3, :3] = columns[:, ::-1]
+    affine[:used, 3] = np.array(origin[:used]) * factor
+    column, row, plane = (*sizes, 1, 1)[:3]
+    try:
+        return Geometry((plane, row, column), affine), tuple(notes)
+    except InvalidGeometry as error:
+        raise InvalidGeometry(f"{header.path}: {error}") from error

@@ -6,10 +6,15 @@ import zlib
 from pathlib import Path
 from typing import Protocol
 
+from volumes._afni import AfniReader
 from volumes._archive import ArchiveReader
 from volumes._dicom.series import DicomFolderReader, DicomReader
 from volumes._image2d import PictureReader
-from volumes._itk import MetaImageReader, NiftiReader, NrrdReader
+from volumes._metaimage import MetaImageReader
+from volumes._mgh import MghReader
+from volumes._nifti.reader import NiftiReader
+from volumes._nrrd.reader import NrrdReader
+from volumes._numpy import NumpyReader
 from volumes._picture_folder import PictureFolderReader
 from volumes._tiff import TiffReader
 from volumes.errors import BrokenFile, MissingFile, NoDicomFound, UnknownFormat, UnreadableFile, VolumeError
@@ -68,7 +73,10 @@ READERS: tuple[Reader, ...] = (
     MetaImageReader(),
     TiffReader(),
     PictureReader(),
+    NumpyReader(),
     NiftiReader(),
+    MghReader(),
+    AfniReader(),
 )
 # The first that claims a folder reads it.
 FOLDER_READERS: tuple[FolderReader, ...] = (DicomFolderReader(), PictureFolderReader())
@@ -82,7 +90,8 @@ def read(
     Parameters
     ----------
     path : str or Path
-        NIfTI-1, NRRD, MetaImage, DICOM, PNG, JPEG, BMP or TIFF file, recognised by content; a folder with
+        NIfTI, Analyze, NRRD, MetaImage, MGH, AFNI, NumPy, DICOM, PNG, JPEG, BMP or TIFF file, recognised by
+        content; a folder with
         DICOM files; or a folder of pictures of one size, which become planes in natural order of their names.
     series : str, optional
         Which of several volumes, a key from `list_series`. May be left out where there is one.

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from volumes._dtypes import smallest_label_type
 from volumes._image2d import PngWriter
-from volumes._itk import ItkWriter
+from volumes._metaimage import MetaImageWriter
+from volumes._nifti.writer import NiftiWriter
+from volumes._nrrd.writer import NrrdWriter
 from volumes._tiff import TiffWriter
 from volumes.errors import ShapeMismatch, UnknownFormat
 from volumes.segments import Segment
 from volumes.volume import Volume
 
-__all__ = ["image_suffixes", "label_suffixes", "write", "write_image"]
+__all__ = ["caveats", "image_suffixes", "label_suffixes", "write", "write_image"]
 
 
 class Writer(Protocol):
@@ -45,11 +47,19 @@ class ImageWriter(Protocol):
         """Write an image with its geometry, whole or not at all."""
 
 
+@runtime_checkable
+class CarefulWriter(Protocol):
+    """A writer of formats that some programs read otherwise, or that leave something out."""
+
+    def caveats(self, path: Path, like: Volume) -> tuple[str, ...]:
+        """Say what a file with this image's geometry will lack, one sentence each."""
+
+
 _AnyWriter = TypeVar("_AnyWriter", Writer, ImageWriter)
 
 # The first with a fitting suffix writes, so the longer suffix comes first where one ends in another.
-WRITERS: tuple[Writer, ...] = (ItkWriter(), TiffWriter(), PngWriter())
-IMAGE_WRITERS: tuple[ImageWriter, ...] = ()
+WRITERS: tuple[Writer, ...] = (NiftiWriter(), NrrdWriter(), MetaImageWriter(), TiffWriter(), PngWriter())
+IMAGE_WRITERS: tuple[ImageWriter, ...] = (NiftiWriter(), NrrdWriter(), MetaImageWriter())
 
 
 def label_suffixes() -> tuple[str, ...]:
@@ -98,6 +108,32 @@ def write(path: str | Path, labels: NDArray[Any], *, like: Volume, segments: Seq
     writer = _by_suffix(WRITERS, path)
     compact = smallest_label_type(labels)
     writer.write(path, compact, like, _complete(segments, compact))
+
+
+def caveats(path: str | Path, like: Volume) -> tuple[str, ...]:
+    """Say what a person should know of a file before it is written, for the geometry of an image.
+
+    Parameters
+    ----------
+    path : str or Path
+        The output, as for `write` or `write_image`.
+    like : Volume
+        The image.
+
+    Returns
+    -------
+    tuple of str
+        One sentence each, such as which programs will refuse the file; mostly empty.
+
+    Raises
+    ------
+    UnknownFormat
+        If no writer has the suffix.
+    """
+    path = Path(path)
+    holds_labels = path.name.lower().endswith(label_suffixes())
+    writer: object = _by_suffix(WRITERS, path) if holds_labels else _by_suffix(IMAGE_WRITERS, path)
+    return writer.caveats(path, like) if isinstance(writer, CarefulWriter) else ()
 
 
 def write_image(path: str | Path, volume: Volume) -> None:

@@ -13,8 +13,8 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 import volumes
+from tests.volumes.judges import geometry_of
 from volumes import list_series, read
-from volumes._itk import geometry_of
 
 Make = Callable[..., Path]
 STRAIGHT = [(5.0, -7.0, 2.5 * step) for step in range(6)]

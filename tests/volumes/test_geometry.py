@@ -6,8 +6,8 @@ import SimpleITK as sitk
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.volumes.judges import geometry_of
 from volumes import Box, Geometry, InvalidBox, InvalidGeometry
-from volumes._itk import geometry_of
 
 finite = st.floats(-200, 200, allow_nan=False)
 spacing = st.floats(0.05, 20)

@@ -1,0 +1,1 @@
+"""NRRD in and out, with the segments of 3D Slicer."""
