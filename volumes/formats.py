@@ -11,6 +11,8 @@ from volumes._image2d import PictureReader
 from volumes._itk import MetaImageReader, NiftiReader, NrrdReader
 from volumes._picture_folder import PictureFolderReader
 from volumes._tiff import TiffReader
+from volumes._zarr.reader import ZarrFolderReader, ZarrZipReader, list_address, read_address
+from volumes._zarr.store import is_address
 from volumes.errors import BrokenFile, MissingFile, NoDicomFound, UnknownFormat, UnreadableFile
 from volumes.series import ReadOptions, SeriesInfo
 from volumes.volume import Volume
@@ -68,9 +70,10 @@ READERS: tuple[Reader, ...] = (
     TiffReader(),
     PictureReader(),
     NiftiReader(),
+    ZarrZipReader(),
 )
 # The first that claims a folder reads it.
-FOLDER_READERS: tuple[FolderReader, ...] = (DicomFolderReader(), PictureFolderReader())
+FOLDER_READERS: tuple[FolderReader, ...] = (ZarrFolderReader(), DicomFolderReader(), PictureFolderReader())
 
 
 def read(
@@ -100,7 +103,10 @@ def read(
     VolumeError
         One of its leaves, for whatever is wrong with the path, the content or the geometry.
     """
-    path, options = _existing(path), ReadOptions(series, allow_gaps, straighten)
+    options = ReadOptions(series, allow_gaps, straighten)
+    if is_address(path):
+        return read_address(str(path), options)
+    path = _existing(path)
     if path.is_dir():
         return _folder_reader(path).read(path, options)
     head = _head(path)
@@ -115,6 +121,8 @@ def list_series(path: str | Path) -> tuple[SeriesInfo, ...]:
     VolumeError
         As `read`.
     """
+    if is_address(path):
+        return list_address(str(path))
     path = _existing(path)
     if path.is_dir():
         return _folder_reader(path).list_series(path)
