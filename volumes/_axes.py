@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 from volumes.errors import BrokenFile, UnsupportedImage
 
-__all__ = ["AxisPlan", "Choice", "plan_axes"]
+__all__ = ["TIMES_AS_PLANES", "AxisPlan", "Choice", "plan_axes"]
+
+TIMES_AS_PLANES = "the planes are times; they were taken as far apart as pixels are"
 
 _MOST_CHOICES = 1 << 16
 _STACKED = "ZTQI"
@@ -51,7 +53,7 @@ class AxisPlan:
     rows, columns : int
         The axes of a plane.
     colour : int or None
-        The axis of red, green and blue.
+        The axis of red, green and blue, and perhaps alpha, which is left out.
     """
 
     letters: str
@@ -88,20 +90,18 @@ class AxisPlan:
         """
         others = [axis for axis in range(len(self.lengths)) if axis not in self.volume_axes]
         others.sort(key=lambda axis: "CT".find(self.letters[axis]))
-        n_choices = math.prod(self.lengths[axis] for axis in others)
+        counts = [1 if self.letters[axis] == "S" else self.lengths[axis] for axis in others]
+        n_choices = math.prod(counts)
         if n_choices > _MOST_CHOICES:
             raise UnsupportedImage(f"{where} says it holds {n_choices} channels and times; save a part of it")
-        return tuple(
-            self._choice(others, indices)
-            for indices in itertools.product(*(range(self.lengths[axis]) for axis in others))
-        )
+        return tuple(self._choice(others, indices) for indices in itertools.product(*map(range, counts)))
 
     def _choice(self, axes: Sequence[int], indices: Sequence[int]) -> Choice:
         at = {self.letters[axis]: index for axis, index in zip(axes, indices, strict=True)}
         parts = [
             f"{self.letters[axis].lower()}{index}"
             for axis, index in zip(axes, indices, strict=True)
-            if self.lengths[axis] > 1
+            if self.lengths[axis] > 1 and self.letters[axis] != "S"
         ]
         return Choice("/".join(parts), at.get("C", 0), at.get("T", 0), tuple(zip(axes, indices, strict=True)))
 
@@ -152,5 +152,5 @@ def plan_axes(letters: str, lengths: Sequence[int], where: str, *, colour: str =
         None if planes is None else letters.index(planes),
         letters.index("Y"),
         letters.index("X"),
-        letters.index(colour) if colour in long else None,
+        letters.index(colour) if colour in long and lengths[letters.index(colour)] > 2 else None,
     )

@@ -108,11 +108,8 @@ class Multiscale:
         """Whether the metadata say how large a voxel is; ones without a unit say nothing."""
         if self.scales[0] is None:
             return False
-        lengths = [
-            at
-            for at, letter in enumerate(self.letters or _OLD_AXES[-len(self.scales[0]) :])
-            if letter in "ZYX"
-        ]
+        letters = self.letters or _OLD_AXES[-len(self.scales[0]) :]
+        lengths = [at for at, letter in enumerate(letters) if letter in "ZYX"]
         has_unit = any(self.units_mm[at] is not None for at in lengths if at < len(self.units_mm))
         return has_unit or any(self.scales[0][at] != 1.0 for at in lengths)
 

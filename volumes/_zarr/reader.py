@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from volumes._axes import Choice
+from volumes._axes import TIMES_AS_PLANES, Choice
 from volumes._image2d import NO_SIZE
+from volumes._stored import StoredSource
 from volumes._zarr.images import ZarrImage, find_images, found_around
 from volumes._zarr.metadata import AFFINE_KEY
-from volumes._zarr.source import ZarrSource
+from volumes._zarr.source import ChunkedArray
 from volumes._zarr.store import MARKERS, open_place, speaking, zip_root
 from volumes.errors import InvalidGeometry
 from volumes.geometry import Geometry
@@ -23,7 +24,6 @@ from volumes.volume import Provenance, Volume
 
 __all__ = ["ZarrFolderReader", "ZarrZipReader", "list_address", "read_address"]
 
-TIMES_AS_PLANES = "the planes are times; they were taken as 1 mm apart"
 _LEVEL = re.compile(r"(?:(.*)/)?l(\d{1,3})")
 
 
@@ -141,14 +141,13 @@ def _opened(image: ZarrImage, choice: Choice) -> Volume:
     if image.level:
         notes.append(f"level l{image.level} was read, not the one with most voxels")
     if source.plan.planes_are_times:
-        spacing_mm = (1.0, *spacing_mm[1:])
+        spacing_mm = (max(spacing_mm[1:]), *spacing_mm[1:])
         notes.append(TIMES_AS_PLANES)
     geometry = _exact(image) or Geometry.from_spacing(source.plan.shape, spacing_mm, origin_mm)
     window = image.channels[choice.channel].window if choice.channel < len(image.channels) else None
     name = "Zarr" if image.multiscale is None else "OME-Zarr"
-    return Volume(
-        LazyArray(source), geometry, Provenance(name, notes=tuple(notes)), None if _is_rgb(source) else window
-    )
+    window = None if source.plan.colour is not None else window
+    return Volume(LazyArray(source), geometry, Provenance(name, notes=tuple(notes)), window)
 
 
 def _exact(image: ZarrImage) -> Geometry | None:
@@ -166,20 +165,17 @@ def _exact(image: ZarrImage) -> Geometry | None:
         ) from error
 
 
-def _is_rgb(source: ZarrSource) -> bool:
-    return source.plan.colour is not None
-
-
-def _source(image: ZarrImage, choice: Choice) -> ZarrSource:
+def _source(image: ZarrImage, choice: Choice) -> StoredSource:
     place, plan = image.open_array()
 
-    def coarser() -> Sequence[ZarrSource]:
+    def coarser() -> Sequence[StoredSource]:
         if image.multiscale is None:
             return ()
         levels = range(image.level + 1, len(image.multiscale.paths))
         return [one for one in (_source(image.at_level(level), choice) for level in levels) if _like(one)]
 
-    def _like(one: ZarrSource) -> bool:
+    def _like(one: StoredSource) -> bool:
         return one.plan.letters == plan.letters and one.plan.volume_axes == plan.volume_axes
 
-    return ZarrSource(place.node, plan, choice, place.name, coarser)  # type: ignore[arg-type]
+    array = ChunkedArray(place.node, place.name, choice.fixed)  # type: ignore[arg-type]
+    return StoredSource(array, plan, choice, place.name, coarser)

@@ -171,9 +171,7 @@ def _create(
         shape=shape,
         chunks=chunks,
         dtype=dtype,
-        compressors=numcodecs.Blosc(cname="zstd", clevel=5, shuffle=1)
-        if is_old
-        else BloscCodec(cname="zstd"),
+        compressors=numcodecs.Blosc("zstd", shuffle=1) if is_old else BloscCodec(cname="zstd"),
         chunk_key_encoding={"name": "v2" if is_old else "default", "separator": "/"},
     )
 
@@ -226,9 +224,8 @@ def _prepare_labels_group(folder: Path, version: str) -> None:
     if not any((folder / marker).is_file() for marker in MARKERS):
         with speaking(str(folder)):
             group = zarr.open_group(folder, mode="a", zarr_format=2 if version == "0.4" else 3)
-            group.attrs.update(
-                {"labels": []} if version == "0.4" else {"ome": {"version": "0.5", "labels": []}}
-            )
+            empty: dict[str, Any] = {"labels": []}
+            group.attrs.update(empty if version == "0.4" else {"ome": {"version": version, **empty}})
 
 
 def _list_label(folder: Path, name: str, version: str) -> None:
@@ -237,7 +234,8 @@ def _list_label(folder: Path, name: str, version: str) -> None:
 
     with speaking(str(folder)):
         group = zarr.open_group(folder, mode="r+", use_consolidated=False)
-        inner = dict(group.attrs) if version == "0.4" else dict(group.attrs.get("ome") or {})  # type: ignore[call-overload]
+        attributes: dict[str, Any] = dict(group.attrs)
+        inner = attributes if version == "0.4" else attributes.get("ome", {})
         listed = [str(one) for one in inner.get("labels") or []]
         if name not in listed:
             inner["labels"] = [*listed, name]
