@@ -7,13 +7,22 @@ from pathlib import Path
 from typing import Protocol
 
 from volumes._dicom.series import DicomFolderReader, DicomReader
+from volumes._film.reader import FilmReader
+from volumes._foreign import foreign_format
 from volumes._image2d import PictureReader
 from volumes._itk import MetaImageReader, NiftiReader, NrrdReader
 from volumes._picture_folder import PictureFolderReader
 from volumes._tiff import TiffReader
 from volumes._zarr.reader import ZarrFolderReader, ZarrZipReader, list_address, read_address
 from volumes._zarr.store import is_address
-from volumes.errors import BrokenFile, MissingFile, NoDicomFound, UnknownFormat, UnreadableFile
+from volumes.errors import (
+    BrokenFile,
+    MissingFile,
+    NoDicomFound,
+    UnknownFormat,
+    UnreadableFile,
+    UnsupportedImage,
+)
 from volumes.series import ReadOptions, SeriesInfo
 from volumes.volume import Volume
 
@@ -71,6 +80,7 @@ READERS: tuple[Reader, ...] = (
     PictureReader(),
     NiftiReader(),
     ZarrZipReader(),
+    FilmReader(),
 )
 # The first that claims a folder reads it.
 FOLDER_READERS: tuple[FolderReader, ...] = (ZarrFolderReader(), DicomFolderReader(), PictureFolderReader())
@@ -84,8 +94,9 @@ def read(
     Parameters
     ----------
     path : str or Path
-        NIfTI-1, NRRD, MetaImage, DICOM, PNG, JPEG, BMP or TIFF file, recognised by content; a folder with
-        DICOM files; or a folder of pictures of one size, which become planes in natural order of their names.
+        NIfTI-1, NRRD, MetaImage, DICOM, TIFF, film, PNG, JPEG, BMP, WebP or GIF file, recognised by content;
+        a folder with DICOM files; an OME-Zarr, as folder, zip or address (``https://…``); or a folder of
+        pictures of one size, which become planes in natural order of their names.
     series : str, optional
         Which of several volumes, a key from `list_series`. May be left out where there is one.
     allow_gaps : bool
@@ -141,6 +152,11 @@ def _reader(path: Path, head: bytes) -> Reader:
     """Return the reader of a file."""
     reader = next((reader for reader in READERS if reader.claims(path, head)), None)
     if reader is None:
+        foreign = foreign_format(head)
+        if foreign is not None:
+            raise UnsupportedImage(
+                f"{path} is {foreign}, which is not read; save it as OME-TIFF, OME-Zarr or NIfTI"
+            )
         raise UnknownFormat(
             f"{path} starts with {head[:12]!r}, which is no known format whatever its name; "
             f"pass one of {', '.join(reader.name for reader in READERS)}"

@@ -50,7 +50,7 @@ _AnyWriter = TypeVar("_AnyWriter", Writer, ImageWriter)
 
 # The first with a fitting suffix writes, so the longer suffix comes first where one ends in another.
 WRITERS: tuple[Writer, ...] = (ItkWriter(), TiffWriter(), PngWriter(), OmeZarrWriter())
-IMAGE_WRITERS: tuple[ImageWriter, ...] = (TiffWriter(), OmeZarrWriter())
+IMAGE_WRITERS: tuple[ImageWriter, ...] = (TiffWriter(), PngWriter(), OmeZarrWriter())
 
 
 def label_suffixes() -> tuple[str, ...]:
