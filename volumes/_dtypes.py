@@ -34,7 +34,7 @@ def compact(data: NDArray[Any], where: str) -> NDArray[Any]:
     if kind == "b":
         return data.astype(np.uint8)
     if kind == "f":
-        return data.astype(np.float32, copy=False)
+        return _single(data)
     if kind not in "iu":
         raise UnsupportedImage(
             f"{where} holds voxels of type {data.dtype}; save its magnitude, or another real-valued image"
@@ -47,6 +47,58 @@ def compact(data: NDArray[Any], where: str) -> NDArray[Any]:
         if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max:
             return data.astype(dtype, copy=False)
     raise UnsupportedImage(f"{where} holds integers from {low} to {high}; save it with 32 bits or fewer")
+
+
+def type_on_demand(dtype: np.dtype[Any], where: str) -> np.dtype[Any]:
+    """Return the type that voxels have which are read on demand, known before any of them is.
+
+    Parameters
+    ----------
+    dtype : numpy.dtype
+        Type in the file.
+    where : str
+        What was read, for the message.
+
+    Raises
+    ------
+    UnsupportedImage
+        If the voxels are complex or no numbers.
+    """
+    if dtype.kind == "b":
+        return np.dtype(np.uint8)
+    if dtype.kind == "f":
+        return np.dtype(np.float32)
+    if dtype.kind not in "iu":
+        raise UnsupportedImage(
+            f"{where} holds voxels of type {dtype}; save its magnitude, or another real-valued image"
+        )
+    return np.dtype(f"{dtype.kind}{min(dtype.itemsize, 4)}")
+
+
+def converted_on_demand(data: NDArray[Any], where: str) -> NDArray[Any]:
+    """Return a part of the voxels in the type that `type_on_demand` names, with the same values.
+
+    Raises
+    ------
+    UnsupportedImage
+        As `type_on_demand`, and for integers beyond 32 bits.
+    """
+    dtype = type_on_demand(data.dtype, where)
+    if dtype.kind == "f":
+        return _single(data)
+    if data.dtype.itemsize > dtype.itemsize and data.size:
+        low, high = int(data.min()), int(data.max())
+        if low < np.iinfo(dtype).min or high > np.iinfo(dtype).max:
+            raise UnsupportedImage(
+                f"{where} holds integers from {low} to {high}; save it with 32 bits or fewer"
+            )
+    return data.astype(dtype, copy=False)
+
+
+def _single(data: NDArray[Any]) -> NDArray[Any]:
+    """Return real numbers as float32; what is too large for it becomes infinite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return data.astype(np.float32, copy=False)
 
 
 def smallest_label_type(labels: NDArray[Any]) -> NDArray[Any]:

@@ -24,13 +24,13 @@ _SHARE_OF_MEMORY = 0.8
 
 
 def check_claim(
-    path: Path, shape: Sequence[int], itemsize: int, stored_bytes: int, ratio: float = 1.0
+    path: Path | str, shape: Sequence[int], itemsize: int, stored_bytes: int, ratio: float = 1.0
 ) -> None:
     """Raise BrokenFile where a file of that size cannot hold what its header says.
 
     Parameters
     ----------
-    path : Path
+    path : Path or str
         For the message.
     shape : sequence of int
         What the header claims.
@@ -50,7 +50,7 @@ def check_claim(
         )
 
 
-def check_memory(path: Path, n_bytes: int) -> None:
+def check_memory(path: Path | str, n_bytes: int) -> None:
     """Raise UnsupportedImage where an image of so many bytes cannot be held in this machine's memory."""
     memory = _memory_bytes()
     if memory is not None and n_bytes > memory * _SHARE_OF_MEMORY:

@@ -9,6 +9,8 @@ from typing import Protocol
 from volumes._afni import AfniReader
 from volumes._archive import ArchiveReader
 from volumes._dicom.series import DicomFolderReader, DicomReader
+from volumes._film.reader import FilmReader
+from volumes._foreign import foreign_format
 from volumes._image2d import PictureReader
 from volumes._metaimage import MetaImageReader
 from volumes._mgh import MghReader
@@ -17,7 +19,17 @@ from volumes._nrrd.reader import NrrdReader
 from volumes._numpy import NumpyReader
 from volumes._picture_folder import PictureFolderReader
 from volumes._tiff import TiffReader
-from volumes.errors import BrokenFile, MissingFile, NoDicomFound, UnknownFormat, UnreadableFile, VolumeError
+from volumes._zarr.reader import ZarrFolderReader, ZarrZipReader, list_address, read_address
+from volumes._zarr.store import is_address
+from volumes.errors import (
+    BrokenFile,
+    MissingFile,
+    NoDicomFound,
+    UnknownFormat,
+    UnreadableFile,
+    UnsupportedImage,
+    VolumeError,
+)
 from volumes.series import ReadOptions, SeriesInfo
 from volumes.volume import Volume
 
@@ -77,9 +89,11 @@ READERS: tuple[Reader, ...] = (
     NiftiReader(),
     MghReader(),
     AfniReader(),
+    ZarrZipReader(),
+    FilmReader(),
 )
 # The first that claims a folder reads it.
-FOLDER_READERS: tuple[FolderReader, ...] = (DicomFolderReader(), PictureFolderReader())
+FOLDER_READERS: tuple[FolderReader, ...] = (ZarrFolderReader(), DicomFolderReader(), PictureFolderReader())
 
 
 def read(
@@ -90,9 +104,10 @@ def read(
     Parameters
     ----------
     path : str or Path
-        NIfTI, Analyze, NRRD, MetaImage, MGH, AFNI, NumPy, DICOM, PNG, JPEG, BMP or TIFF file, recognised by
-        content; a folder with
-        DICOM files; or a folder of pictures of one size, which become planes in natural order of their names.
+        NIfTI, Analyze, NRRD, MetaImage, MGH, AFNI, NumPy, DICOM, TIFF, film, PNG, JPEG, BMP, WebP or GIF,
+        recognised
+        by content; a zip with one of them; a folder with DICOM files; an OME-Zarr, as folder, zip or address
+        (``https://…``); or a folder of pictures of one size, which become planes in natural order of their names.
     series : str, optional
         Which of several volumes, a key from `list_series`. May be left out where there is one.
     allow_gaps : bool
@@ -110,7 +125,10 @@ def read(
     VolumeError
         One of its leaves, for whatever is wrong with the path, the content or the geometry.
     """
-    path, options = _existing(path), ReadOptions(series, allow_gaps, straighten)
+    options = ReadOptions(series, allow_gaps, straighten)
+    if is_address(path):
+        return read_address(str(path), options)
+    path = _existing(path)
     if path.is_dir():
         return _folder_reader(path).read(path, options)
     head = _head(path)
@@ -125,6 +143,8 @@ def list_series(path: str | Path) -> tuple[SeriesInfo, ...]:
     VolumeError
         As `read`.
     """
+    if is_address(path):
+        return list_address(str(path))
     path = _existing(path)
     if path.is_dir():
         return _folder_reader(path).list_series(path)
@@ -143,6 +163,11 @@ def _reader(path: Path, head: bytes) -> Reader:
     """Return the reader of a file."""
     reader = next((reader for reader in READERS if reader.claims(path, head)), None)
     if reader is None:
+        foreign = foreign_format(head)
+        if foreign is not None:
+            raise UnsupportedImage(
+                f"{path} is {foreign}, which is not read; save it as OME-TIFF, OME-Zarr or NIfTI"
+            )
         raise UnknownFormat(
             f"{path} starts with {head[:12]!r}, which is no known format whatever its name; "
             f"pass one of {', '.join(reader.name for reader in READERS)}"

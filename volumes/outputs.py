@@ -15,6 +15,7 @@ from volumes._metaimage import MetaImageWriter
 from volumes._nifti.writer import NiftiWriter
 from volumes._nrrd.writer import NrrdWriter
 from volumes._tiff import TiffWriter
+from volumes._zarr.writer import OmeZarrWriter, is_label_place
 from volumes.errors import ShapeMismatch, UnknownFormat
 from volumes.segments import Segment
 from volumes.volume import Volume
@@ -58,8 +59,22 @@ class CarefulWriter(Protocol):
 _AnyWriter = TypeVar("_AnyWriter", Writer, ImageWriter)
 
 # The first with a fitting suffix writes, so the longer suffix comes first where one ends in another.
-WRITERS: tuple[Writer, ...] = (NiftiWriter(), NrrdWriter(), MetaImageWriter(), TiffWriter(), PngWriter())
-IMAGE_WRITERS: tuple[ImageWriter, ...] = (NiftiWriter(), NrrdWriter(), MetaImageWriter())
+WRITERS: tuple[Writer, ...] = (
+    NiftiWriter(),
+    NrrdWriter(),
+    MetaImageWriter(),
+    TiffWriter(),
+    PngWriter(),
+    OmeZarrWriter(),
+)
+IMAGE_WRITERS: tuple[ImageWriter, ...] = (
+    NiftiWriter(),
+    NrrdWriter(),
+    MetaImageWriter(),
+    TiffWriter(),
+    PngWriter(),
+    OmeZarrWriter(),
+)
 
 
 def label_suffixes() -> tuple[str, ...]:
@@ -78,8 +93,9 @@ def write(path: str | Path, labels: NDArray[Any], *, like: Volume, segments: Seq
     Parameters
     ----------
     path : str or Path
-        Ends in ``.nii.gz``, ``.nii``, ``.nrrd``, ``.mha``, ``.tif``, ``.tiff`` or ``.png`` (one plane). TIFF
-        keeps the voxel size only, PNG nothing of the geometry. An older file is replaced at the very end.
+        Ends in ``.nii.gz``, ``.nii``, ``.nrrd``, ``.mha``, ``.tif``, ``.tiff``, ``.zarr`` or ``.png`` (one
+        plane), or is ``IMAGE.zarr/labels/NAME``. TIFF keeps the voxel size only, PNG nothing of the geometry.
+        An older file is replaced at the very end.
     labels : ndarray of shape (P, R, C)
         Integers, 0 for background; stored in the smallest of uint8, uint16 and uint32 that holds them.
     like : Volume
@@ -161,7 +177,7 @@ def write_image(path: str | Path, volume: Volume) -> None:
 
 def _by_suffix(writers: Sequence[_AnyWriter], path: Path) -> _AnyWriter:
     """Return the first writer that takes the path's suffix."""
-    name = path.name.lower()
+    name = "labels.zarr" if is_label_place(path) else path.name.lower()
     writer = next((writer for writer in writers if name.endswith(writer.suffixes)), None)
     if writer is None:
         known = ", ".join(suffix for writer in writers for suffix in writer.suffixes)

@@ -115,14 +115,6 @@ def test_tiff_axes(shape: tuple, options: dict, expected: tuple, tmp_path: Path)
     ) or (np.array_equal(volume.data.ravel(), data.ravel()))
 
 
-def test_tiff_with_channels_and_planes_is_refused(tmp_path: Path) -> None:
-    tifffile.imwrite(
-        tmp_path / "a.tif", np.zeros((2, 5, 6, 10), np.uint8), ome=True, metadata={"axes": "CZYX"}
-    )
-    with pytest.raises(UnsupportedImage, match="one channel"):
-        read(tmp_path / "a.tif")
-
-
 @pytest.mark.parametrize("compression", ["tiff_lzw", "packbits", "tiff_adobe_deflate"])
 def test_compressions_of_older_programs(compression: str, tmp_path: Path) -> None:
     pages = [Image.fromarray(GREY.astype(np.uint16) * number) for number in (1, 2, 3)]

@@ -1,0 +1,1 @@
+"""Films through PyAV: frames as planes, any of them on demand."""

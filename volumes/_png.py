@@ -1,0 +1,66 @@
+"""PNG with 16 bits a channel in colour, which Pillow cuts down to 8: through SimpleITK."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from volumes._quiet import quiet_stderr
+from volumes.errors import BrokenFile
+
+__all__ = ["PngHeader", "png_header", "read_wide_png"]
+
+
+@dataclass(frozen=True)
+class PngHeader:
+    """Size, bits a channel, and PNG's number of the kind of colour."""
+
+    rows: int
+    columns: int
+    bits: int
+    colour: int
+
+
+def png_header(path: Path) -> PngHeader:
+    """Read the header of a PNG.
+
+    Raises
+    ------
+    BrokenFile
+        If it is cut off.
+    """
+    with path.open("rb") as stream:
+        head = stream.read(26)
+    if len(head) < 26:
+        raise BrokenFile(f"{path} is cut off in its header; get a complete copy")
+    columns, rows, bits, colour = struct.unpack(">IIBB", head[16:26])
+    return PngHeader(rows, columns, bits, colour)
+
+
+def read_wide_png(path: Path) -> NDArray[Any]:
+    """Grey (R, C) or colour (R, C, 3) of a PNG with 16 bits a channel, as uint16; alpha is left out.
+
+    Raises
+    ------
+    BrokenFile
+        If ITK cannot read it.
+    """
+    import SimpleITK as sitk
+
+    reader = sitk.ImageFileReader()
+    reader.SetImageIO("PNGImageIO")
+    reader.SetFileName(str(path))
+    try:
+        with quiet_stderr():
+            pixels: NDArray[Any] = np.asarray(sitk.GetArrayFromImage(reader.Execute()))
+    except RuntimeError as error:
+        raise BrokenFile(f"{path} cannot be read as PNG with 16 bits; get an undamaged copy") from error
+    pixels = np.squeeze(pixels, 0) if pixels.ndim == 4 else pixels
+    if pixels.dtype != np.uint16 or pixels.ndim != 3 or pixels.shape[2] not in (2, 3, 4):
+        raise BrokenFile(f"{path} cannot be read as PNG with 16 bits; save it with 8 bits, or as TIFF")
+    return np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 2 else pixels[..., :3])
