@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from volumes._dicom.segmentation_out import SegmentationWriter
 from volumes._dtypes import smallest_label_type
 from volumes._image2d import PngWriter
 from volumes._itk import ItkWriter
@@ -48,7 +49,7 @@ class ImageWriter(Protocol):
 _AnyWriter = TypeVar("_AnyWriter", Writer, ImageWriter)
 
 # The first with a fitting suffix writes, so the longer suffix comes first where one ends in another.
-WRITERS: tuple[Writer, ...] = (ItkWriter(), TiffWriter(), PngWriter())
+WRITERS: tuple[Writer, ...] = (ItkWriter(), TiffWriter(), PngWriter(), SegmentationWriter())
 IMAGE_WRITERS: tuple[ImageWriter, ...] = ()
 
 
