@@ -9,6 +9,7 @@ from volumes.box import Box
 from volumes.errors import (
     BrokenFile,
     DuplicateSlices,
+    ForeignLabels,
     InvalidBox,
     InvalidGeometry,
     InvalidLabels,
@@ -39,6 +40,7 @@ __all__ = [
     "BrokenFile",
     "Code",
     "DuplicateSlices",
+    "ForeignLabels",
     "Geometry",
     "InvalidBox",
     "InvalidGeometry",

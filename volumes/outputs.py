@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from volumes._dicom.segmentation_out import SegmentationWriter
+from volumes._dicom.structure_set_out import StructureSetWriter
 from volumes._dtypes import smallest_label_type
 from volumes._image2d import PngWriter
 from volumes._itk import ItkWriter
@@ -49,7 +50,13 @@ class ImageWriter(Protocol):
 _AnyWriter = TypeVar("_AnyWriter", Writer, ImageWriter)
 
 # The first with a fitting suffix writes, so the longer suffix comes first where one ends in another.
-WRITERS: tuple[Writer, ...] = (ItkWriter(), TiffWriter(), PngWriter(), SegmentationWriter())
+WRITERS: tuple[Writer, ...] = (
+    ItkWriter(),
+    TiffWriter(),
+    PngWriter(),
+    StructureSetWriter(),
+    SegmentationWriter(),
+)
 IMAGE_WRITERS: tuple[ImageWriter, ...] = ()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +12,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from volumes._dicom.headers import quiet_pydicom
-from volumes.errors import BrokenFile, MissingFile, UnreadableFile, UnsupportedImage, VolumeError
+from volumes.errors import (
+    BrokenFile,
+    ForeignLabels,
+    MissingFile,
+    UnreadableFile,
+    UnsupportedImage,
+    UnwritableOutput,
+    VolumeError,
+)
 from volumes.geometry import Geometry
 from volumes.volume import Volume
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["ImageReference", "ImageReferences", "damage_as_error", "referenced_images"]
+__all__ = [
+    "ImageReference",
+    "ImageReferences",
+    "check_frame",
+    "check_written",
+    "damage_as_error",
+    "referenced_images",
+]
 
 # Of the patient and the study, what a derived object shares with its images.
 _SHARED = (
@@ -161,11 +176,39 @@ def referenced_images(like: Volume, path: Path, what: str) -> ImageReferences:
             planes.append(_reference(headers[source.path], source.frame, path, what))
     first = next(iter(headers.values()))
     with damage_as_error(next(iter(headers)), "a DICOM image"):
-        series_uid, frame_uid = str(first.get("SeriesInstanceUID") or ""), first.get("FrameOfReferenceUID")
+        series_uid = str(first.get("SeriesInstanceUID") or "")
+        frame_uid = like.geometry.frame_uid or first.get("FrameOfReferenceUID")
         if not series_uid:
             raise UnsupportedImage(_lacking(path, "series", what))
         return ImageReferences(
             _study(first), series_uid, str(frame_uid) if frame_uid else None, tuple(planes)
+        )
+
+
+def check_frame(frame_uids: Set[str], series_uids: Set[str], like: Volume, path: Path) -> None:
+    """Raise ForeignLabels where a file says that it lies in another frame of reference than the image.
+
+    One that names the image's series belongs to it whatever it says; where either does not say, nothing is known.
+    """
+    frame_uid, series_uid = like.geometry.frame_uid, like.provenance.series_uid
+    stated = frame_uids - {""}
+    if frame_uid and stated and frame_uid not in stated and series_uid not in series_uids:
+        raise ForeignLabels(
+            f"{path} lies in another frame of reference than the image; give the series that it was drawn on"
+        )
+
+
+def check_written(path: Path, labels: NDArray[Any], read_back: Callable[[], NDArray[Any]]) -> None:
+    """Raise UnwritableOutput unless what was written reads back as the labels."""
+    try:
+        is_same = np.array_equal(read_back(), labels)
+    except VolumeError as error:
+        raise UnwritableOutput(
+            f"cannot write {path}: it does not read back ({type(error).__name__}); write to .nii.gz"
+        ) from error
+    if not is_same:
+        raise UnwritableOutput(
+            f"cannot write {path}: it does not read back as what was written; write to .nii.gz"
         )
 
 

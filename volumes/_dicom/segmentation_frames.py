@@ -57,11 +57,14 @@ def read_frames(dataset: Dataset, n_frames: int, path: Path) -> Iterator[NDArray
     if not isinstance(stored, bytes) or not stored:
         raise BrokenFile(f"{path} holds no pixels; get a complete copy")
     syntax = dataset.file_meta.TransferSyntaxUID
-    if not syntax.is_encapsulated and str(syntax) != _DEFLATED_FRAMES:
+    is_deflated = str(syntax) == _DEFLATED_FRAMES
+    if not is_deflated and not syntax.is_transfer_syntax:
+        raise UnsupportedImage(f"{path} is in an encoding that is not known; convert it to an uncompressed one")
+    if not is_deflated and not syntax.is_encapsulated:
         big = not dataset.original_encoding[1] if dataset.original_encoding[1] is not None else False
         yield from _native(stored, (n_frames, *shape_hw), bits, path, is_big_endian=big)
         return
-    ratio = DEFLATE if str(syntax) == _DEFLATED_FRAMES else PICTURE_CODEC
+    ratio = DEFLATE if is_deflated else PICTURE_CODEC
     check_claim(path, (n_frames, *shape_hw), 1, len(stored), ratio)
     yield from _encapsulated(dataset, n_frames, shape_hw, bits, path)
 

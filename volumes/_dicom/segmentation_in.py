@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from volumes._dicom.coded import code_of, colour_of, text_of
-from volumes._dicom.references import damage_as_error
+from volumes._dicom.references import check_frame, damage_as_error
 from volumes._dicom.segmentation_frames import read_frames
 from volumes._dicom.segmentation_grid import FrameGrid, lay_out
 from volumes._dtypes import smallest_label_type
@@ -74,6 +74,8 @@ def read_segmentation(path: Path, like: Volume | None) -> ReferencedLabels:
 
     Raises
     ------
+    ForeignLabels
+        If it lies in another frame of reference than the image.
     UnsupportedImage
         If it is tiled (of a slide), or its frames do not lie parallel.
     BrokenFile
@@ -93,6 +95,8 @@ def read_segmentation(path: Path, like: Volume | None) -> ReferencedLabels:
         series_uids = frozenset(
             str(item.get("SeriesInstanceUID")) for item in dataset.get("ReferencedSeriesSequence") or ()
         )
+        if like is not None:
+            check_frame({header.grid.frame_uid or ""}, series_uids, like, path)
         is_own = like is not None and (like.provenance.series_uid or "") in series_uids
         layout = lay_out(header.grid, like.geometry if like else None, path, is_own=is_own)
         notes = list(layout.notes)

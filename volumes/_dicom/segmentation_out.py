@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from volumes._dicom.coded import code_item, product, short
 from volumes._dicom.headers import quiet_pydicom
-from volumes._dicom.references import ImageReference, ImageReferences, referenced_images
+from volumes._dicom.references import ImageReference, ImageReferences, check_written, referenced_images
 from volumes._dicom.segmentation_in import MAX_NUMBER, TRACKING, read_segmentation
 from volumes._replacing import replacing
-from volumes.errors import InvalidLabels, UnsupportedImage, UnwritableOutput
+from volumes.errors import InvalidLabels, UnsupportedImage
 from volumes.segments import Segment
 from volumes.volume import Volume
 
@@ -71,7 +71,7 @@ class SegmentationWriter:
         with replacing(path, ".dcm") as temporary:
             with quiet_pydicom():
                 made.save_as(temporary, enforce_file_format=True)
-            _check_written(path, temporary, labels, like)
+            check_written(path, labels, lambda: read_segmentation(temporary, like).labels.data)
 
 
 def check_any_label(path: Path, segments: Sequence[Segment], what: str) -> None:
@@ -219,6 +219,8 @@ def _refer(made: Segmentation, like: Volume, references: ImageReferences) -> Non
     series = Empty()
     series.SeriesInstanceUID, series.ReferencedInstanceSequence = references.series_uid, instances
     made.ReferencedSeriesSequence = Items([series])
+    if not references.are_placed:
+        made.PatientOrientation = ""
     made.SourceImageSequence = Items([_reference_item(one) for one in references.instances])
     groups = made.PerFrameFunctionalGroupsSequence
     for group, index in zip(groups, _planes_of_frames(made, like), strict=True):
@@ -265,10 +267,3 @@ def _derivation(source: ImageReference, *, is_same: bool) -> Dataset:
     item.SourceImageSequence = Items([image])
     item.DerivationCodeSequence = Items([CodedConcept("113076", "DCM", "Segmentation")])
     return item
-
-
-def _check_written(path: Path, temporary: Path, labels: NDArray[Any], like: Volume) -> None:
-    """Raise UnwritableOutput unless the file reads back as the labels, at their place."""
-    back = read_segmentation(temporary, like).labels
-    if not np.array_equal(back.data, labels):
-        raise UnwritableOutput(f"cannot write {path}: it does not read back as what was written; report this")
