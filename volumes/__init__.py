@@ -29,6 +29,7 @@ from volumes.errors import (
 )
 from volumes.formats import list_series, read
 from volumes.geometry import Geometry
+from volumes.label_files import read_labels
 from volumes.lazy import LazyArray
 from volumes.outputs import image_suffixes, label_suffixes, write, write_image
 from volumes.segments import Code, LabelVolume, Segment
@@ -69,6 +70,7 @@ __all__ = [
     "label_suffixes",
     "list_series",
     "read",
+    "read_labels",
     "write",
     "write_image",
 ]

@@ -1,9 +1,9 @@
 """Outlines of a mask along the edges of its pixels, and masks filled from outlines.
 
-An outline runs along the border between pixels inside and outside, through their corners: every pixel centre is half
-a pixel away from it, so that whoever fills it by pixel centres gets the very same pixels back, and rounding does
-no harm. Pixels that touch at a corner only are two objects. A hole is joined to the outline around it by a
-channel without width (the keyhole that DICOM asks for), which runs along pixel edges too.
+An outline runs along the border between pixels inside and outside, through their corners: every pixel centre
+is half a pixel away from it, so that whoever fills it by pixel centres gets the very same pixels back, and
+rounding does no harm. Pixels that touch at a corner only are two objects. A hole is joined to the outline
+around it by a channel without width (the keyhole that DICOM asks for), which runs along pixel edges too.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 __all__ = ["fill_outlines", "trace_outlines"]
 
-# Steps of the four directions, clockwise: along the columns, down the rows, back, up; inside lies to the right.
+# Steps in the four directions, clockwise: along the columns, down the rows, back, up; inside is on the right.
 _STEPS = np.array([(0, 1), (1, 0), (0, -1), (-1, 0)])
 
 _Corner = tuple[int, int]
@@ -82,7 +82,6 @@ def fill_outlines(outlines: Sequence[NDArray[np.float64]], shape_hw: tuple[int, 
 
 def _borders(mask: NDArray[np.bool_]) -> tuple[list[_Corner], list[int]]:
     """Edges of pixels at the borders of a mask: the corner that each leaves, and which edge follows it."""
-    n_rows, n_columns = mask.shape
     padded = np.pad(mask, 1)
     upper_left, upper_right = padded[:-1, :-1], padded[:-1, 1:]
     lower_left, lower_right = padded[1:, :-1], padded[1:, 1:]
@@ -108,7 +107,7 @@ def _borders(mask: NDArray[np.bool_]) -> tuple[list[_Corner], list[int]]:
 
 
 def _walks(following: list[int]) -> list[list[int]]:
-    """Closed walks along all borders."""
+    """Follow all borders until they close."""
     seen, walks = [False] * len(following), []
     for first in range(len(following)):
         if not seen[first]:
@@ -136,8 +135,8 @@ def _area(corners: list[_Corner], walk: list[int]) -> float:
 def _join(begin: int, corners: list[_Corner], following: list[int], home: dict[_Corner, int]) -> None:
     """Join a hole, by its leftmost corner, to the first outline on its left.
 
-    Holes come in order of their leftmost corners, so what lies on the left is an outline, or a hole that has been
-    joined to one. The way there and back is put between two edges of that outline.
+    Holes come in order of their leftmost corners, so what lies on the left is an outline, or a hole that has
+    been joined to one. The way there and back is put between two edges of that outline.
     """
     row, column = corners[begin]
     walk = _walk(begin, following)
@@ -167,4 +166,4 @@ def _append(way: list[_Corner], corners: list[_Corner], following: list[int]) ->
 def _turns(loop: NDArray[np.intp]) -> NDArray[np.float64]:
     """Leave out the points at which a closed walk (N, 2) goes straight on."""
     before, after = loop - np.roll(loop, 1, axis=0), np.roll(loop, -1, axis=0) - loop
-    return loop[(before != after).any(axis=1)].astype(np.float64)
+    return np.asarray(loop[(before != after).any(axis=1)], dtype=np.float64)

@@ -9,11 +9,13 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from volumes._coco import CocoWriter
 from volumes._dicom.segmentation_out import SegmentationWriter
 from volumes._dicom.structure_set_out import StructureSetWriter
 from volumes._dtypes import smallest_label_type
 from volumes._image2d import PngWriter
 from volumes._itk import ItkWriter
+from volumes._mesh import MeshWriter
 from volumes._tiff import TiffWriter
 from volumes.errors import ShapeMismatch, UnknownFormat
 from volumes.segments import Segment
@@ -56,6 +58,8 @@ WRITERS: tuple[Writer, ...] = (
     PngWriter(),
     StructureSetWriter(),
     SegmentationWriter(),
+    CocoWriter(),
+    MeshWriter(),
 )
 IMAGE_WRITERS: tuple[ImageWriter, ...] = ()
 
@@ -77,7 +81,10 @@ def write(path: str | Path, labels: NDArray[Any], *, like: Volume, segments: Seq
     ----------
     path : str or Path
         Ends in ``.nii.gz``, ``.nii``, ``.nrrd``, ``.mha``, ``.tif``, ``.tiff`` or ``.png`` (one plane). TIFF
-        keeps the voxel size only, PNG nothing of the geometry. An older file is replaced at the very end.
+        keeps the voxel size only, PNG and ``.json`` (COCO) nothing of the geometry. For DICOM images also
+        ``.seg.dcm`` or any other ``.dcm`` (DICOM SEG, a segment a label), ``.labelmap.dcm`` (DICOM SEG as a
+        label map) and ``.rtstruct.dcm`` (contours). Surfaces are ``.stl`` (one object) or ``.obj``. An older
+        file is replaced at the very end.
     labels : ndarray of shape (P, R, C)
         Integers, 0 for background; stored in the smallest of uint8, uint16 and uint32 that holds them.
     like : Volume

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from volumes.segments import Code
 
 if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
+    from highdicom.sr import CodedConcept
 
 __all__ = ["LONG", "SHORT", "code_item", "code_of", "colour_of", "product", "short", "text_of"]
 
@@ -38,7 +38,7 @@ def text_of(value: Any) -> str:
     return "" if value is None else short(str(value), 4 * LONG)
 
 
-def code_item(code: Code) -> Dataset:
+def code_item(code: Code) -> CodedConcept:
     """Code sequence item of a code."""
     from highdicom.sr import CodedConcept
 

@@ -38,9 +38,10 @@ __all__ = [
 
 # Of the patient and the study, what a derived object shares with its images.
 _SHARED = (
-    "PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex", "PatientIdentityRemoved",
-    "DeidentificationMethod", "StudyInstanceUID", "StudyDate", "StudyTime", "ReferringPhysicianName", "StudyID",
-    "AccessionNumber", "StudyDescription", "PatientAge", "PatientSize", "PatientWeight",
+    "PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex",
+    "PatientIdentityRemoved", "DeidentificationMethod", "StudyInstanceUID", "StudyDate", "StudyTime",
+    "ReferringPhysicianName", "StudyID", "AccessionNumber", "StudyDescription", "PatientAge", "PatientSize",
+    "PatientWeight",
 )  # fmt: skip
 _NEEDED_EMPTY = (
     "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime",
@@ -60,7 +61,7 @@ _SAME_DIRECTION = 1e-3
 class ImageReference:
     """One image plane of a file: its class, its instance, its frame (from 1; None for a single-frame file).
 
-    ``position_mm`` is (x, y, z) of the first pixel's centre, ``directions`` the row and column direction
+    ``position_mm`` is (x, y, z) of the first pixel's centre, ``directions`` the row and the column direction
     (2, 3); None where the file does not say.
     """
 
@@ -188,7 +189,7 @@ def referenced_images(like: Volume, path: Path, what: str) -> ImageReferences:
 def check_frame(frame_uids: Set[str], series_uids: Set[str], like: Volume, path: Path) -> None:
     """Raise ForeignLabels where a file says that it lies in another frame of reference than the image.
 
-    One that names the image's series belongs to it whatever it says; where either does not say, nothing is known.
+    One that names the image's series belongs to it in any case; where either is silent, nothing is known.
     """
     frame_uid, series_uid = like.geometry.frame_uid, like.provenance.series_uid
     stated = frame_uids - {""}
@@ -229,7 +230,7 @@ def _lacking(path: Path, identifier: str, what: str) -> str:
 
 
 def _reference(header: Dataset, frame: int, path: Path, what: str) -> ImageReference:
-    """Reference to one frame of a file."""
+    """Refer to one frame of a file."""
     if not header.get("SOPClassUID") or not header.get("SOPInstanceUID"):
         raise UnsupportedImage(_lacking(path, "instance", what))
     is_multi = "NumberOfFrames" in header and int(header.NumberOfFrames or 1) > 1

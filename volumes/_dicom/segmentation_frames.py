@@ -59,7 +59,9 @@ def read_frames(dataset: Dataset, n_frames: int, path: Path) -> Iterator[NDArray
     syntax = dataset.file_meta.TransferSyntaxUID
     is_deflated = str(syntax) == _DEFLATED_FRAMES
     if not is_deflated and not syntax.is_transfer_syntax:
-        raise UnsupportedImage(f"{path} is in an encoding that is not known; convert it to an uncompressed one")
+        raise UnsupportedImage(
+            f"{path} is in an encoding that is not known; convert it to an uncompressed one"
+        )
     if not is_deflated and not syntax.is_encapsulated:
         big = not dataset.original_encoding[1] if dataset.original_encoding[1] is not None else False
         yield from _native(stored, (n_frames, *shape_hw), bits, path, is_big_endian=big)
@@ -99,7 +101,7 @@ def _encapsulated(
 ) -> Iterator[NDArray[Any]]:
     """Frames that are compressed one by one."""
     from pydicom.encaps import generate_frames
-    from pydicom.pixels import get_decoder
+    from pydicom.pixels.decoders.base import get_decoder
 
     syntax = str(dataset.file_meta.TransferSyntaxUID)
     if syntax != _DEFLATED_FRAMES and (syntax, bits) != (_RLE, 1):

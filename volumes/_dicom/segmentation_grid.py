@@ -34,8 +34,8 @@ class FrameGrid:
     """Frames of one size and direction.
 
     ``positions`` (F, 3) are the first pixels' centres in LPS mm, ``directions`` the unit vectors of row and
-    column direction (2, 3); both None where the file does not say. ``spacing_hw_mm`` is the distance of rows and
-    of columns, ``gap_mm`` that of planes where the file says it, ``stored_bytes`` the size of the file.
+    column direction (2, 3); both None where the file does not say. ``spacing_hw_mm`` is the distance of rows
+    and of columns, ``gap_mm`` that of planes where the file says it, ``stored_bytes`` the file's size.
     """
 
     shape_hw: tuple[int, int]
@@ -62,20 +62,20 @@ class FrameGrid:
         UnsupportedImage
             If the frames differ in direction or pixel size, or only some say where they lie.
         """
-        placed = [_numbers(group, shared, "PlanePositionSequence", "ImagePositionPatient", 3) for group in own]
+        placed = [
+            _numbers(group, shared, "PlanePositionSequence", "ImagePositionPatient", 3) for group in own
+        ]
         turned = [
             _numbers(group, shared, "PlaneOrientationSequence", "ImageOrientationPatient", 6) for group in own
         ]
         sized = [_numbers(group, shared, "PixelMeasuresSequence", "PixelSpacing", 2) for group in own]
         for values, what in ((turned, "directions"), (sized, "pixel sizes")):
-            if any((one is None) != (values[0] is None) for one in values) or (
-                values[0] is not None and np.ptp(values, axis=0).max() > _SAME_DIRECTION
-            ):
+            if not _are_alike(values):
                 raise UnsupportedImage(
                     f"{path} has frames of different {what}, which make no grid; export them separately"
                 )
-        is_placed = turned[0] is not None and all(one is not None for one in placed)
-        directions = None if not is_placed else _unit(np.reshape(turned[0], (2, 3)), path)  # type: ignore[arg-type]
+        is_placed = all(one is not None for one in (*turned, *placed))
+        directions = _unit(np.reshape(np.array(turned[0]), (2, 3)), path) if is_placed else None
         row_mm, column_mm = (1.0, 1.0) if sized[0] is None else (float(one) for one in sized[0])
         if min(row_mm, column_mm) <= 0:
             raise BrokenFile(f"{path} has pixels of {row_mm}x{column_mm} mm; mend its header")
@@ -133,7 +133,7 @@ def _on_image(grid: FrameGrid, image: Geometry, n_frames: int, *, is_own: bool) 
     near_px = _NEAR_PX if is_own else _NEAR_OTHER_PX
     if apart_mm > near_px * min(image.spacing_mm) or planes.min() < 0 or planes.max() >= image.shape[0]:
         return None
-    notes = ()
+    notes: tuple[str, ...] = ()
     if apart_mm > _TO_NOTE_MM:
         notes = (f"frames lie up to {apart_mm:.2g} mm off the image's planes; they were taken as on them",)
     return Layout(tuple(int(plane) for plane in planes), image, notes)
@@ -191,6 +191,14 @@ def _numbers(
                 raise ValueError("numbers that are too few or not finite")
             return numbers
     return None
+
+
+def _are_alike(values: Sequence[tuple[float, ...] | None]) -> bool:
+    """Whether all frames have nearly the same numbers, or none has any."""
+    known = [one for one in values if one is not None]
+    if len(known) not in (0, len(values)):
+        return False
+    return not known or float(np.ptp(np.array(known), axis=0).max()) <= _SAME_DIRECTION
 
 
 def _gap_mm(group: Dataset, shared: Dataset | None) -> float | None:

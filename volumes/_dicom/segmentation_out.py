@@ -213,23 +213,22 @@ def _description(segment: Segment, number: int, *, n_free: bool) -> SegmentDescr
 def _refer(made: Segmentation, like: Volume, references: ImageReferences) -> None:
     """Name the images: all files for the whole, and for each frame the image of its own plane."""
     from pydicom.dataset import Dataset as Empty
-    from pydicom.sequence import Sequence as Items
 
     instances = [_reference_item(one) for one in references.instances]
     series = Empty()
     series.SeriesInstanceUID, series.ReferencedInstanceSequence = references.series_uid, instances
-    made.ReferencedSeriesSequence = Items([series])
+    made.ReferencedSeriesSequence = [series]
     if not references.are_placed:
         made.PatientOrientation = ""
-    made.SourceImageSequence = Items([_reference_item(one) for one in references.instances])
+    made.SourceImageSequence = [_reference_item(one) for one in references.instances]
     groups = made.PerFrameFunctionalGroupsSequence
     for group, index in zip(groups, _planes_of_frames(made, like), strict=True):
         source = references.planes[index]
         if source is None:
-            group.DerivationImageSequence = Items([])
+            group.DerivationImageSequence = []
         else:
             is_same = not references.are_placed or source.is_at(like.geometry, index, _near_mm(like))
-            group.DerivationImageSequence = Items([_derivation(source, is_same=is_same)])
+            group.DerivationImageSequence = [_derivation(source, is_same=is_same)]
 
 
 def _planes_of_frames(made: Segmentation, like: Volume) -> list[int]:
@@ -243,7 +242,7 @@ def _planes_of_frames(made: Segmentation, like: Volume) -> list[int]:
 
 
 def _reference_item(image: ImageReference) -> Dataset:
-    """Reference to an instance."""
+    """Refer to an instance."""
     from pydicom.dataset import Dataset as Empty
 
     item = Empty()
@@ -255,15 +254,13 @@ def _derivation(source: ImageReference, *, is_same: bool) -> Dataset:
     """Say that a frame was drawn on an image."""
     from highdicom.sr import CodedConcept
     from pydicom.dataset import Dataset as Empty
-    from pydicom.sequence import Sequence as Items
 
     image, item = _reference_item(source), Empty()
     if source.frame is not None:
         image.ReferencedFrameNumber = source.frame
-    image.PurposeOfReferenceCodeSequence = Items(
-        [CodedConcept("121322", "DCM", "Source image for image processing operation")]
-    )
+    purpose = CodedConcept("121322", "DCM", "Source image for image processing operation")
+    image.PurposeOfReferenceCodeSequence = [purpose]
     image.SpatialLocationsPreserved = "YES" if is_same else "NO"
-    item.SourceImageSequence = Items([image])
-    item.DerivationCodeSequence = Items([CodedConcept("113076", "DCM", "Segmentation")])
+    item.SourceImageSequence = [image]
+    item.DerivationCodeSequence = [CodedConcept("113076", "DCM", "Segmentation")]
     return item

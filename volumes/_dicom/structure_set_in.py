@@ -172,16 +172,16 @@ def _drawn(
     return LabelVolume(smallest_label_type(data), geometry, tuple(kept), tuple(notes))
 
 
-def _by_plane(
-    contours: Any, geometry: Geometry, fate: _Fate
-) -> dict[int, list[NDArray[np.float64]]]:
+def _by_plane(contours: Any, geometry: Geometry, fate: _Fate) -> dict[int, list[NDArray[np.float64]]]:
     """Outlines (N, 2) of a region on each plane; of several levels near one plane, the nearest one's."""
     levels: dict[int, dict[float, list[NDArray[np.float64]]]] = {}
     for item in contours:
         kind = str(item.get("ContourGeometricType") or "")
         points = np.array([float(one) for one in item.get("ContourData") or ()], dtype=np.float64)
         if kind not in _CLOSED or points.size < 9 or points.size % 3 or not np.isfinite(points).all():
-            fate.skipped[kind.lower() if kind in ("POINT", "OPEN_PLANAR", "OPEN_NONPLANAR") else "unusable"] += 1
+            fate.skipped[
+                kind.lower() if kind in ("POINT", "OPEN_PLANAR", "OPEN_NONPLANAR") else "unusable"
+            ] += 1
             continue
         at_idx = geometry.mm_to_index(points.reshape(-1, 3))
         if np.ptp(at_idx[:, 0]) > _FLAT_PLANES and geometry.shape[0] > 1:
@@ -213,5 +213,7 @@ def _fate_notes(fate: _Fate) -> list[str]:
     if fate.n_between:
         notes.append(f"{fate.n_between} contours lie between planes and were drawn on the nearest one")
     if fate.n_doubled:
-        notes.append(f"{fate.n_doubled} contours were left out, others of their region lie nearer to the plane")
+        notes.append(
+            f"{fate.n_doubled} contours were left out, others of their region lie nearer to the plane"
+        )
     return notes

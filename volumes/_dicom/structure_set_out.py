@@ -39,8 +39,8 @@ _PALETTE = ((230, 60, 60), (60, 180, 75), (60, 110, 230), (245, 180, 40), (150, 
 class StructureSetWriter:
     """Labels as RTSTRUCT, ``.rtstruct.dcm``.
 
-    Contours run along the edges of the voxels, so that software which fills them by voxel centres gets the same
-    voxels; holes are joined to the contour around them by a keyhole, as the standard asks for CLOSED_PLANAR.
+    Contours run along the edges of the voxels, so that software which fills them by voxel centres gets the
+    same voxels; holes are joined to the contour around them by a keyhole, as the standard asks for.
     """
 
     suffixes: tuple[str, ...] = (".rtstruct.dcm",)
@@ -82,7 +82,7 @@ def _structure_set(
 
     made = _equipped(references)
     now = datetime.now()
-    frame_uid = references.frame_uid or generate_uid(prefix=None)
+    frame_uid = references.frame_uid or str(generate_uid(prefix=None))
     made.StructureSetLabel = "SEGMENTATION"
     made.StructureSetDate, made.StructureSetTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
     made.FrameOfReferenceUID, made.PositionReferenceIndicator = frame_uid, ""
@@ -140,20 +140,18 @@ def _equipped(references: ImageReferences) -> FileDataset:
 
 def _referenced_frame(references: ImageReferences, frame_uid: str) -> Dataset:
     """Name the frame of reference, the study, the series and its images."""
-    from pydicom.uid import generate_uid
-
     series, study, frame = _empty(), _empty(), _empty()
     series.SeriesInstanceUID = references.series_uid
     series.ContourImageSequence = [_image_item(image, with_frame=False) for image in references.instances]
     study.ReferencedSOPClassUID = _STUDY_CLASS
-    study.ReferencedSOPInstanceUID = references.study.get("StudyInstanceUID") or generate_uid(prefix=None)
+    study.ReferencedSOPInstanceUID = references.study.StudyInstanceUID
     study.RTReferencedSeriesSequence = [series]
     frame.FrameOfReferenceUID, frame.RTReferencedStudySequence = frame_uid, [study]
     return frame
 
 
 def _image_item(image: ImageReference, *, with_frame: bool) -> Dataset:
-    """Reference to an image, or to a frame of it."""
+    """Refer to an image, or to a frame of it."""
     item = _empty()
     item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = image.sop_class, image.sop_instance
     if with_frame and image.frame is not None:
@@ -168,7 +166,7 @@ def _roi(segment: Segment, frame_uid: str) -> Dataset:
     item.ROIName = short(segment.title) or f"object {segment.value}"
     item.ROIGenerationAlgorithm = "SEMIAUTOMATIC" if segment.algorithm else "MANUAL"
     if segment.algorithm:
-        item.ROIGenerationDescription = short(f"{segment.algorithm}, {' '.join(product())}")
+        item.ROIGenerationDescription = short(segment.algorithm)
     return item
 
 
