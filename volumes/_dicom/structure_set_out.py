@@ -116,11 +116,11 @@ def _equipped(references: ImageReferences) -> FileDataset:
     Implicit VR, since the contours of large outlines are longer than explicit VR can say.
     """
     from pydicom.dataset import FileDataset, FileMetaDataset
-    from pydicom.uid import ImplicitVRLittleEndian, generate_uid
+    from pydicom.uid import UID, ImplicitVRLittleEndian, generate_uid
 
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = ImplicitVRLittleEndian
-    meta.MediaStorageSOPClassUID = STRUCTURE_SET_CLASS
+    meta.MediaStorageSOPClassUID = UID(STRUCTURE_SET_CLASS)
     meta.MediaStorageSOPInstanceUID = generate_uid(prefix=None)
     made = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
     made.SpecificCharacterSet = "ISO_IR 192"
