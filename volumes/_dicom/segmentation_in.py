@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,14 @@ from volumes.volume import Volume
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["MAX_NUMBER", "SEGMENTATION_CLASSES", "TRACKING", "ReferencedLabels", "read_segmentation"]
+__all__ = [
+    "MAX_NUMBER",
+    "SEGMENTATION_CLASSES",
+    "TRACKING",
+    "ReferencedLabels",
+    "overlap_notes",
+    "read_segmentation",
+]
 
 SEGMENTATION_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 MAX_NUMBER = 65535
@@ -32,6 +39,7 @@ TRACKING = "label "
 
 _WHAT = "a DICOM SEG"
 _HALF = 0.5
+_N_NAMED = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,13 +208,25 @@ def _composed(
         _lay_over(data[place], inside, number, overlaps)
     if n_read < len(header.numbers):
         raise BrokenFile(f"{path} has {n_read} frames of {len(header.numbers)}; get a complete copy")
-    for (lower, higher), n_voxels in sorted(overlaps.items()):
-        notes.append(
-            f"segments {lower} and {higher} overlap in {n_voxels} voxels, which were given to {higher}"
-        )
+    notes += overlap_notes(overlaps, "segments")
     if header.full:
         notes.append(f"fractions were cut at one half; {n_between} voxels lay between 0 and 1")
     return data
+
+
+def overlap_notes(overlaps: Mapping[tuple[int, int], int], what: str) -> list[str]:
+    """Say which objects share how many voxels, the first few pairs of many."""
+    pairs = sorted(overlaps.items(), key=lambda pair: -pair[1])
+    notes = [
+        f"{what} {one} and {other} overlap in {n_voxels} voxels, which were given to the later one"
+        for (one, other), n_voxels in pairs[:_N_NAMED]
+    ]
+    if len(pairs) > _N_NAMED:
+        n_voxels = sum(n for _, n in pairs[_N_NAMED:])
+        notes.append(
+            f"{len(pairs) - _N_NAMED} more pairs of {what} overlap in {n_voxels} voxels in the same way"
+        )
+    return notes
 
 
 def _lay_over(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from volumes._dicom.coded import code_of, text_of
 from volumes._dicom.references import check_frame, damage_as_error
-from volumes._dicom.segmentation_in import MAX_NUMBER, ReferencedLabels
+from volumes._dicom.segmentation_in import MAX_NUMBER, ReferencedLabels, overlap_notes
 from volumes._dtypes import smallest_label_type
 from volumes._limits import check_memory
 from volumes._outlines import fill_outlines
@@ -33,6 +33,7 @@ _WHAT = "a DICOM structure set"
 _FLAT_PLANES = 0.25
 """A contour whose points spread over more than this part of the plane distance does not lie in a plane."""
 _BETWEEN = 0.05
+_FEW_PLANES = 2
 _CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR", "CLOSED_PLANAR_XOR")
 
 
@@ -145,7 +146,10 @@ def _drawn(
     n_drawn = 0
     for number in order:
         value = segments[number].value
-        for plane, outlines in _by_plane(contours.get(number, ()), geometry, fate).items():
+        drawn = _by_plane(contours.get(number, ()), geometry, fate)
+        if len(drawn) > _FEW_PLANES and np.diff(sorted(drawn)).min() > 1:
+            notes.append(f"region {value} is drawn on every other plane or less; those between stay empty")
+        for plane, outlines in drawn.items():
             inside = fill_outlines(outlines, geometry.shape[1:])
             under, counts = np.unique(data[plane][inside], return_counts=True)
             for other, n_voxels in zip(under.tolist(), counts.tolist(), strict=True):
@@ -164,10 +168,7 @@ def _drawn(
             "give the series that they were drawn on"
         )
     notes += _fate_notes(fate)
-    notes += [
-        f"regions {lower} and {later} overlap in {n_voxels} voxels, which were given to {later}"
-        for (lower, later), n_voxels in sorted(overlaps.items())
-    ]
+    notes += overlap_notes(overlaps, "regions")
     kept = sorted(segments.values(), key=lambda segment: segment.value)
     return LabelVolume(smallest_label_type(data), geometry, tuple(kept), tuple(notes))
 
