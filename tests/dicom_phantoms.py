@@ -86,7 +86,7 @@ def _plane(geometry: Geometry, index: int, tags: dict[str, Any]) -> FileDataset:
     dataset.ImagePositionPatient = geometry.index_to_mm((index, 0, 0)).round(9).tolist()
     along, down = geometry.directions[:, 2], geometry.directions[:, 1]
     dataset.ImageOrientationPatient = [float(f"{one:.10g}") for one in (*along, *down)]
-    dataset.PixelSpacing = list(geometry.spacing_mm[1:])
+    dataset.PixelSpacing, dataset.SliceThickness = list(geometry.spacing_mm[1:]), geometry.spacing_mm[0]
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
     dataset.BitsAllocated = dataset.BitsStored = 16
     dataset.HighBit, dataset.PixelRepresentation = 15, 1

@@ -26,7 +26,7 @@ _NEAR_PX = 0.5
 """Frames that name the image's series lie on its planes where they are so near, others `_NEAR_OTHER_PX`."""
 _NEAR_OTHER_PX = 0.05
 _TO_NOTE_MM = 0.01
-_STEP_TOLERANCE = 0.02
+_STEP_TOLERANCE, _STEP_TOLERANCE_MM = 0.02, 0.06
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +155,7 @@ def _own_grid(grid: FrameGrid, path: Path) -> Layout:
     check_claim(path, (n_planes, *grid.shape_hw), 1, grid.stored_bytes, PICTURE_CODEC)
     step = normal * gap_mm if n_planes == 1 else (last - first) / (n_planes - 1)
     off_mm = np.linalg.norm(first + n_steps[:, None] * step - positions, axis=1).max()
-    if off_mm > max(_NEAR_PX * min(grid.spacing_hw_mm), _STEP_TOLERANCE * gap_mm):
+    if off_mm > max(_STEP_TOLERANCE_MM, _STEP_TOLERANCE * gap_mm):
         raise UnevenSpacing(
             f"{path} has frames at uneven distances, up to {off_mm:.3g} mm off planes {gap_mm:.4g} mm apart; "
             "give the image that it belongs to"

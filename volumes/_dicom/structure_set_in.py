@@ -178,7 +178,7 @@ def _by_plane(contours: Any, geometry: Geometry, fate: _Fate) -> dict[int, list[
     levels: dict[int, dict[float, list[NDArray[np.float64]]]] = {}
     for item in contours:
         kind = str(item.get("ContourGeometricType") or "")
-        points = np.array([float(one) for one in item.get("ContourData") or ()], dtype=np.float64)
+        points = _contour_data(item)
         if kind not in _CLOSED or points.size < 9 or points.size % 3 or not np.isfinite(points).all():
             fate.skipped[
                 kind.lower() if kind in ("POINT", "OPEN_PLANAR", "OPEN_NONPLANAR") else "unusable"
@@ -201,6 +201,15 @@ def _by_plane(contours: Any, geometry: Geometry, fate: _Fate) -> dict[int, list[
         fate.n_doubled += sum(len(outlines) for other, outlines in found.items() if other != level)
         nearest[plane] = found[level]
     return nearest
+
+
+def _contour_data(item: Dataset) -> NDArray[np.float64]:
+    """Numbers of a contour, from the stored text where pydicom has not parsed it yet (which is slow)."""
+    if "ContourData" not in item:
+        return np.empty(0)
+    stored = item.get_item("ContourData").value
+    words: Any = stored.strip(b" \0").split(b"\\") if isinstance(stored, bytes) else stored or ()
+    return np.array([float(word) for word in words], dtype=np.float64)
 
 
 def _fate_notes(fate: _Fate) -> list[str]:
