@@ -69,7 +69,8 @@ def test_each_annotation_says_what_its_mask_is(tmp_path: Path) -> None:
         assert np.array_equal(mask, labels[one["image_id"]] == one["category_id"])
         left, top, width, height = one["bbox"]
         assert mask[top : top + height, left : left + width].sum() == mask.sum() == one["area"]
-        assert mask[top].any() and mask[:, left].any()
+        assert mask[top].any()
+        assert mask[:, left].any()
         assert one["iscrowd"] == 0
 
 

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from volumes import Geometry, InvalidLabels, Provenance, Segment, Volume, write
@@ -81,6 +84,17 @@ def test_a_ball_in_every_handedness(
 def test_objects_at_the_border_touching_or_hollow_are_closed(mask: NDArray[np.bool_]) -> None:
     _, triangles = surface(mask, Geometry.from_spacing(mask.shape, (2.0, 1.0, 0.5)))
     assert_closed(triangles)
+
+
+@given(
+    mask=hnp.arrays(np.bool_, hnp.array_shapes(min_dims=3, max_dims=3, max_side=5), elements=st.booleans())
+)
+def test_any_surface_is_closed(mask: NDArray[np.bool_]) -> None:
+    """Where parts touch along an edge four triangles may share it, two in each direction."""
+    assume(mask.any())
+    _, triangles = surface(mask, Geometry.from_spacing(mask.shape))
+    edges = Counter((int(one[at]), int(one[(at + 1) % 3])) for one in triangles for at in range(3))
+    assert all(edges[stop, start] == n_times for (start, stop), n_times in edges.items())
 
 
 def test_a_box_reaches_half_a_voxel_beyond_the_centres() -> None:
