@@ -9,6 +9,7 @@ from volumes.box import Box
 from volumes.errors import (
     BrokenFile,
     DuplicateSlices,
+    ForeignLabels,
     InvalidBox,
     InvalidGeometry,
     InvalidLabels,
@@ -28,6 +29,7 @@ from volumes.errors import (
 )
 from volumes.formats import list_series, read
 from volumes.geometry import Geometry
+from volumes.label_files import read_labels
 from volumes.lazy import LazyArray
 from volumes.outputs import caveats, image_suffixes, label_suffixes, write, write_image
 from volumes.segments import Code, LabelVolume, Segment
@@ -39,6 +41,7 @@ __all__ = [
     "BrokenFile",
     "Code",
     "DuplicateSlices",
+    "ForeignLabels",
     "Geometry",
     "InvalidBox",
     "InvalidGeometry",
@@ -68,6 +71,7 @@ __all__ = [
     "label_suffixes",
     "list_series",
     "read",
+    "read_labels",
     "write",
     "write_image",
 ]

@@ -9,6 +9,7 @@ VolumeError
 ├── InvalidBox (ValueError)              a box whose stop lies before its start, or outside its array
 ├── InvalidGeometry (ValueError)         an affine that is not finite, flat, or cannot be stored
 ├── InvalidLabels (ValueError)           labels that are no integers, negative, or too many for the format
+├── ForeignLabels (ValueError)           labels that lie in another frame of reference, or beside the image
 ├── ShapeMismatch (ValueError)           two arrays, or planes, that should have one shape
 ├── NoDicomFound (ValueError)            a folder with neither a DICOM image nor a picture
 ├── UnknownSeries (ValueError)           the series asked for is not in the folder
@@ -62,6 +63,10 @@ class InvalidGeometry(VolumeError, ValueError):
 
 class InvalidLabels(VolumeError, ValueError):
     """Labels that are no integers, are negative, or do not fit the format."""
+
+
+class ForeignLabels(VolumeError, ValueError):
+    """Labels that lie in another frame of reference than the image, or nowhere on it."""
 
 
 class ShapeMismatch(VolumeError, ValueError):

@@ -152,6 +152,18 @@ def list_series(path: str | Path) -> tuple[SeriesInfo, ...]:
     return _reader(path, head).list_series(path, head)
 
 
+def reader_for(path: Path) -> tuple[Reader | None, bytes]:
+    """Return the reader that claims a file, None where none does, and the file's first bytes.
+
+    Raises
+    ------
+    UnreadableFile, BrokenFile
+        If the system refuses the file, or it is empty.
+    """
+    head = _head(path)
+    return next((reader for reader in READERS if reader.claims(path, head)), None), head
+
+
 def _existing(path: str | Path) -> Path:
     path = Path(path)
     if not path.exists():

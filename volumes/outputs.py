@@ -9,8 +9,12 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from volumes._coco import CocoWriter
+from volumes._dicom.segmentation_out import SegmentationWriter
+from volumes._dicom.structure_set_out import StructureSetWriter
 from volumes._dtypes import smallest_label_type
 from volumes._image2d import PngWriter
+from volumes._mesh import MeshWriter
 from volumes._metaimage import MetaImageWriter
 from volumes._nifti.writer import NiftiWriter
 from volumes._nrrd.writer import NrrdWriter
@@ -66,6 +70,10 @@ WRITERS: tuple[Writer, ...] = (
     TiffWriter(),
     PngWriter(),
     OmeZarrWriter(),
+    StructureSetWriter(),
+    SegmentationWriter(),
+    CocoWriter(),
+    MeshWriter(),
 )
 IMAGE_WRITERS: tuple[ImageWriter, ...] = (
     NiftiWriter(),
@@ -94,8 +102,10 @@ def write(path: str | Path, labels: NDArray[Any], *, like: Volume, segments: Seq
     ----------
     path : str or Path
         Ends in ``.nii.gz``, ``.nii``, ``.nrrd``, ``.mha``, ``.tif``, ``.tiff``, ``.zarr`` or ``.png`` (one
-        plane), or is ``IMAGE.zarr/labels/NAME``. TIFF keeps the voxel size only, PNG nothing of the geometry.
-        An older file is replaced at the very end.
+        plane), or is ``IMAGE.zarr/labels/NAME``. TIFF keeps the voxel size only, PNG and ``.json`` (COCO)
+        nothing of the geometry. For DICOM images also ``.seg.dcm`` or any other ``.dcm`` (DICOM SEG, a
+        segment a label), ``.labelmap.dcm`` (DICOM SEG as a label map) and ``.rtstruct.dcm`` (contours).
+        Surfaces are ``.stl`` (one object) or ``.obj``. An older file is replaced at the very end.
     labels : ndarray of shape (P, R, C)
         Integers, 0 for background; stored in the smallest of uint8, uint16 and uint32 that holds them.
     like : Volume
