@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sam.cli.arguments import (
     UsageError,
+    add_image_argument,
     add_model_arguments,
     add_plane_arguments,
     box_numbers,
+    chosen_image,
     model_choice,
     point_numbers,
 )
@@ -40,7 +42,7 @@ def add_to(commands: Any) -> None:
         description=_DESCRIPTION,
         formatter_class=RawDescriptionHelpFormatter,
     )
-    parser.add_argument("image", metavar="INPUT", type=Path, help="file, DICOM folder, or folder of pictures")
+    add_image_argument(parser)
     parser.add_argument(
         "-o", "--output", required=True, metavar="OUT", type=Path, help="label file, such as labels.nii.gz"
     )
@@ -93,12 +95,11 @@ def run(given: Namespace) -> None:
     from napari_sam.nodes.segment_file import SegmentJob, segment_file
 
     job = SegmentJob(
-        image=given.image,
+        image=chosen_image(given, given.image),
         labels=given.output,
         objects=_objects(given),
         options=SegmentOptions(plane_only=given.plane_only, planes=given.planes),
         window=given.window,
-        series=given.series,
         model=model_choice(given),
         session=given.session,
         preview=given.preview,

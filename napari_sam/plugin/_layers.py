@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam.core.masks import tight_box
+from napari_sam.core.naming import PALETTE
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt, PointPrompt, Prompt
 from napari_sam.core.session import Session
@@ -16,10 +17,7 @@ from napari_sam.plugin._images import NAMESPACE
 from napari_sam.plugin._space import space_of_layer
 from volumes import Box
 
-__all__ = ["PALETTE", "SessionLayers"]
-
-PALETTE = ("#35b6ff", "#ff8c42", "#c77dff", "#5ee6a8", "#ff5d8f", "#e9e36b", "#3a6bff", "#f9c6d7", "#a3b18a")
-"""Colours of objects 1, 2, 3 …, over again after the last."""
+__all__ = ["SessionLayers"]
 
 _POSITIVE, _NEGATIVE, _BOX = "#2ee66b", "#ff4d4d", "#ffd800"
 

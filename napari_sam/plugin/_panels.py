@@ -21,9 +21,9 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
+from napari_sam.core.naming import PALETTE
 from napari_sam.core.window import HU_PRESETS, Window
 from napari_sam.plugin._bindings import KEYS, Tool
-from napari_sam.plugin._layers import PALETTE
 from napari_sam.plugin.view import ObjectRow, PanelState
 
 __all__ = ["ImagePanel", "ModelPanel", "ObjectPanel", "PromptPanel", "make_button"]
