@@ -167,6 +167,7 @@ def add_plane_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: auto, chosen from the voxels of the whole volume)",
     )
 
+
 def add_model_arguments(
     parser: argparse.ArgumentParser | argparse._ArgumentGroup, to_run: bool = True
 ) -> None:

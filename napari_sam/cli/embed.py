@@ -49,8 +49,8 @@ def run(given: Namespace) -> None:
             for image in images:
                 done = embed_file(image, segmenter, options, progress=progress, cancel=cancel)
                 say(
-                    f"{image.place}: {done.n_planes} planes ready, {done.cache.n_encoded} of them encoded now "
-                    f"in {done.seconds:.1f} s; window {done.window.low:g},{done.window.high:g}"
+                    f"{image.place}: {done.n_planes} planes ready, {done.cache.n_encoded} of them encoded "
+                    f"now in {done.seconds:.1f} s; window {done.window.low:g},{done.window.high:g}"
                 )
     except Cancelled as error:
         raise Cancelled("cancelled; what was encoded is in the cache") from error

@@ -1,4 +1,4 @@
-"""What the objects of a session are called and how they are coloured, for files that hold more than numbers."""
+"""What the objects of a session are called and coloured, for files that hold more than numbers."""
 
 from __future__ import annotations
 

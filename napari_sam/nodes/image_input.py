@@ -61,7 +61,7 @@ def image_input(image: ImageInput | Place, series: str | None = None) -> ImageIn
 
 
 def is_url(place: Place) -> bool:
-    """Return whether a place is a URL; ``C:\\`` is none."""
+    """Return whether a place is a URL; a Windows drive is none."""
     return isinstance(place, str) and _URL.match(place) is not None
 
 

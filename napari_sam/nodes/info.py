@@ -111,14 +111,18 @@ def read_for_info(source: ImageInput) -> tuple[Volume, tuple[str, ...]]:
     """
     try:
         return source.read(), ()
-    except (MissingSlices, UnevenSpacing) as error:
-        lenient, problem = replace(source, allow_gaps=True), error
-    except TiltedGantry as error:
-        lenient, problem = replace(source, straighten=True), error
-    try:
-        return lenient.read(), (" ".join(str(problem).split()),)
-    except (MissingSlices, UnevenSpacing, TiltedGantry):
-        raise problem from None
+    except (MissingSlices, UnevenSpacing, TiltedGantry) as error:
+        is_tilted = isinstance(error, TiltedGantry)
+        lenient = replace(
+            source,
+            allow_gaps=source.allow_gaps or not is_tilted,
+            straighten=source.straighten or is_tilted,
+        )
+        try:
+            volume = lenient.read()
+        except (MissingSlices, UnevenSpacing, TiltedGantry):
+            raise error from None
+        return volume, (" ".join(str(error).split()),)
 
 
 def describe_file(image: ImageInput | Place, *, series: str | None = None) -> VolumeInfo:

@@ -100,9 +100,7 @@ def _inspect_series(source: ImageInput, with_patient: bool) -> Inspection:
     return Inspection((head, *lines), {"series": rows})
 
 
-def _inspect_labels(
-    source: ImageInput, kind: str, like: ImageInput | None, with_patient: bool
-) -> Inspection:
+def _inspect_labels(source: ImageInput, kind: str, like: ImageInput | None, with_patient: bool) -> Inspection:
     path = Path(source.place)
     try:
         labels = read_labels(source, None if like is None else like.read())
@@ -128,9 +126,7 @@ def _segments(labels: LabelVolume) -> list[tuple[Segment, int]]:
         for value, n in zip(values.tolist(), n_voxels.tolist(), strict=True):
             counts[value] = counts.get(value, 0) + n
     named = {segment.value: segment for segment in labels.segments}
-    return [
-        (named.get(value, Segment(value)), counts.get(value, 0)) for value in sorted({*counts, *named})
-    ]
+    return [(named.get(value, Segment(value)), counts.get(value, 0)) for value in sorted({*counts, *named})]
 
 
 def _label_rows(kind: str, labels: LabelVolume) -> list[tuple[str, str]]:

@@ -63,7 +63,7 @@ def read_labels(source: ImageInput, like: Volume | None = None) -> LabelVolume:
     """
     reader: Callable[..., LabelVolume] | None = getattr(volumes, "read_labels", None)
     if reader is None:
-        raise UnsupportedImage(f"{source.place} holds labels, which this version does not read; pass an image")
+        raise UnsupportedImage(f"{source.place} is labels, which this version does not read; pass an image")
     return reader(source.place, like=like, series=source.series)
 
 
