@@ -72,6 +72,12 @@ def add_to(commands: Any) -> None:
         help="which of the model's three masks to take at the prompts (the report has their scores)",
     )
     parser.add_argument("--prompts", type=Path, metavar="FILE.json", help="prompts of several objects")
+    parser.add_argument(
+        "--labels-in",
+        type=Path,
+        metavar="FILE",
+        help="labels to begin with (any label format, SEG, RTSTRUCT): they stay, but for what is prompted",
+    )
     parser.add_argument("--plane-only", action="store_true", help="stay in the prompted planes")
     add_plane_arguments(parser)
     add_model_arguments(parser)
@@ -91,6 +97,7 @@ def add_to(commands: Any) -> None:
 def run(given: Namespace) -> None:
     """Segment, and say what was found and where it was written."""
     from napari_sam.errors import Cancelled
+    from napari_sam.nodes.image_input import ImageInput
     from napari_sam.nodes.segment import SegmentOptions
     from napari_sam.nodes.segment_file import SegmentJob, segment_file
 
@@ -104,6 +111,7 @@ def run(given: Namespace) -> None:
         session=given.session,
         preview=given.preview,
         report=given.report,
+        labels_in=None if given.labels_in is None else ImageInput(given.labels_in),
     )
     try:
         with cancel_on_interrupt() as cancel, shown_progress() as progress:

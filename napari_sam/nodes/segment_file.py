@@ -26,7 +26,7 @@ from napari_sam.nodes.outputs import (
 from napari_sam.nodes.progress import Progress, Stopwatch, silent
 from napari_sam.nodes.report import RunReport, report_to_json
 from napari_sam.nodes.segment import SegmentOptions, SegmentResult, segment_volume
-from napari_sam.nodes.sessions import open_session
+from napari_sam.nodes.sessions import adopt_labels, open_session
 from napari_sam.store.session_file import ModelReference, SessionFolder
 from volumes import Segment, Volume
 
@@ -55,6 +55,9 @@ class SegmentJob:
         Which model, which weights, which device.
     session, preview, report : Path, optional
         A session folder, a PNG and a JSON to write.
+    labels_in : ImageInput, optional
+        Labels to begin with, onto the image's grid: their objects keep their voxels, names and ids, but for
+        those that this job segments itself, which start anew.
     """
 
     image: ImageInput | Place
@@ -67,6 +70,7 @@ class SegmentJob:
     session: Path | None = None
     preview: Path | None = None
     report: Path | None = None
+    labels_in: ImageInput | None = None
 
     @property
     def source(self) -> ImageInput:
@@ -109,7 +113,9 @@ def segment_file(job: SegmentJob, *, progress: Progress = silent, cancel: Cancel
     check_label_format(job.labels, volume)
     window = resolve_window(volume, job.window)
     folder = None if job.session is None else SessionFolder(job.session)
-    session = open_session(volume, window, folder, [one.id for one in job.objects])
+    asked_for = [one.id for one in job.objects]
+    session = open_session(volume, window, folder, asked_for)
+    known = {} if job.labels_in is None else adopt_labels(session, job.labels_in, asked_for)
     progress("loading the model", 0, 1)
     with watch.stage("load_model_s"):
         segmenter = load_model(job.model)
@@ -118,7 +124,7 @@ def segment_file(job: SegmentJob, *, progress: Progress = silent, cancel: Cancel
         result = segment_volume(
             session, segmenter, job.objects, job.options, progress=progress, cancel=cancel
         )
-    segments = object_segments(session.objects.values(), algorithm_name(segmenter.name))
+    segments = object_segments(session.objects.values(), algorithm_name(segmenter.name), known)
     return _write(job, _report(job, session, segmenter, result), (result, segments), watch)
 
 
@@ -129,7 +135,7 @@ def _check_before_reading(job: SegmentJob) -> None:
         check_suffix(job.preview, (".png",), "preview")
     if job.report is not None:
         check_suffix(job.report, (".json",), "report")
-    check_outputs(local_paths(job.source), outputs)
+    check_outputs(local_paths(job.source, job.labels_in), outputs)
     job.model.check()
     if job.window is not None:
         parse_window(job.window)

@@ -1,4 +1,4 @@
-"""Converting against stand-ins for the readers and writers; the formats themselves have tests of their own."""
+"""Converting against stand-ins for readers and writers; the formats themselves have tests of their own."""
 
 from __future__ import annotations
 
