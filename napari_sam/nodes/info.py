@@ -148,7 +148,7 @@ def _irregularities(volume: Volume) -> Iterator[str]:
     filled = [str(at) for at, source in enumerate(volume.provenance.sources) if source is None]
     if filled:
         shown = ", ".join(filled[:_N_NAMED]) + (" …" if len(filled) > _N_NAMED else "")
-        yield f"{len(filled)} planes are not in the file and were filled in: {shown}"
+        yield f"planes that are in no file and were filled in: {shown}"
     axes = volume.geometry.directions
     cosines = np.abs(axes.T @ axes - np.eye(3)).max()
     slant_deg = math.degrees(math.asin(min(1.0, float(cosines))))
