@@ -198,5 +198,6 @@ def _by_suffix(writers: Sequence[_AnyWriter], path: Path) -> _AnyWriter:
 def _complete(segments: Sequence[Segment], labels: NDArray[Any]) -> tuple[Segment, ...]:
     """Return one segment for each value that the labels hold, in order."""
     given = {segment.value: segment for segment in segments}
-    values = np.unique(labels).tolist()
-    return tuple(given.get(value, Segment(value)) for value in values if value)
+    # Plane by plane: to sort all at once takes more memory than a large volume leaves.
+    values = {value for plane in labels if plane.any() for value in np.unique(plane).tolist() if value}
+    return tuple(given.get(value, Segment(value)) for value in sorted(values))

@@ -13,15 +13,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
+    from napari_sam.nodes.image_input import ImageInput
     from napari_sam.nodes.models import ModelChoice
 
 __all__ = [
     "Parser",
     "UsageError",
     "VersionAction",
+    "add_image_argument",
     "add_model_arguments",
     "add_plane_arguments",
+    "add_reading_arguments",
     "box_numbers",
+    "chosen_image",
+    "image_place",
     "join_negative_values",
     "model_choice",
     "plane_range",
@@ -100,6 +105,43 @@ def plane_range(text: str) -> tuple[int, int]:
     return first, last
 
 
+def image_place(text: str) -> Path | str:
+    """Read where an image is: a path, or text for a URL, which a path would mangle."""
+    return text if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text) else Path(text)
+
+
+def add_image_argument(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """Add the image, or several, and how it is read."""
+    what = "file, DICOM folder, folder of pictures, or URL of an OME-Zarr"
+    if several:
+        parser.add_argument("images", nargs="+", metavar="INPUT", type=image_place, help=what)
+    else:
+        parser.add_argument("image", metavar="INPUT", type=image_place, help=what)
+    add_reading_arguments(parser)
+
+
+def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add which volume of a file is meant, and how strictly it is read."""
+    parser.add_argument("--series", metavar="KEY", help="which of several volumes (info lists them)")
+    parser.add_argument(
+        "--allow-gaps",
+        action="store_true",
+        help="take a DICOM series with missing or uneven planes, and keep its gaps true",
+    )
+    parser.add_argument(
+        "--straighten",
+        action="store_true",
+        help="resample planes that shift sideways (gantry tilt) onto axes at right angles",
+    )
+
+
+def chosen_image(given: argparse.Namespace, place: Path | str) -> ImageInput:
+    """Return an image with how it was asked to be read."""
+    from napari_sam.nodes.image_input import ImageInput
+
+    return ImageInput(place, given.series, given.allow_gaps, given.straighten)
+
+
 def add_plane_arguments(parser: argparse.ArgumentParser) -> None:
     """Add which planes are meant and how they are seen."""
     parser.add_argument(
@@ -124,7 +166,6 @@ def add_plane_arguments(parser: argparse.ArgumentParser) -> None:
         "subdural, stroke, angio, file (what the file suggests), auto, or two numbers "
         "(default: auto, chosen from the voxels of the whole volume)",
     )
-    parser.add_argument("--series", metavar="KEY", help="which series of a DICOM folder (see info)")
 
 
 def add_model_arguments(

@@ -9,8 +9,10 @@ from typing import Any
 
 from napari_sam.cli.arguments import (
     UsageError,
+    add_image_argument,
     add_model_arguments,
     add_plane_arguments,
+    chosen_image,
     model_choice,
 )
 from napari_sam.cli.console import cancel_on_interrupt, say, shown_progress
@@ -48,7 +50,7 @@ def add_to(commands: Any) -> None:
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("image", metavar="INPUT", type=Path, help="file, DICOM folder, or folder of pictures")
+    add_image_argument(parser)
     parser.add_argument(
         "-o", "--output", required=True, metavar="LABELS", type=Path, help="label file, such as labels.nii.gz"
     )
@@ -92,10 +94,9 @@ def run(given: Namespace) -> None:
         link=given.link,
     )
     job = AutoJob(
-        image=given.image,
+        image=chosen_image(given, given.image),
         labels=given.output,
         options=options,
-        series=given.series,
         model=model_choice(given),
         table=given.table,
         rle=given.rle,

@@ -1,86 +1,77 @@
-"""``napari-sam info``: what an image is."""
+"""``napari-sam info``: what an image, or a file of labels, is."""
 
 from __future__ import annotations
 
 import json
 from argparse import Namespace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from napari_sam.cli.console import say
+from napari_sam.cli.arguments import add_image_argument, chosen_image, image_place
+from napari_sam.cli.console import say, tell
 
-if TYPE_CHECKING:
-    from napari_sam.nodes.info import VolumeInfo
+_DESCRIPTION = """\
+Show what an image is: geometry, orientation, modality, window, what is irregular and what was assumed. Of a
+file or folder with several volumes, which these are; of a DICOM SEG, an RTSTRUCT or COCO JSON, its segments.
+
+Nothing that names a patient or a study is shown, unless --patient asks for it.
+"""
 
 
 def add_to(commands: Any) -> None:
     """Add the command."""
+    from argparse import RawDescriptionHelpFormatter
+
     parser = commands.add_parser(
         "info",
         help="show geometry, orientation, modality and window of an image",
-        description="Show what an image is; of a DICOM folder with several series, which these are.",
+        description=_DESCRIPTION,
+        formatter_class=RawDescriptionHelpFormatter,
     )
-    parser.add_argument("image", metavar="INPUT", type=Path, help="file, DICOM folder, or folder of pictures")
-    parser.add_argument("--series", metavar="KEY", help="which series of a DICOM folder")
+    add_image_argument(parser, several=True)
+    parser.add_argument(
+        "--like",
+        type=image_place,
+        metavar="IMAGE",
+        help="INPUT is labels that belong to this image: describe them on its grid",
+    )
     parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument(
+        "--patient",
+        action="store_true",
+        help="show the patient's name, id, birth date and sex, the study's date, and UIDs too",
+    )
     parser.set_defaults(run=run)
 
 
 def run(given: Namespace) -> None:
-    """Describe the image, or list the series that there are to choose from."""
-    from napari_sam.nodes.info import describe_file, info_record
-    from volumes import MixedSeries
+    """Describe each image, or list the volumes that there are to choose from."""
+    from volumes import VolumeError
 
-    try:
-        info = describe_file(given.image, series=given.series)
-    except MixedSeries:
-        _list_series(given)
-        return
+    records, is_alone, failed = [], len(given.images) == 1, None
+    for place in given.images:
+        try:
+            found = _inspect(given, place)
+        except VolumeError as error:
+            if is_alone:
+                raise
+            if failed is not None:
+                tell(" ".join(str(failed).split()))
+            failed = error
+            records.append({"input": str(place), "error": " ".join(str(error).split())})
+            continue
+        records.append(found.record if is_alone else {"input": str(place), **found.record})
+        if not given.json:
+            for line in found.lines if is_alone else (f"{place}:", *found.lines, ""):
+                say(line)
     if given.json:
-        say(json.dumps(info_record(info), indent=1))
-        return
-    for name, value in _rows(info):
-        say(f"{name:<12} {value}")
+        say(json.dumps(records[0] if is_alone else records, indent=1))
+    if failed is not None:
+        raise failed
 
 
-def _list_series(given: Namespace) -> None:
-    import volumes
+def _inspect(given: Namespace, place: Any) -> Any:
+    from napari_sam.nodes.image_input import ImageInput
+    from napari_sam.nodes.inspection import inspect_file
 
-    found = volumes.list_series(given.image)
-    if given.json:
-        rows = [
-            {
-                "key": one.key,
-                "modality": one.modality,
-                "shape": list(one.shape),
-                "description": one.description,
-            }
-            for one in found
-        ]
-        say(json.dumps({"series": rows}, indent=1))
-        return
-    say(f"{len(found)} series; choose one with --series KEY")
-    for one in found:
-        shape = " × ".join(str(n) for n in one.shape)
-        say(f"{one.key}  {one.modality}  {shape}  {one.description}".rstrip())
-
-
-def _rows(info: VolumeInfo) -> list[tuple[str, str]]:
-    def spaced(values: Any, form: str) -> str:
-        return " × ".join(format(value, form) for value in values)
-
-    geometry, orientation = info.geometry, info.orientation
-    extent_mm = [n * step for n, step in zip(geometry.shape, geometry.spacing_mm, strict=True)]
-    tilt = f", oblique by {orientation.oblique_deg:.1f}°" if orientation.oblique_deg >= 0.05 else ""
-    rows = [
-        ("format", info.format),
-        ("modality", info.modality or "unknown"),
-        ("shape", f"{spaced(geometry.shape, 'd')} (planes, rows, columns){', RGB' if info.is_rgb else ''}"),
-        ("spacing", f"{spaced(geometry.spacing_mm, '.5g')} mm"),
-        ("extent", f"{spaced(extent_mm, '.5g')} mm"),
-        ("origin", ", ".join(f"{mm:.6g}" for mm in geometry.affine[:3, 3]) + " mm (LPS)"),
-        ("orientation", f"{orientation.code}: {orientation.words}{tilt}"),
-        ("values", f"{info.dtype}, {info.lowest:g} to {info.highest:g}"),
-        ("window", f"{info.window.low:g} to {info.window.high:g}"),
-    ]
-    return rows + [("note", note) for note in info.notes]
+    like = None if given.like is None else ImageInput(given.like)
+    return inspect_file(chosen_image(given, place), like=like, with_patient=given.patient)

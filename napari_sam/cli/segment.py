@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sam.cli.arguments import (
     UsageError,
+    add_image_argument,
     add_model_arguments,
     add_plane_arguments,
     box_numbers,
+    chosen_image,
     model_choice,
     point_numbers,
 )
@@ -40,7 +42,7 @@ def add_to(commands: Any) -> None:
         description=_DESCRIPTION,
         formatter_class=RawDescriptionHelpFormatter,
     )
-    parser.add_argument("image", metavar="INPUT", type=Path, help="file, DICOM folder, or folder of pictures")
+    add_image_argument(parser)
     parser.add_argument(
         "-o", "--output", required=True, metavar="OUT", type=Path, help="label file, such as labels.nii.gz"
     )
@@ -70,6 +72,12 @@ def add_to(commands: Any) -> None:
         help="which of the model's three masks to take at the prompts (the report has their scores)",
     )
     parser.add_argument("--prompts", type=Path, metavar="FILE.json", help="prompts of several objects")
+    parser.add_argument(
+        "--labels-in",
+        type=Path,
+        metavar="FILE",
+        help="labels to begin with (any label format, SEG, RTSTRUCT): they stay, but for what is prompted",
+    )
     parser.add_argument("--plane-only", action="store_true", help="stay in the prompted planes")
     add_plane_arguments(parser)
     add_model_arguments(parser)
@@ -89,20 +97,21 @@ def add_to(commands: Any) -> None:
 def run(given: Namespace) -> None:
     """Segment, and say what was found and where it was written."""
     from napari_sam.errors import Cancelled
+    from napari_sam.nodes.image_input import ImageInput
     from napari_sam.nodes.segment import SegmentOptions
     from napari_sam.nodes.segment_file import SegmentJob, segment_file
 
     job = SegmentJob(
-        image=given.image,
+        image=chosen_image(given, given.image),
         labels=given.output,
         objects=_objects(given),
         options=SegmentOptions(plane_only=given.plane_only, planes=given.planes),
         window=given.window,
-        series=given.series,
         model=model_choice(given),
         session=given.session,
         preview=given.preview,
         report=given.report,
+        labels_in=None if given.labels_in is None else ImageInput(given.labels_in),
     )
     try:
         with cancel_on_interrupt() as cancel, shown_progress() as progress:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_sam.core.edits import Edit, History
+from napari_sam.core.edits import Edit, EditGroup, History
 from napari_sam.core.labels import fit_labels, object_extents, own_mask, with_mask
 from napari_sam.core.masks import BoxedMask
 from napari_sam.core.objects import Anchor, ObjectState, SessionState
@@ -84,6 +84,28 @@ class Ledger:
             raise ValueError(f"the anchor on {anchor.plane} has no answer; use Anchor.answered")
         mask = anchor.answer.masks[anchor.taken]
         return self.replace_mask(state.with_anchor(anchor), anchor.plane, mask, cause, key)
+
+    def adopt(self, labels: NDArray[Any], names: Mapping[int, str]) -> dict[int, int]:
+        """Enter the objects of other labels (P, R, C) where no voxel is taken, locked, as one step.
+
+        Returns the id that each value got; one of which no voxel is left has none.
+        """
+        group, ids = EditGroup("adopt"), {}
+        extents = {self.check_id(value): box for value, box in object_extents(labels).items()}
+        for value in sorted(extents, key=lambda value: (value in self.state.objects, value)):
+            box = extents[value]
+            before = self.labels[box.slices()].copy()
+            is_new = (labels[box.slices()] == value) & (before == 0)
+            extent = Box.of_mask(is_new, offset=box.start)
+            if extent is None:
+                continue
+            free_id = self.state.free_id if value in self.state.objects else value
+            ids[value] = self.check_id(free_id)
+            name = names.get(value) or f"object {free_id}"
+            after = self.state.with_object(ObjectState(free_id, name, locked=True, extent=extent))
+            edit = Edit(box, before, np.where(is_new, before.dtype.type(free_id), before), group.cause)
+            self.change(edit, replace(after, current_id=after.free_id), group)
+        return ids
 
     def paint(self, box: Box, before: NDArray[Any], after: NDArray[Any], key: Hashable) -> Edit:
         """Enter a brush stroke, less what it would take from locked objects or give to them."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_sam.core.edits import Edit, EditGroup
 from napari_sam.core.jobs import LatestOnly
+from napari_sam.core.labels import fit_labels
 from napari_sam.core.ledger import Ledger
 from napari_sam.core.masks import BoxedMask
 from napari_sam.core.objects import Anchor, ObjectState, SessionSnapshot, merge_prompts, says_where
@@ -178,17 +179,9 @@ class Session:
     def choose(self, plane: PlaneRef, candidate: int, object_id: int | None = None) -> Edit:
         """Take another candidate of the model's last answer in a plane, its logits included.
 
-        Propagation starts from it. Choices in a row in one plane are one step to undo, beside the prompt's.
-
-        Parameters
-        ----------
-        plane, candidate, object_id : PlaneRef, int, int or None
-            Where, which of those in `Anchor.answer`, and of which object; the current one when None.
-
-        Raises
-        ------
-        InvalidPrompt
-            No such candidate, no answer in that plane that still stands, or a locked object.
+        Of the current object when `object_id` is None. Propagation starts from it. Choices in a row in one
+        plane are one step to undo, beside the prompt's. Raises InvalidPrompt where there is no such one,
+        no answer in that plane that still stands, or the object is locked.
         """
         state = self._unlocked(object_id)
         anchor = state.chosen_on(plane, candidate)
@@ -261,6 +254,14 @@ class Session:
         """
         return self._ledger.paint(box, before, after, self._generations.new())
 
+    def adopt(self, labels: NDArray[Any], names: Mapping[int, str] | None = None) -> dict[int, int]:
+        """Take in the objects of other labels (P, R, C), such as an older file's, and lock them: one step.
+
+        They get only voxels that no object has; one whose id is taken gets the next free id. Returns the id
+        of each value that found a place. Raises InvalidEdit as the class, InvalidPrompt for too large ids.
+        """
+        return self._ledger.adopt(fit_labels(labels, self.volume.shape), names or {})
+
     def accept(self, object_id: int | None = None) -> None:
         """Lock an object (the current one when None); the next prompt without an id starts a new one."""
         state = self._ledger.state.get(self.current_id if object_id is None else object_id)
@@ -296,5 +297,5 @@ class Session:
         return SessionSnapshot(self.labels.copy(), self.objects, self.current_id, self.window)
 
     def _unlocked(self, object_id: int | None) -> ObjectState:
-        wanted = self.current_id if object_id is None else object_id
-        return self._ledger.state.unlocked(self._ledger.check_id(wanted))
+        object_id = self.current_id if object_id is None else object_id
+        return self._ledger.state.unlocked(self._ledger.check_id(object_id))

@@ -161,7 +161,7 @@ def segment_everything(
     window = resolve_window(volume, options.window)
     masker = AutoMasker.of(segmenter)
     masker = replace(masker, settings=changed_settings(masker.settings, options.changes))
-    labels = np.zeros(volume.shape, dtype=np.uint32)
+    labels: NDArray[Any] = np.zeros(volume.shape, dtype=np.uint16)
     found: list[FoundMask] = []
     highest = 0
     for index in range(first, last):
@@ -173,15 +173,16 @@ def segment_everything(
 
         picture = window.to_uint8(np.asarray(plane.take(volume.data)))
         masks = masker.masks(picture, plane, volume.shape, cancel, told)
+        if highest + len(masks) > np.iinfo(labels.dtype).max:
+            labels = labels.astype(np.uint32)
         new = _into_plane(labels, masks, plane, options, highest + 1)
         highest = max([highest, *(one.id for one in new)])
         found += new
-    small = labels.astype(np.uint16) if highest <= np.iinfo(np.uint16).max else labels
-    return AutoResult(small, tuple(found), window, masker.settings)
+    return AutoResult(labels, tuple(found), window, masker.settings)
 
 
 def _into_plane(
-    labels: NDArray[np.uint32],
+    labels: NDArray[Any],
     masks: tuple[AutoMask, ...],
     plane: PlaneRef,
     options: AutoOptions,

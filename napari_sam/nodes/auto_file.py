@@ -14,8 +14,10 @@ from napari_sam import zoo
 from napari_sam.core.auto_masks import mask_record
 from napari_sam.core.auto_plan import MaskForm
 from napari_sam.core.jobs import Cancel
+from napari_sam.core.naming import algorithm_name, object_colour
 from napari_sam.core.window import parse_window
 from napari_sam.nodes.auto import AutoOptions, AutoResult, FoundMask, changed_settings, segment_everything
+from napari_sam.nodes.image_input import ImageInput, Place, image_input, local_paths
 from napari_sam.nodes.models import ModelChoice, describe_model, load_model
 from napari_sam.nodes.outputs import (
     check_label_format,
@@ -26,6 +28,7 @@ from napari_sam.nodes.outputs import (
 )
 from napari_sam.nodes.progress import Progress, silent
 from napari_sam.nodes.tables import round_floats
+from volumes import Segment
 
 __all__ = ["TABLE_COLUMNS", "AutoJob", "auto_file", "coco_json", "table_csv"]
 
@@ -44,27 +47,32 @@ class AutoJob:
 
     Parameters
     ----------
-    image : Path
-        A file, a DICOM folder, or a folder of numbered pictures.
+    image : ImageInput, Path or str
+        The image, and how it is read.
     labels : Path
         Where the label volume goes; its suffix chooses the format.
     options : AutoOptions
         Which planes, and what is kept.
     series : str, optional
-        Which series of a DICOM folder.
+        Which of several volumes, where the image is given as a bare path.
     model : ModelChoice
         Which model, which weights, which device.
     table, rle : Path, optional
         A CSV and a JSON to write.
     """
 
-    image: Path
+    image: ImageInput | Place
     labels: Path
     options: AutoOptions = AutoOptions()  # noqa: RUF009 - frozen
     series: str | None = None
     model: ModelChoice = ModelChoice()  # noqa: RUF009 - frozen
     table: Path | None = None
     rle: Path | None = None
+
+    @property
+    def source(self) -> ImageInput:
+        """The image, and how it is read."""
+        return image_input(self.image, self.series)
 
 
 def auto_file(job: AutoJob, *, progress: Progress = silent, cancel: Cancel | None = None) -> AutoResult:
@@ -86,18 +94,26 @@ def auto_file(job: AutoJob, *, progress: Progress = silent, cancel: Cancel | Non
     cancel = cancel or Cancel()
     _check_before_reading(job)
     progress("reading", 0, 1)
-    volume = volumes.read(job.image, series=job.series)
+    volume = job.source.read()
     cancel.check()
     check_label_format(job.labels, volume)
     progress("loading the model", 0, 1)
     segmenter = load_model(job.model)
     result = segment_everything(volume, segmenter, job.options, progress=progress, cancel=cancel)
-    volumes.write(job.labels, result.labels, like=volume)
+    volumes.write(
+        job.labels, result.labels, like=volume, segments=_segments(result, algorithm_name(segmenter.name))
+    )
     if job.table is not None:
         write_bytes(job.table, table_csv(result).encode())
     if job.rle is not None:
         write_bytes(job.rle, coco_json(result, job.options.axis).encode())
     return result
+
+
+def _segments(result: AutoResult, algorithm: str) -> tuple[Segment, ...]:
+    """Colour the labels, and say what drew them; nobody has named them."""
+    ids = sorted({one.id for one in result.found if one.label_px})
+    return tuple(Segment(one, colour=object_colour(one), algorithm=algorithm) for one in ids)
 
 
 def table_csv(result: AutoResult) -> str:
@@ -152,7 +168,7 @@ def _check_before_reading(job: AutoJob) -> None:
         check_suffix(job.table, (".csv",), "table")
     if job.rle is not None:
         check_suffix(job.rle, (".json",), "run lengths")
-    check_outputs([job.image], outputs)
+    check_outputs(local_paths(job.source), outputs)
     job.model.check()
     spec = zoo.get(describe_model(job.model.name or "default").name)
     changed_settings(spec.auto_masks, job.options.changes)

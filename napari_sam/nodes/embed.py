@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-import volumes
 from napari_sam.core.jobs import Cancel
 from napari_sam.core.planes import PlaneRef, plane_range
 from napari_sam.core.segmenter import Segmenter
 from napari_sam.core.window import Window, resolve_window
+from napari_sam.nodes.image_input import ImageInput, Place, image_input
 from napari_sam.nodes.measured import count_work
 from napari_sam.nodes.progress import Progress, Stopwatch, silent
 from napari_sam.nodes.report import CacheCounts
@@ -31,7 +30,7 @@ class EmbedOptions:
     window : str, optional
         As in `parse_window`; chosen from the volume when None. An embedding serves one window only.
     series : str, optional
-        Which series of a DICOM folder.
+        Which of several volumes, where the image is given as a bare path.
     """
 
     axis: int = 0
@@ -82,7 +81,7 @@ def embed_volume(
 
 
 def embed_file(
-    image: Path,
+    image: ImageInput | Place,
     segmenter: Segmenter,
     options: EmbedOptions | None = None,
     *,
@@ -90,5 +89,5 @@ def embed_file(
     cancel: Cancel | None = None,
 ) -> EmbedResult:
     """Read an image and encode its planes; errors as `volumes.read` and `embed_volume`."""
-    volume = volumes.read(image, series=None if options is None else options.series)
-    return embed_volume(volume, segmenter, options, progress=progress, cancel=cancel)
+    source = image_input(image, None if options is None else options.series)
+    return embed_volume(source.read(), segmenter, options, progress=progress, cancel=cancel)

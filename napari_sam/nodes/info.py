@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-import volumes
 from napari_sam.core.window import Window, resolve_window
+from napari_sam.nodes.image_input import ImageInput, Place, image_input
 from napari_sam.nodes.report import geometry_record
-from volumes import Geometry, Volume
+from volumes import Geometry, LazyArray, MissingSlices, TiltedGantry, UnevenSpacing, Volume
 
-__all__ = ["Orientation", "VolumeInfo", "describe_file", "describe_volume", "find_orientation", "info_record"]
+__all__ = [
+    "Orientation",
+    "VolumeInfo",
+    "describe_file",
+    "describe_volume",
+    "find_orientation",
+    "info_record",
+    "read_for_info",
+]
+
+_N_NAMED = 8
+_SHOWN_DEG = 0.05
 
 _LETTERS = (("R", "L"), ("A", "P"), ("I", "S"))
 """Where LPS x, y, z point to, downwards and upwards."""
@@ -62,10 +73,18 @@ class VolumeInfo:
         Of its values.
     is_rgb : bool
         Whether it is a colour image.
+    is_lazy : bool
+        Whether its voxels stay in the file until they are looked at. The range of values and the window are
+        then those of an overview.
     lowest, highest : float
         Range of its finite values.
     window : Window
         The one that is used when none is asked for.
+    suggested_window : tuple of float, optional
+        The one that the file suggests.
+    irregular : tuple of str
+        What is wrong with the distances of its planes, one sentence each: why it is read only if asked to,
+        which planes were filled in, and axes that are not at right angles.
     """
 
     geometry: Geometry
@@ -79,22 +98,62 @@ class VolumeInfo:
     lowest: float
     highest: float
     window: Window
+    is_lazy: bool = False
+    suggested_window: tuple[float, float] | None = None
+    irregular: tuple[str, ...] = ()
 
 
-def describe_file(image: Path, *, series: str | None = None) -> VolumeInfo:
-    """Read an image and describe it; errors as `volumes.read`."""
-    return describe_volume(volumes.read(image, series=series))
+def read_for_info(source: ImageInput) -> tuple[Volume, tuple[str, ...]]:
+    """Read an image to describe it, with what is irregular about its planes.
+
+    A series whose planes are missing, uneven or shifted is read as if that had been allowed, and what is
+    wrong is among the sentences; errors otherwise as `volumes.read`.
+    """
+    try:
+        return source.read(), ()
+    except (MissingSlices, UnevenSpacing, TiltedGantry) as error:
+        is_tilted = isinstance(error, TiltedGantry)
+        lenient = replace(
+            source,
+            allow_gaps=source.allow_gaps or not is_tilted,
+            straighten=source.straighten or is_tilted,
+        )
+        try:
+            volume = lenient.read()
+        except (MissingSlices, UnevenSpacing, TiltedGantry):
+            raise error from None
+        return volume, (" ".join(str(error).split()),)
 
 
-def describe_volume(volume: Volume) -> VolumeInfo:
-    """Describe a volume."""
-    provenance = volume.provenance
-    lowest, highest = _value_range(np.asarray(volume.data))
+def describe_file(image: ImageInput | Place, *, series: str | None = None) -> VolumeInfo:
+    """Read an image and describe it; errors as `read_for_info`."""
+    volume, irregular = read_for_info(image_input(image, series))
+    return describe_volume(volume, irregular)
+
+
+def describe_volume(volume: Volume, irregular: Sequence[str] = ()) -> VolumeInfo:
+    """Describe a volume; of a lazy one no more than its overview is read."""
+    provenance, data = volume.provenance, volume.data
+    lowest, highest = _value_range(data.overview() if isinstance(data, LazyArray) else data)
     return VolumeInfo(
         volume.geometry, find_orientation(volume.geometry),
         provenance.format, provenance.modality, provenance.series_uid, provenance.notes,
-        str(volume.data.dtype), volume.is_rgb, lowest, highest, resolve_window(volume),
+        str(data.dtype), volume.is_rgb, lowest, highest, resolve_window(volume),
+        volume.is_lazy, volume.suggested_window, (*irregular, *_irregularities(volume)),
     )  # fmt: skip
+
+
+def _irregularities(volume: Volume) -> Iterator[str]:
+    """Say what the grid itself shows."""
+    filled = [str(at) for at, source in enumerate(volume.provenance.sources) if source is None]
+    if filled:
+        shown = ", ".join(filled[:_N_NAMED]) + (" …" if len(filled) > _N_NAMED else "")
+        yield f"planes that are in no file and were filled in: {shown}"
+    axes = volume.geometry.directions
+    cosines = np.abs(axes.T @ axes - np.eye(3)).max()
+    slant_deg = math.degrees(math.asin(min(1.0, float(cosines))))
+    if slant_deg >= _SHOWN_DEG:
+        yield f"two axes are {slant_deg:.1f}° from a right angle (a tilted gantry); the affine keeps it"
 
 
 def find_orientation(geometry: Geometry) -> Orientation:
@@ -110,19 +169,23 @@ def find_orientation(geometry: Geometry) -> Orientation:
 
 
 def info_record(info: VolumeInfo) -> dict[str, Any]:
-    """Turn a description into plain values for JSON."""
+    """Turn a description into plain values for JSON; nothing in it names a patient or a study."""
     return {
         **geometry_record(info.geometry),
         "orientation": info.orientation.code,
+        "orientation_words": info.orientation.words,
         "oblique_deg": round(info.orientation.oblique_deg, 3),
         "format": info.format,
         "modality": info.modality,
-        "series_uid": info.series_uid,
         "notes": list(info.notes),
         "dtype": info.dtype,
         "is_rgb": info.is_rgb,
+        "is_lazy": info.is_lazy,
         "values": [info.lowest, info.highest],
+        "values_of": "overview" if info.is_lazy else "all voxels",
         "window": [info.window.low, info.window.high],
+        "suggested_window": None if info.suggested_window is None else list(info.suggested_window),
+        "irregular": list(info.irregular),
     }
 
 

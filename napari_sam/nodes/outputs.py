@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -12,7 +13,16 @@ import numpy as np
 import volumes
 from volumes import Box, UnknownFormat, UnwritableOutput, Volume, VolumeError
 
-__all__ = ["check_label_format", "check_label_suffix", "check_outputs", "check_suffix", "write_bytes"]
+__all__ = [
+    "check_label_format",
+    "check_label_suffix",
+    "check_outputs",
+    "check_suffix",
+    "output_caveats",
+    "write_bytes",
+]
+
+_CORNER_VOXELS = 4
 
 
 def check_outputs(inputs: Sequence[Path], outputs: Sequence[Path]) -> None:
@@ -35,6 +45,8 @@ def check_outputs(inputs: Sequence[Path], outputs: Sequence[Path]) -> None:
         place = path.resolve()
         if place in taken:
             raise UnwritableOutput(f"cannot write {path}: it {taken[place]}; choose another name")
+        if any(place in one.resolve().parents for one in inputs):
+            raise UnwritableOutput(f"cannot write {path}: the input lies in it; choose another name")
         taken[place] = "is named for two outputs"
         _check_writable(path)
 
@@ -42,20 +54,45 @@ def check_outputs(inputs: Sequence[Path], outputs: Sequence[Path]) -> None:
 def check_label_format(path: Path, volume: Volume) -> None:
     """Check that a label file of that name can hold a volume's geometry, by writing a piece and dropping it.
 
+    No voxel of the volume is read.
+
     Raises
     ------
     VolumeError
         An unknown suffix, more planes or another geometry than the format can hold, or no place to write.
     """
-    n_planes = min(2, volume.shape[0])
-    corner = Box((0, 0, 0), (n_planes, 1, 1))
-    like = Volume(volume.data[corner.slices()], volume.geometry.crop(corner), volume.provenance)
+    like = _corner_of(volume)
+    labels = np.zeros(like.shape, dtype=np.uint8)
+    rows, columns = (slice(n // 4, n - n // 4) for n in like.shape[1:])
+    labels[:, rows, columns] = 1
     with tempfile.TemporaryDirectory() as folder:
         trial = Path(folder) / path.name
         try:
-            volumes.write(trial, np.zeros(like.shape, dtype=np.uint8), like=like)
+            volumes.write(trial, labels, like=like)
         except VolumeError as error:
             raise type(error)(str(error).replace(str(trial), str(path))) from error
+
+
+def output_caveats(path: Path, like: Volume) -> tuple[str, ...]:
+    """Say what a file of that name will not hold of a volume's geometry, one sentence each."""
+    caveats = getattr(volumes, "caveats", None)
+    return () if caveats is None else tuple(caveats(path, like))
+
+
+def _corner_of(volume: Volume) -> Volume:
+    """Return the first planes of a volume without their values, cut to a corner.
+
+    Planes that are known to come from DICOM instances stay whole, for labels are written beside those.
+    """
+    provenance, (n_planes, n_rows, n_columns) = volume.provenance, volume.shape
+    n_planes = min(2, n_planes)
+    if provenance.sources:
+        provenance = replace(provenance, sources=provenance.sources[:n_planes])
+    else:
+        n_rows, n_columns = min(_CORNER_VOXELS, n_rows), min(_CORNER_VOXELS, n_columns)
+    corner = Box((0, 0, 0), (n_planes, n_rows, n_columns))
+    nothing = np.broadcast_to(np.zeros((), volume.data.dtype), (*corner.shape, *volume.data.shape[3:]))
+    return Volume(nothing, volume.geometry.crop(corner), provenance)
 
 
 def check_label_suffix(path: Path) -> None:
@@ -104,7 +141,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def _check_writable(path: Path) -> None:
-    if path.is_dir():
+    if path.is_dir() and not _is_zarr(path):
         raise UnwritableOutput(f"cannot write {path}: it is a folder; name a file in it")
     if not path.parent.is_dir():
         raise UnwritableOutput(f"cannot write {path}: there is no folder {path.parent}; make it first")
@@ -115,3 +152,9 @@ def _check_writable(path: Path) -> None:
         raise UnwritableOutput(
             f"cannot write {path}: {error.strerror} in {path.parent}; choose a writable folder"
         ) from error
+
+
+def _is_zarr(path: Path) -> bool:
+    """Return whether a folder is a file in all but name: a Zarr that was written before."""
+    inside = (path / name for name in (".zgroup", ".zarray", "zarr.json"))
+    return path.name.lower().endswith(".zarr") and any(one.exists() for one in inside)

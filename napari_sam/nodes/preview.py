@@ -96,16 +96,38 @@ def render_preview(scene: PreviewScene) -> bytes:
     bytes
         The PNG file.
     """
-    ids = [one.id for one in scene.objects]
     anchors = {plane.index for one in scene.objects for plane, _ in one.by_plane}
-    others = tuple(axis for axis in (0, 1, 2) if axis != scene.axis)
-    own = np.isin(scene.labels, ids)
-    planes = choose_planes(np.flatnonzero(own.any(axis=others)).tolist(), sorted(anchors))
-    view = _choose_view(scene, np.asarray(own.any(axis=scene.axis)))
+    filled = _filled(scene)
+    planes = choose_planes(filled.planes, sorted(anchors))
+    view = _choose_view(scene, filled.footprint)
     cells = [_draw_cell(scene, PlaneRef(scene.axis, index), view, index in anchors) for index in planes]
     stream = io.BytesIO()
-    _mount(cells, _captions(scene)).save(stream, format="PNG")
+    _mount(cells, _captions(scene, filled.n_voxels)).save(stream, format="PNG")
     return stream.getvalue()
+
+
+@dataclass(frozen=True, eq=False)
+class _Filled:
+    """Planes with an object in them, where in a plane (H, W) there is any, and each object's voxels."""
+
+    planes: list[int]
+    footprint: NDArray[np.bool_]
+    n_voxels: list[int]
+
+
+def _filled(scene: PreviewScene) -> _Filled:
+    """Look through the labels plane by plane, for a volume may be larger than the memory."""
+    ids, planes = [one.id for one in scene.objects], []
+    n_voxels = np.zeros(len(ids), dtype=np.int64)
+    footprint = np.zeros(PlaneRef(scene.axis, 0).shape_hw(scene.volume.shape), dtype=np.bool_)
+    for index in range(scene.volume.shape[scene.axis]):
+        labels = PlaneRef(scene.axis, index).take(scene.labels)
+        if labels.any():
+            counts = [int(np.count_nonzero(labels == number)) for number in ids]
+            n_voxels += counts
+            footprint |= np.isin(labels, ids)
+            planes += [index] if any(counts) else []
+    return _Filled(planes, footprint, n_voxels.tolist())
 
 
 def choose_planes(filled: Sequence[int], anchors: Sequence[int], n: int = _MAX_PLANES) -> list[int]:
@@ -207,13 +229,13 @@ def _draw_prompts(draw: ImageDraw.ImageDraw, view: _View, plane: PlaneRef, promp
             draw.ellipse((x - 4, y - 4, x + 4, y + 4), fill=fill, outline=(0, 0, 0))
 
 
-def _captions(scene: PreviewScene) -> list[tuple[str, Colour]]:
+def _captions(scene: PreviewScene, n_voxels: Sequence[int]) -> list[tuple[str, Colour]]:
     spacing = " x ".join(f"{mm:.3g}" for mm in scene.volume.geometry.spacing_mm)
     window = f"{scene.window.low:g} to {scene.window.high:g}"
     captions = [(f"axis {scene.axis}   window {window}   voxels {spacing} mm", _INK)]
     voxel_ml = float(np.prod(scene.volume.geometry.spacing_mm)) / 1000.0
     for number, one in enumerate(scene.objects):
-        volume_ml = int(np.count_nonzero(scene.labels == one.id)) * voxel_ml
+        volume_ml = n_voxels[number] * voxel_ml
         captions.append((f"{one.id} {one.name or 'object'} {volume_ml:.4g} ml", _colour(number)))
     return captions
 

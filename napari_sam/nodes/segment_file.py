@@ -9,9 +9,11 @@ from pathlib import Path
 
 import volumes
 from napari_sam.core.jobs import Cancel
+from napari_sam.core.naming import algorithm_name, object_segments
 from napari_sam.core.segmenter import Segmenter
 from napari_sam.core.session import Session
 from napari_sam.core.window import Window, parse_window, resolve_window
+from napari_sam.nodes.image_input import ImageInput, Place, image_input, local_paths
 from napari_sam.nodes.models import ModelChoice, load_model, model_record
 from napari_sam.nodes.object_prompts import ObjectPrompts, check_objects
 from napari_sam.nodes.outputs import (
@@ -24,9 +26,9 @@ from napari_sam.nodes.outputs import (
 from napari_sam.nodes.progress import Progress, Stopwatch, silent
 from napari_sam.nodes.report import RunReport, report_to_json
 from napari_sam.nodes.segment import SegmentOptions, SegmentResult, segment_volume
-from napari_sam.nodes.sessions import open_session
+from napari_sam.nodes.sessions import adopt_labels, open_session
 from napari_sam.store.session_file import ModelReference, SessionFolder
-from volumes import Volume
+from volumes import Segment, Volume
 
 __all__ = ["SegmentJob", "segment_file"]
 
@@ -37,8 +39,8 @@ class SegmentJob:
 
     Parameters
     ----------
-    image : Path
-        A file, a DICOM folder, or a folder of numbered pictures.
+    image : ImageInput, Path or str
+        The image, and how it is read.
     labels : Path
         Where the label volume goes; its suffix chooses the format.
     objects : tuple of ObjectPrompts
@@ -48,14 +50,17 @@ class SegmentJob:
     window : str, optional
         As in `parse_window`; chosen from the volume when None.
     series : str, optional
-        Which series of a DICOM folder.
+        Which of several volumes, where the image is given as a bare path.
     model : ModelChoice
         Which model, which weights, which device.
     session, preview, report : Path, optional
         A session folder, a PNG and a JSON to write.
+    labels_in : ImageInput, optional
+        Labels to begin with, onto the image's grid: their objects keep their voxels, names and ids, but for
+        those that this job segments itself, which start anew.
     """
 
-    image: Path
+    image: ImageInput | Place
     labels: Path
     objects: tuple[ObjectPrompts, ...]
     options: SegmentOptions = SegmentOptions()  # noqa: RUF009 - frozen
@@ -65,6 +70,12 @@ class SegmentJob:
     session: Path | None = None
     preview: Path | None = None
     report: Path | None = None
+    labels_in: ImageInput | None = None
+
+    @property
+    def source(self) -> ImageInput:
+        """The image, and how it is read."""
+        return image_input(self.image, self.series)
 
     @property
     def axis(self) -> int:
@@ -96,13 +107,15 @@ def segment_file(job: SegmentJob, *, progress: Progress = silent, cancel: Cancel
     _check_before_reading(job)
     progress("reading", 0, 1)
     with watch.stage("read_s"):
-        volume = volumes.read(job.image, series=job.series)
+        volume = job.source.read()
     cancel.check()
     check_objects(job.objects, volume.shape, job.options.planes)
     check_label_format(job.labels, volume)
     window = resolve_window(volume, job.window)
     folder = None if job.session is None else SessionFolder(job.session)
-    session = open_session(volume, window, folder, [one.id for one in job.objects])
+    asked_for = [one.id for one in job.objects]
+    session = open_session(volume, window, folder, asked_for)
+    known = {} if job.labels_in is None else adopt_labels(session, job.labels_in, asked_for)
     progress("loading the model", 0, 1)
     with watch.stage("load_model_s"):
         segmenter = load_model(job.model)
@@ -111,7 +124,8 @@ def segment_file(job: SegmentJob, *, progress: Progress = silent, cancel: Cancel
         result = segment_volume(
             session, segmenter, job.objects, job.options, progress=progress, cancel=cancel
         )
-    return _write(job, _report(job, session, segmenter, result), result, watch)
+    segments = object_segments(session.objects.values(), algorithm_name(segmenter.name), known)
+    return _write(job, _report(job, session, segmenter, result), (result, segments), watch)
 
 
 def _check_before_reading(job: SegmentJob) -> None:
@@ -121,7 +135,7 @@ def _check_before_reading(job: SegmentJob) -> None:
         check_suffix(job.preview, (".png",), "preview")
     if job.report is not None:
         check_suffix(job.report, (".json",), "report")
-    check_outputs([job.image], outputs)
+    check_outputs(local_paths(job.source, job.labels_in), outputs)
     job.model.check()
     if job.window is not None:
         parse_window(job.window)
@@ -151,13 +165,19 @@ def _report(job: SegmentJob, session: Session, segmenter: Segmenter, result: Seg
     )  # fmt: skip
 
 
-def _write(job: SegmentJob, report: RunReport, result: SegmentResult, watch: Stopwatch) -> RunReport:
+def _write(
+    job: SegmentJob,
+    report: RunReport,
+    found: tuple[SegmentResult, tuple[Segment, ...]],
+    watch: Stopwatch,
+) -> RunReport:
     """Write labels, preview and report, in this order; everything that may fail in making is made before."""
+    result, segments = found
     with watch.stage("write_s"):
         picture = None
         if job.preview is not None:
             picture = _picture(job, report.volume, report.window, result)
-        volumes.write(job.labels, result.labels, like=report.volume)
+        volumes.write(job.labels, result.labels, like=report.volume, segments=segments)
         if job.preview is not None and picture is not None:
             write_bytes(job.preview, picture)
     times = replace(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 import numpy as np
 
 from napari_sam.core.session import Session
 from napari_sam.core.window import Window
+from napari_sam.nodes.image_input import ImageInput
+from napari_sam.nodes.label_files import read_labels
 from napari_sam.store.session_file import SessionFolder
-from volumes import Volume
+from volumes import Segment, Volume
 
-__all__ = ["open_session"]
+__all__ = ["adopt_labels", "open_session"]
 
 _MANIFEST = "session.json"
 
@@ -53,3 +56,36 @@ def open_session(
     if folder is not None:
         folder.save(session)  # refuses a folder that holds something else, before any model is loaded
     return session
+
+
+def adopt_labels(session: Session, source: ImageInput, fresh_ids: Collection[int] = ()) -> dict[int, Segment]:
+    """Take the objects of a label file into a session, named and locked.
+
+    Parameters
+    ----------
+    session : Session
+        Of the image that the labels belong to; they are read onto its grid.
+    source : ImageInput
+        The file.
+    fresh_ids : collection of int
+        Values to leave out.
+
+    Returns
+    -------
+    dict of int to Segment
+        What the file says of each object, by the object's id.
+
+    Raises
+    ------
+    VolumeError
+        The file cannot be read, or belongs to another image.
+    InvalidPrompt
+        Values that the session's labels cannot hold.
+    """
+    found = read_labels(source, session.volume)
+    labels = found.data
+    if fresh_ids:
+        labels = np.where(np.isin(labels, list(fresh_ids)), labels.dtype.type(0), labels)
+    named = {one.value: one for one in found.segments}
+    ids = session.adopt(labels, {value: one.name for value, one in named.items()})
+    return {ids[value]: replace(one, value=ids[value]) for value, one in named.items() if value in ids}

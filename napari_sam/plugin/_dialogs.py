@@ -9,26 +9,29 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from volumes import SeriesInfo
 
-__all__ = ["ask_save_path", "ask_weights", "choose_series"]
+__all__ = ["ask_labels", "ask_save_path", "ask_weights", "ask_yes", "choose_series"]
 
 
-def choose_series(series: Sequence[SeriesInfo]) -> str | None:
-    """Ask which series of a folder to open; None without a window or an answer."""
-    from qtpy.QtWidgets import QApplication, QInputDialog
+def choose_series(series: Sequence[SeriesInfo]) -> tuple[SeriesInfo, ...]:
+    """Ask which volumes of a file or folder to open, one or several; none without a window or an answer."""
+    from qtpy.QtWidgets import QApplication
 
     if QApplication.instance() is None or not series:
-        return None
-    lines = [describe_series(number, one) for number, one in enumerate(series, 1)]
-    chosen, accepted = QInputDialog.getItem(
-        None, "Choose a series", "The folder holds several series. Open:", lines, 0, False
-    )
-    return series[lines.index(chosen)].key if accepted else None
+        return ()
+    from napari_sam.plugin._series_dialog import SeriesDialog
+
+    dialog = SeriesDialog(series)
+    return dialog.chosen if dialog.exec() else ()
 
 
-def describe_series(number: int, series: SeriesInfo) -> str:
-    """Give a series as one line of a list."""
-    described = series.description or "no description"
-    return f"{number}. {series.modality} · {described} · {' × '.join(map(str, series.shape))}"
+def ask_yes(title: str, question: str) -> bool:
+    """Ask for permission; no without a window, and no where the person does not choose."""
+    from qtpy.QtWidgets import QApplication, QMessageBox
+
+    if QApplication.instance() is None:
+        return False
+    yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
+    return bool(QMessageBox.question(None, title, question, yes | no, no) == yes)
 
 
 def ask_save_path(parent: Any, name: str, suffixes: Sequence[str]) -> Path | None:
@@ -51,4 +54,12 @@ def ask_weights(parent: Any) -> Path | None:
     chosen, _ = QFileDialog.getOpenFileName(
         parent, "Weights of the model", "", "Weights (*.pth *.pt *.safetensors);;All files (*)"
     )
+    return Path(chosen) if chosen else None
+
+
+def ask_labels(parent: Any) -> Path | None:
+    """Ask for a file of labels; None where the person changes their mind."""
+    from qtpy.QtWidgets import QFileDialog
+
+    chosen, _ = QFileDialog.getOpenFileName(parent, "Labels that belong to the image", "", "All files (*)")
     return Path(chosen) if chosen else None

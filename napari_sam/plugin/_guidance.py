@@ -63,7 +63,8 @@ def panel_state(controller: Controller) -> PanelState:
         can_redo=free and session is not None and session.can_redo,
         can_propagate=may_change and not asked and n_planes > 1 and controller.model.segmenter is not None,
         can_cancel=running,
-        can_save=free and not controller.saving.is_running and session is not None and bool(session.objects),
+        can_load=free and not controller.label_files.doing,
+        can_save=free and not controller.label_files.doing and session is not None and bool(session.objects),
     )
 
 
@@ -97,9 +98,7 @@ def _going_on(controller: Controller) -> str:
         return "Loading the model; your prompt is answered as soon as it is ready."
     if asked is not None:
         return f"Segmenting object {asked.object_id} in plane {asked.plane.index}…"
-    if controller.saving.is_running:
-        return "Saving the labels…"
-    return ""
+    return controller.label_files.doing
 
 
 def _to_do(controller: Controller, current: ObjectState | None, n_planes: int) -> str:

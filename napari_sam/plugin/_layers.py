@@ -9,20 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam.core.masks import tight_box
+from napari_sam.core.naming import PALETTE
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt, PointPrompt, Prompt
 from napari_sam.core.session import Session
 from napari_sam.plugin._images import NAMESPACE
 from napari_sam.plugin._space import space_of_layer
-from volumes import Box
+from volumes import Box, Segment
 
-__all__ = ["PALETTE", "SessionLayers"]
-
-PALETTE = ("#35b6ff", "#ff8c42", "#c77dff", "#5ee6a8", "#ff5d8f", "#e9e36b", "#3a6bff", "#f9c6d7", "#a3b18a")
-"""Colours of objects 1, 2, 3 …, over again after the last."""
+__all__ = ["SessionLayers"]
 
 _POSITIVE, _NEGATIVE, _BOX = "#2ee66b", "#ff4d4d", "#ffd800"
 
+SegmentsOf = Callable[[Session], tuple[Segment, ...]]
 Painted = Callable[[Box, NDArray[Any], NDArray[Any]], None]
 
 
@@ -35,11 +34,14 @@ class SessionLayers:
         Where the layers go.
     on_painted : callable
         Called with (box, before, after) for each brush stroke in the labels.
+    segments_of : callable
+        Says what the labels of a session mean; napari's own way of saving them asks.
     """
 
-    def __init__(self, viewer: Any, on_painted: Painted) -> None:
+    def __init__(self, viewer: Any, on_painted: Painted, segments_of: SegmentsOf) -> None:
         self._viewer = viewer
         self._on_painted = on_painted
+        self._segments_of = segments_of
         self._all_labels: dict[int, Any] = {}
         self._session: Session | None = None
         self._plane: PlaneRef | None = None
@@ -78,7 +80,7 @@ class SessionLayers:
             name=f"{image.name} labels",
             opacity=0.5,
             colormap=CyclicLabelColormap(colors=["transparent", *PALETTE]),
-            metadata={NAMESPACE: {"volume": session.volume}},
+            metadata={NAMESPACE: {"volume": session.volume, "segments": lambda: self._segments_of(session)}},
             **space_of_layer(image),
         )
         layer.events.paint.connect(self._paint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -13,6 +14,7 @@ from napari_sam.core.prompts import Prompt
 from napari_sam.core.session import Session
 from napari_sam.core.window import Window
 from napari_sam.plugin._bindings import Keys, Prompting, Tool
+from napari_sam.plugin._cursor import text_under
 from napari_sam.plugin._images import patient_geometry, shown_window, source_of
 from napari_sam.plugin._layers import SessionLayers
 from napari_sam.plugin._space import index_at, is_head_down, plane_shown
@@ -37,6 +39,8 @@ class NapariView:
         Shows which tool is in use.
     list_images : callable
         Called with (name, key) of all images, and the chosen key.
+    show_cursor : callable
+        Called with what lies under the cursor; empty where that is nothing.
     """
 
     def __init__(
@@ -45,11 +49,13 @@ class NapariView:
         draw: Callable[[PanelState], None],
         show_tool: Callable[[Tool], None],
         list_images: Callable[[Sequence[tuple[str, Any]], Any], None],
+        show_cursor: Callable[[str], None],
     ) -> None:
         self._viewer = viewer
         self._draw = draw
         self._show_tool = show_tool
         self._list_images = list_images
+        self._show_cursor = show_cursor
         self._controller: Controller
         self._keys: Keys
         self._events: ViewerEvents
@@ -60,7 +66,7 @@ class NapariView:
     def connect(self, controller: Controller, actions: dict[str, Callable[[], None]]) -> None:
         """Begin to tell a controller what happens, and bind the keys."""
         self._controller = controller
-        self.layers = SessionLayers(self._viewer, controller.painted)
+        self.layers = SessionLayers(self._viewer, controller.painted, controller.label_files.segments_of)
         self.mouse = Prompting(
             self._locate,
             lambda: controller.plane,
@@ -73,12 +79,15 @@ class NapariView:
         self._events = ViewerEvents(
             self._viewer, self._layers_changed, self._plane_changed, self._active_changed, self._layer_gone
         )
+        self._viewer.mouse_move_callbacks.append(self._cursor_moved)
         self._layers_changed()
         controller.show()
 
     def stop(self) -> None:
         """Stop listening to the viewer."""
         self._events.close()
+        with contextlib.suppress(ValueError):
+            self._viewer.mouse_move_callbacks.remove(self._cursor_moved)
 
     def close(self) -> None:
         """Stop listening, and leave nothing in the viewer but the labels."""
@@ -155,6 +164,11 @@ class NapariView:
         camera = getattr(self._viewer, "scene", self._viewer).camera  # in the scene since napari 0.9
         vertical, horizontal = (str(getattr(way, "value", way)) for way in camera.orientation2d)
         camera.orientation2d = ({"up": "down", "down": "up"}[vertical], horizontal)
+
+    def _cursor_moved(self, viewer: Any, event: Any) -> None:
+        image = self.image
+        text = "" if image is None else text_under(image, event.position, ndisplay=viewer.dims.ndisplay)
+        self._show_cursor(text)
 
     def _active_changed(self) -> None:
         self._show_tool(self.mouse.tool if self.layers.prompts_are_active else Tool.MOVE)

@@ -21,9 +21,9 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
+from napari_sam.core.naming import PALETTE
 from napari_sam.core.window import HU_PRESETS, Window
 from napari_sam.plugin._bindings import KEYS, Tool
-from napari_sam.plugin._layers import PALETTE
 from napari_sam.plugin.view import ObjectRow, PanelState
 
 __all__ = ["ImagePanel", "ModelPanel", "ObjectPanel", "PromptPanel", "make_button"]
@@ -164,6 +164,7 @@ class ObjectPanel(QGroupBox):
     object_chosen = Signal(int)
     new_pressed = Signal()
     reopen_pressed = Signal()
+    load_pressed = Signal()
 
     def __init__(self) -> None:
         super().__init__("3  Object")
@@ -175,7 +176,9 @@ class ObjectPanel(QGroupBox):
         self.reopen = make_button("Reopen", "Allow changes of an accepted object again")
         buttons = QHBoxLayout()
         buttons.addWidget(self.new)
+        self.load = make_button("From file…", "Begin with the objects of labels that were saved before")
         buttons.addWidget(self.reopen)
+        buttons.addWidget(self.load)
         column = QVBoxLayout(self)
         column.addWidget(self.rows)
         column.addLayout(buttons)
@@ -183,12 +186,14 @@ class ObjectPanel(QGroupBox):
         self.rows.currentItemChanged.connect(self._chosen)
         self.new.clicked.connect(self.new_pressed)
         self.reopen.clicked.connect(self.reopen_pressed)
+        self.load.clicked.connect(self.load_pressed)
 
     def draw(self, state: PanelState) -> None:
         """Show a state."""
         self.new.setEnabled(bool(state.objects) and not state.can_cancel)
         self.rows.setEnabled(not state.can_cancel)
         self.reopen.setEnabled(state.can_reopen)
+        self.load.setEnabled(state.can_load)
         if self._drawn == (state.objects, state.current_id):
             return
         self._drawn = (state.objects, state.current_id)

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QProgressBar,
+    QSizePolicy,
     QSpinBox,
     QVBoxLayout,
 )
@@ -87,7 +88,7 @@ class SavePanel(QGroupBox):
 
 
 class StatusPanel(QFrame):
-    """What goes on, or what to do next."""
+    """What goes on, or what to do next; and what lies under the cursor."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -95,6 +96,10 @@ class StatusPanel(QFrame):
         self.text.setWordWrap(True)
         self.text.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         self.text.setFixedHeight(4 * self.text.fontMetrics().lineSpacing() + 6)
+        self.under = QLabel()
+        self.under.setToolTip("(plane, row, column) of the voxel under the cursor, its centre, its value")
+        self.under.setFixedHeight(self.under.fontMetrics().lineSpacing() + 2)
+        self.under.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(5)
@@ -105,6 +110,12 @@ class StatusPanel(QFrame):
         column.setContentsMargins(12, 8, 12, 2)
         column.addWidget(self.text)
         column.addWidget(self.bar)
+        column.addWidget(self.under)
+
+    def show_cursor(self, text: str) -> None:
+        """Show what lies under the cursor."""
+        if text != self.under.text():
+            self.under.setText(text)
 
     def draw(self, state: PanelState) -> None:
         """Show a state."""

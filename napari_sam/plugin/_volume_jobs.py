@@ -1,17 +1,12 @@
-"""The two jobs on a whole volume: following an object through the planes, and writing the labels."""
+"""The job on a whole volume: following an object through the planes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-import volumes
 from napari_sam.core.edits import EditGroup
-from napari_sam.core.jobs import Cancel
 from napari_sam.core.masks import BoxedMask
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.propagation import PlanePrediction, PropagationPlan, follow
@@ -19,11 +14,8 @@ from napari_sam.core.segmenter import Segmenter
 from napari_sam.core.session import Session
 from napari_sam.plugin._guidance import propagation_summary
 from napari_sam.plugin._jobs import Background, Job
-from volumes import Volume
 
-__all__ = ["Following", "Save", "Saving", "plane_meets", "write_labels"]
-
-Save = Callable[[Path, NDArray[Any], Volume], None]
+__all__ = ["Following", "plane_meets"]
 
 
 class Following:
@@ -102,57 +94,6 @@ def _erase_unreached(
         box = plane.box_of((0, 0, 0, 0))
         nothing = BoxedMask(box, np.zeros(box.shape, dtype=np.bool_))
         session.write(plane, nothing, plan.object_id, group=group, propagated=True)
-
-
-class Saving:
-    """Writing of labels beside the model's work.
-
-    Parameters
-    ----------
-    files : Background
-        Runs the writing.
-    save : callable
-        (path, labels, source volume); called on another thread.
-    on_end, on_error : callable
-        Called with a sentence where it worked, with the error where it did not.
-    """
-
-    def __init__(
-        self,
-        files: Background,
-        save: Save,
-        on_end: Callable[[str], None],
-        on_error: Callable[[Exception], None],
-    ) -> None:
-        self._files = files
-        self._save = save
-        self._on_end = on_end
-        self._on_error = on_error
-        self.is_running = False
-
-    def start(self, path: Path, session: Session) -> None:
-        """Write a copy of the labels as they are now."""
-        labels = session.labels.copy()
-
-        def work(_: Cancel) -> Iterable[object]:
-            self._save(path, labels, session.volume)
-            return ()
-
-        def ended() -> None:
-            self.is_running = False
-            self._on_end(f"Saved {path.name}.")
-
-        def failed(error: Exception) -> None:
-            self.is_running = False
-            self._on_error(error)
-
-        self.is_running = True
-        self._files.submit(Job("save", work, on_done=ended, on_error=failed))
-
-
-def write_labels(path: Path, labels: NDArray[Any], like: Volume) -> None:
-    """Write labels in the geometry of their image."""
-    volumes.write(path, labels, like=like)
 
 
 def plane_meets(shown: PlaneRef, changed: PlaneRef) -> bool:

@@ -10,10 +10,20 @@ import numpy as np
 import volumes
 from napari_sam.plugin._images import NAMESPACE, as_planes, plain_volume
 
-__all__ = ["LABEL_FILES", "write_labels"]
+__all__ = ["offered_suffixes", "write_labels"]
 
-LABEL_FILES = (".nii.gz", ".nii", ".nrrd", ".mha", ".tif", ".png")
-"""What labels can be saved as, the usual one first."""
+_USUAL = (".nii.gz", ".seg.dcm", ".rtstruct.dcm")
+
+
+def offered_suffixes(volume: volumes.Volume | None = None) -> tuple[str, ...]:
+    """Return what the labels of an image can be saved as, the usual ones first.
+
+    DICOM objects refer to the image's files, so they are offered where it was read from DICOM.
+    """
+    is_dicom = volume is not None and bool(volume.provenance.sources)
+    known = [one for one in volumes.label_suffixes() if is_dicom or not one.endswith(".dcm")]
+    usual = [one for one in _USUAL if one in known]
+    return (*usual, *(one for one in known if one not in usual))
 
 
 def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
@@ -26,8 +36,8 @@ def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     data : NDArray of integers, shape (R, C) or (P, R, C)
         Object ids.
     attributes : dict
-        The layer's attributes; `metadata` holds the source volume where the plugin made the layer, else the
-        layer's `scale` is the spacing in millimetres.
+        The layer's attributes; `metadata` holds the source volume and what the labels mean where the plugin
+        made the layer, else the layer's `scale` is the spacing in millimetres.
 
     Returns
     -------
@@ -40,8 +50,9 @@ def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
         An unknown format, a place that cannot be written to, or labels of another shape than the image.
     """
     labels = as_planes(np.asarray(data))
-    volume = attributes.get("metadata", {}).get(NAMESPACE, {}).get("volume")
+    own = attributes.get("metadata", {}).get(NAMESPACE, {})
+    volume, segments = own.get("volume"), own.get("segments", ())
     if not isinstance(volume, volumes.Volume):
         volume = plain_volume(labels, attributes.get("scale", (1.0, 1.0, 1.0)))
-    volumes.write(Path(path), labels, like=volume)
+    volumes.write(Path(path), labels, like=volume, segments=segments() if callable(segments) else segments)
     return [path]

@@ -1,7 +1,6 @@
 """The plugin's logic: what a click, a drag or a button does, and what the window then shows.
 
-Everything here runs on the window's thread, except the `work` of jobs. It knows a `View` and a `Background`,
-and neither Qt, napari nor torch.
+All of it runs on the window's thread, but for the `work` of jobs, and knows neither Qt, napari nor torch.
 """
 
 from __future__ import annotations
@@ -24,9 +23,10 @@ from napari_sam.plugin._asking import Asking
 from napari_sam.plugin._cases import Case, Cases, ImageSource
 from napari_sam.plugin._guidance import panel_state, plain_message
 from napari_sam.plugin._jobs import Background
+from napari_sam.plugin._label_files import LabelFiles, Save, write_labels
 from napari_sam.plugin._model_slot import Load, ModelSlot
 from napari_sam.plugin._object_steps import ObjectSteps
-from napari_sam.plugin._volume_jobs import Following, Save, Saving, plane_meets, write_labels
+from napari_sam.plugin._volume_jobs import Following, plane_meets
 from napari_sam.plugin.view import View
 from volumes import Box, VolumeError
 
@@ -47,7 +47,7 @@ class Controller:
     load : callable
         (model's name, weights file or None) to `Segmenter`; called on another thread.
     save : callable, optional
-        (path, labels, source volume); called on another thread. `volumes.write` when None.
+        (path, labels, source volume, segments); called on another thread. `volumes.write` when None.
     """
 
     def __init__(
@@ -61,7 +61,9 @@ class Controller:
         self.asking = Asking(background, self.model, self._answered, self._failed)
         self.objects = ObjectSteps(view, self._free_case, self._objects_changed)
         self.following = Following(background, self._followed, self._propagated, self._broke_off)
-        self.saving = Saving(files, save or write_labels, self.say, self._failed)
+        self.label_files = LabelFiles(
+            files, save or write_labels, self.model, self._free_case, self._objects_changed, self._failed
+        )
         self.plane: PlaneRef | None = None
         self.news = ""
         self.has_warning = False
@@ -220,6 +222,8 @@ class Controller:
         return self.case if self._may_edit else None
 
     def _objects_changed(self, edits: Iterable[Edit], news: str) -> None:
+        if edits and self.case is not None and not self.case.is_shown:
+            self.begin()
         self._redraw(edits)
         self._show_prompts()
         self.say(news)
@@ -261,18 +265,10 @@ class Controller:
         """Stop propagating; the planes that are done stay."""
         self.following.cancel()
 
-    def save(self, path: Path) -> None:
-        """Write the labels in the image's own geometry."""
-        if self.session is not None and self._may_edit and not self.saving.is_running:
-            self.saving.start(path, self.session)
-            self.say("")
-
     def close(self) -> None:
         """Stop all work; the labels stay."""
         self._background.close()
         self._files.close()
-
-    # What the view shows
 
     def say(self, news: str) -> None:
         """Show news until the next action; the next step to take where there is none."""

@@ -75,6 +75,7 @@ class PanelState:
     can_redo: bool = False
     can_propagate: bool = False
     can_cancel: bool = False
+    can_load: bool = False
     can_save: bool = False
 
 

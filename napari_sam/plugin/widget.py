@@ -10,12 +10,12 @@ from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from napari_sam import zoo
 from napari_sam.core.segmenter import Segmenter
-from napari_sam.plugin._dialogs import ask_save_path, ask_weights
+from napari_sam.plugin._dialogs import ask_labels, ask_save_path, ask_weights
 from napari_sam.plugin._napari_view import NapariView
 from napari_sam.plugin._panels import ImagePanel, ModelPanel, ObjectPanel, PromptPanel
 from napari_sam.plugin._panels_end import PropagatePanel, SavePanel, StatusPanel
 from napari_sam.plugin._worker import Worker
-from napari_sam.plugin._writer import LABEL_FILES
+from napari_sam.plugin._writer import offered_suffixes
 from napari_sam.plugin.controller import Controller
 from napari_sam.plugin.view import PanelState
 
@@ -46,7 +46,13 @@ class SamWidget(QWidget):
         self.object, self.prompt = ObjectPanel(), PromptPanel()
         self.volume, self.end, self.status = PropagatePanel(), SavePanel(), StatusPanel()
         self._lay_out()
-        self.view = NapariView(napari_viewer, self._draw, self.prompt.set_tool, self.image.set_images)
+        self.view = NapariView(
+            napari_viewer,
+            self._draw,
+            self.prompt.set_tool,
+            self.image.set_images,
+            self.status.show_cursor,
+        )
         self.controller = Controller(self.view, Worker(), Worker(), load_model)
         self._connect()
         self.destroyed.connect(_Stopper(self.view, self.controller))
@@ -79,6 +85,7 @@ class SamWidget(QWidget):
         self.object.object_chosen.connect(control.objects.select)
         self.object.new_pressed.connect(control.objects.start)
         self.object.reopen_pressed.connect(control.objects.reopen)
+        self.object.load_pressed.connect(self._load)
         self.prompt.tool_chosen.connect(view.choose_tool)
         self.prompt.candidate_pressed.connect(control.next_candidate)
         self.prompt.undo_pressed.connect(control.objects.undo)
@@ -106,12 +113,18 @@ class SamWidget(QWidget):
         if path is not None:
             self.controller.choose_model(self.model.name, path)
 
-    def _save(self) -> None:
-        source = self.controller.cases.source
-        name = "image" if source is None else source.name
-        path = ask_save_path(self, f"{name}-labels{LABEL_FILES[0]}", LABEL_FILES)
+    def _load(self) -> None:
+        path = ask_labels(self)
         if path is not None:
-            self.controller.save(path)
+            self.controller.label_files.load(path)
+
+    def _save(self) -> None:
+        source, session = self.controller.cases.source, self.controller.session
+        name = "image" if source is None else source.name
+        suffixes = offered_suffixes(None if session is None else session.volume)
+        path = ask_save_path(self, f"{name}-labels{suffixes[0]}", suffixes)
+        if path is not None:
+            self.controller.label_files.save(path)
 
     def event(self, event: QEvent | None) -> bool:
         """Stop all work when napari takes the widget out of its window."""

@@ -400,3 +400,127 @@ def test_a_picture_is_a_volume_of_one_plane(
     assert (code, err) == (0, "")
     labels = volumes.read(out).data
     assert np.count_nonzero(labels == 1) == np.count_nonzero(pixels)
+
+
+class TestConvert:
+    def test_it_says_what_it_wrote_and_what_to_know(
+        self, image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def read_labels(path: Path, **_: object) -> volumes.LabelVolume:
+            found = volumes.read(path)
+            labels = (np.asarray(found.data) > 400).astype(np.uint8)
+            return volumes.LabelVolume(labels, found.geometry, (volumes.Segment(1, "liver"),), ("a note",))
+
+        monkeypatch.setattr(volumes, "read_labels", read_labels, raising=False)
+        out = tmp_path / "o.mha"
+        code, shown, err = run(["convert", image, out, "--labels"], capsys)
+        assert (code, err) == (0, "")
+        assert (
+            shown
+            == f"labels: {out} (15 × 48 × 64 voxels of 2 × 0.5 × 1.5 mm, uint8)\n1 liver\nnote: a note\n"
+        )
+
+    @pytest.mark.parametrize(
+        ("arguments", "parts"),
+        [
+            (["o.xyz"], ["o.xyz"]),
+            (["image.nii.gz", "--labels"], ["is the input"]),
+            (["o.nrrd", "--like-series", "1"], ["--like-series", "--like"]),
+            (["o.nrrd", "--image", "--like", "x"], ["--image", "--like"]),
+            (["o.nrrd", "--labels", "--names", "nowhere.json"], ["nowhere.json", "No such file"]),
+            (["o.nrrd", "--labels", "--image"], ["--image", "--labels"]),
+        ],
+    )
+    def test_what_cannot_be_is_one_line(
+        self,
+        arguments: list[str],
+        parts: list[str],
+        image: Path,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        code, shown, err = run(["convert", image, *arguments], capsys)
+        assert_one_line(code, err, *parts)
+        assert shown == ""
+        assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["image.nii.gz"]
+
+
+class TestPrivacy:
+    PATIENT = ("CompressedSamples", "1CT1", "20040119", "1.3.6.1.4.1.5962")
+
+    def test_nothing_names_a_patient_unless_asked(
+        self, shared_data: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        ct = shared_data / "dicom_zoo" / "singles" / "pydicom" / "CT_small.dcm"
+        for options in ([], ["--json"]):
+            code, shown, err = run(["info", ct, *options], capsys)
+            assert (code, err) == (0, "")
+            assert not any(value in shown for value in self.PATIENT)
+
+    def test_it_is_shown_to_those_who_ask(
+        self, shared_data: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        ct = shared_data / "dicom_zoo" / "singles" / "pydicom" / "CT_small.dcm"
+        code, shown, _ = run(["info", ct, "--patient"], capsys)
+        assert code == 0
+        assert all(value in shown for value in self.PATIENT)
+        assert "because it was asked for" in shown
+        record = json.loads(run(["info", ct, "--patient", "--json"], capsys)[1])
+        assert record["patient"]["PatientID"] == "1CT1"
+
+    def test_a_file_without_a_patient_says_so(self, image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert "names none" in run(["info", image, "--patient"], capsys)[1]
+
+
+def test_info_of_several_files_goes_on_after_a_bad_one(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = tmp_path / "none.nii.gz"
+    code, shown, err = run(["info", missing, image], capsys)
+    assert_one_line(code, err, str(missing))
+    assert "15 × 48 × 64" in shown
+    code, shown, _ = run(["info", missing, image, "--json"], capsys)
+    assert code == 2
+    first, second = json.loads(shown)
+    assert (first["input"], "error" in first) == (str(missing), True)
+    assert second["shape"] == [15, 48, 64]
+
+
+def test_a_url_is_not_taken_for_a_path(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def read(place: object, **_: object) -> volumes.Volume:
+        asked.append(place)
+        raise volumes.UnknownFormat("no")
+
+    monkeypatch.setattr(volumes, "read", read)
+    url = "https://example.org/a.zarr"
+    assert run(["info", url], capsys)[0] == 2
+    assert run(["segment", url, "-o", tmp_path / "o.nii.gz", *POINT], capsys)[0] == 2
+    assert asked == [url, url]
+
+
+def test_how_a_series_is_read_reaches_the_reader(
+    image: Path, tmp_path: Path, segmenter: FakeSegmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, object]] = []
+
+    def read(place: object, **options: object) -> volumes.Volume:
+        asked.append(options)
+        raise volumes.UnknownFormat("no")
+
+    monkeypatch.setattr(volumes, "read", read)
+    how = ["--series", "4", "--allow-gaps", "--straighten"]
+    out = str(tmp_path / "o.nii.gz")
+    for arguments in (
+        ["segment", str(image), "-o", out, *POINT],
+        ["auto", str(image), "-o", out],
+        ["embed", str(image)],
+        ["info", str(image)],
+    ):
+        assert main([*arguments, *how]) == 2
+    assert asked == [{"series": "4", "allow_gaps": True, "straighten": True}] * 4

@@ -526,3 +526,46 @@ def test_snapshot_is_a_copy(session: Session) -> None:
     click(session, square(4, 4))
     assert not snapshot.labels.any()
     assert not snapshot.objects
+
+
+class TestAdopting:
+    def test_objects_of_other_labels_are_kept_and_locked(self) -> None:
+        session = Session(labelled_volume(ellipsoid_labels((5, 12, 16))))
+        older = np.zeros((5, 12, 16), np.uint8)
+        older[1:3, 2:5, 3:6], older[4, 0, 0] = 2, 7
+        assert session.adopt(older, {2: "liver"}) == {2: 2, 7: 7}
+        assert np.array_equal(session.labels, older)
+        assert [(one.id, one.name, one.locked) for one in session.objects.values()] == [
+            (2, "liver", True),
+            (7, "object 7", True),
+        ]
+        assert session.current_id == 8
+        with pytest.raises(InvalidPrompt, match="locked"):
+            session.prompt(PlaneRef(0, 1), PointPrompt((1, 3, 4)), object_id=2)
+        session.undo()
+        assert not session.labels.any()
+        assert not session.objects
+        session.redo()
+        assert np.array_equal(session.labels, older)
+
+    def test_what_there_is_keeps_its_voxels_and_its_id(self) -> None:
+        labels = np.zeros((2, 4, 6), np.uint16)
+        labels[0, :2] = 1
+        session = Session(labelled_volume(np.zeros((2, 4, 6), np.uint16)), labels)
+        older = np.zeros((2, 4, 6), np.uint8)
+        older[0], older[1, 0, 0] = 1, 2
+        hidden = np.zeros_like(older)
+        hidden[0, 0, 0] = 1
+        assert session.adopt(hidden) == {}
+        assert session.adopt(older) == {2: 2, 1: 3}
+        assert session.labels[0].tolist() == [[1] * 6] * 2 + [[3] * 6] * 2
+        assert session.objects[3].extent is not None
+        assert session.objects[3].extent.start == (0, 2, 0)
+
+    def test_what_does_not_fit_is_refused_and_changes_nothing(self) -> None:
+        session = Session(labelled_volume(np.zeros((2, 4, 6), np.uint16)))
+        with pytest.raises(InvalidEdit):
+            session.adopt(np.ones((2, 4, 5), np.uint8))
+        with pytest.raises(InvalidPrompt, match="70000"):
+            session.adopt(np.array([[[1] * 6] * 4, [[70_000] * 6] * 4], np.uint32))
+        assert not session.labels.any()

@@ -11,13 +11,17 @@ from numpy.typing import NDArray
 
 import volumes
 from napari_sam.core.jobs import Cancel
+from napari_sam.core.naming import object_colour
 from napari_sam.core.prompts import PointPrompt
 from napari_sam.errors import Cancelled, StoreError, UnknownModel
+from napari_sam.nodes.image_input import ImageInput
 from napari_sam.nodes.models import ModelChoice
 from napari_sam.nodes.object_prompts import group_prompts
+from napari_sam.nodes.segment import SegmentOptions
 from napari_sam.nodes.segment_file import SegmentJob, segment_file
 from napari_sam.store.session_file import SessionFolder
 from tests.fakes import FakeSegmenter
+from volumes import Geometry, LabelVolume, Segment
 
 LEFT = group_prompts(1, "left", [PointPrompt((7, 24, 16))])
 RIGHT = group_prompts(2, "right", [PointPrompt((7, 24, 48))])
@@ -159,3 +163,46 @@ def test_a_folder_of_something_else_is_refused_before_the_model_is_loaded(
     with pytest.raises(StoreError):
         segment_file(replace(job, session=tmp_path / "thesis"))
     assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["chapter.tex"]
+
+
+class TestLabelsToBeginWith:
+    @pytest.fixture
+    def older(self, truth: NDArray[np.uint16], monkeypatch: pytest.MonkeyPatch) -> ImageInput:
+        """Both objects and a third one, as a file has them."""
+        labels = truth.copy()
+        labels[0, 0, 0] = 9
+        segments = (Segment(2, "right", (1, 2, 3), algorithm="by another"), Segment(9, "speck"))
+        found = LabelVolume(labels, Geometry.from_spacing(labels.shape), segments)
+        monkeypatch.setattr(volumes, "read_labels", lambda path, **_: found, raising=False)
+        return ImageInput("older.seg.dcm")
+
+    def test_they_stay_but_for_what_is_prompted(
+        self,
+        image: Path,
+        truth: NDArray[np.uint16],
+        older: ImageInput,
+        segmenter: FakeSegmenter,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        written: list[tuple[NDArray[np.generic], tuple[Segment, ...]]] = []
+
+        def write(
+            path: Path, labels: NDArray[np.generic], *, segments: tuple[Segment, ...], **_: object
+        ) -> None:
+            written.append((labels, segments))
+
+        prompts = group_prompts(1, "left", [PointPrompt((7, 24, 16))])
+        job = SegmentJob(image, tmp_path / "o.nii.gz", (prompts,), SegmentOptions(plane_only=True))
+        monkeypatch.setattr("napari_sam.nodes.segment_file.check_label_format", lambda *_: None)
+        monkeypatch.setattr(volumes, "write", write)
+        segment_file(replace(job, labels_in=older))
+        ((labels, segments),) = written
+        assert np.array_equal(labels == 2, truth == 2)
+        assert labels[0, 0, 0] == 9
+        assert np.flatnonzero((labels == 1).any(axis=(1, 2))).tolist() == [7]
+        left, right, speck = segments
+        assert (left.name, left.colour) == ("left", object_colour(1))
+        assert "fake.test" in left.algorithm
+        assert (right.name, right.colour, right.algorithm) == ("right", (1, 2, 3), "by another")
+        assert (speck.value, speck.name) == (9, "speck")

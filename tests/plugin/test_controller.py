@@ -339,11 +339,11 @@ def test_save_writes_a_copy_in_the_background(desk):
     desk.open()
     desk.click()
     desk.background.run()
-    desk.controller.save(Path("labels.nii.gz"))
+    desk.controller.label_files.save(Path("labels.nii.gz"))
     assert desk.state.status == "Saving the labels…"
     desk.controller.objects.undo()
     desk.files.run()
-    ((path, labels, volume),) = desk.saved
+    ((path, labels, volume, _),) = desk.saved
     assert path == Path("labels.nii.gz")
     assert np.count_nonzero(labels) == BALL_AREA
     assert volume is desk.controller.session.volume

@@ -6,6 +6,9 @@ import importlib
 
 import pytest
 
+import volumes
+from napari_sam.plugin._writer import offered_suffixes
+
 pytestmark = pytest.mark.filterwarnings("default")
 
 npe2 = pytest.importorskip("npe2")
@@ -37,8 +40,7 @@ def test_reader_takes_folders_and_the_formats_it_reads(manifest):
     )
 
 
-def test_writer_offers_what_the_save_button_offers(manifest):
-    from napari_sam.plugin._writer import LABEL_FILES
-
+def test_writer_offers_what_can_be_written_the_usual_first(manifest):
     (writer,) = manifest.contributions.writers
-    assert tuple(writer.filename_extensions) == LABEL_FILES
+    assert set(volumes.label_suffixes()) <= set(writer.filename_extensions)
+    assert writer.filename_extensions[0] == offered_suffixes()[0] == ".nii.gz"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import volumes
-from napari_sam.plugin._dialogs import describe_series
+from napari_sam.plugin._images import LayerSource
+from napari_sam.plugin._opening import layer_name
 from napari_sam.plugin._reader import get_reader, read_layers
 from napari_sam.plugin._sample_data import phantom
-from napari_sam.plugin._writer import write_labels
+from napari_sam.plugin._writer import offered_suffixes, write_labels
 
 
 def test_reader_passes_on_what_is_not_there(tmp_path):
@@ -62,11 +66,6 @@ def test_unreadable_file_is_one_of_our_errors(tmp_path):
         get_reader(str(path))(str(path))
 
 
-def test_series_are_described_by_what_tells_them_apart():
-    series = volumes.SeriesInfo("4", "CT", "", (60, 512, 512))
-    assert describe_series(2, series) == "2. CT · no description · 60 × 512 × 512"
-
-
 def test_real_ct_and_its_dicom(shared_data):
     path = shared_data / "eval" / "ct3d" / "ts_ct_abdomen.nii.gz"
     ((data, arguments, _),) = read_layers(str(path))
@@ -75,14 +74,127 @@ def test_real_ct_and_its_dicom(shared_data):
     assert np.diag(arguments["affine"]).tolist() == [1, -1, -1, 1]
 
 
-def test_person_chooses_one_of_several_series(shared_data, monkeypatch):
-    import napari_sam.plugin._reader as reader
+def test_person_chooses_some_of_several_series(shared_data, monkeypatch):
+    import napari_sam.plugin._opening as opening
 
     folder = shared_data / "dicom_zoo" / "series" / "tcia_mr_three_series_mixed"
     with pytest.raises(volumes.MixedSeries):
         read_layers(folder)
     listed = []
-    monkeypatch.setattr(reader, "choose_series", lambda series: listed.extend(series) or series[1].key)
-    ((data, _, _),) = read_layers(folder)
-    assert len(listed) > 1
-    assert data.shape[-2:] == listed[1].shape[-2:]
+    monkeypatch.setattr(opening, "choose_series", lambda series: listed.extend(series) or series[1:])
+    first, second = read_layers(folder)
+    assert len(listed) == 3
+    for layer, chosen in zip((first, second), listed[1:], strict=True):
+        assert layer[0].shape == chosen.shape
+        assert layer[1]["name"] == f"tcia_mr_three_series_mixed {chosen.description}"
+
+
+class Refusing:
+    """A reader that reads only with what a question may allow."""
+
+    def __init__(self, error, name):
+        self.error, self.name, self.asked = error, name, []
+
+    def __call__(self, place, **how):
+        self.asked.append(how)
+        if not how[self.name]:
+            raise self.error("planes 3 and 4 are 5 mm apart")
+        return volumes.Volume(
+            np.zeros((2, 3, 4), np.int16), volumes.Geometry.from_spacing((2, 3, 4)), volumes.Provenance("t")
+        )
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (volumes.MissingSlices, "allow_gaps"),
+        (volumes.UnevenSpacing, "allow_gaps"),
+        (volumes.TiltedGantry, "straighten"),
+    ],
+)
+def test_gaps_and_tilts_are_taken_only_if_a_person_says_so(error, name, tmp_path, monkeypatch):
+    import napari_sam.plugin._opening as opening
+
+    refusing, questions = Refusing(error, name), []
+    monkeypatch.setattr(volumes, "read", refusing)
+    with pytest.raises(error):
+        read_layers(tmp_path)  # nobody there to ask
+    monkeypatch.setattr(opening, "ask_yes", lambda title, question: questions.append(question) or False)
+    with pytest.raises(error):
+        read_layers(tmp_path)
+    monkeypatch.setattr(opening, "ask_yes", lambda title, question: True)
+    ((data, _, _),) = read_layers(tmp_path)
+    assert data.shape == (2, 3, 4)
+    assert "planes 3 and 4 are 5 mm apart" in questions[0]
+    assert refusing.asked[-1][name]
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        (Path("a/b.nii.gz"), "b"),
+        (Path("a/b.c.mha"), "b.c"),
+        (Path("a/case 1"), "case 1"),
+        (Path("a/b.ome.zarr"), "b.ome.zarr"),
+        ("https://user:secret@host/data/c.zarr?key=1", "c.zarr"),
+    ],
+)
+def test_layers_are_named_after_their_files(place, name):
+    assert layer_name(place) == name
+
+
+def test_an_address_is_opened_as_it_is(monkeypatch):
+    asked = []
+
+    def read(place, **_):
+        asked.append(place)
+        raise volumes.UnknownFormat("no")
+
+    monkeypatch.setattr(volumes, "read", read)
+    url = "https://host/a.zarr"
+    with pytest.raises(volumes.UnknownFormat):
+        get_reader(url)(url)
+    assert asked == [url]
+
+
+def test_labels_are_written_with_what_they_mean(tmp_path, make_ball_volume, monkeypatch):
+    written = []
+    monkeypatch.setattr(volumes, "write", lambda path, labels, *, like, segments: written.append(segments))
+    volume, liver = make_ball_volume(), (volumes.Segment(1, "liver"),)
+    for segments in (liver, lambda: liver):
+        own = {"napari-sam-volumes": {"volume": volume, "segments": segments}}
+        write_labels(str(tmp_path / "o.nrrd"), np.zeros(volume.shape, np.uint8), {"metadata": own})
+    write_labels(str(tmp_path / "o.nrrd"), np.zeros((2, 3, 4), np.uint8), {"metadata": {}})
+    assert written == [liver, liver, ()]
+
+
+def test_dicom_is_offered_for_images_that_are_dicom(monkeypatch, make_ball_volume):
+    monkeypatch.setattr(volumes, "label_suffixes", lambda: (".nrrd", ".nii.gz", ".dcm", ".seg.dcm"))
+    volume = make_ball_volume()
+    assert offered_suffixes(volume) == (".nii.gz", ".nrrd")
+    sources = (volumes.PlaneSource(Path("a.dcm")),) * volume.shape[0]
+    dicom = replace(volume, provenance=replace(volume.provenance, sources=sources))
+    assert offered_suffixes(dicom) == (".nii.gz", ".seg.dcm", ".nrrd", ".dcm")
+
+
+class TestLayersThatAreNotInMemory:
+    def test_they_are_read_where_they_are_looked_at(self):
+        dask = pytest.importorskip("dask.array")
+        whole = np.arange(4 * 5 * 6, dtype=np.int16).reshape(4, 5, 6)
+        array = volumes.LazyArray(LayerSource([dask.from_array(whole, chunks=(1, 5, 6))]))
+        assert np.array_equal(array[2], whole[2])
+        assert np.array_equal(array, whole)
+        assert array.overview().shape[1:] == (5, 6)
+
+    def test_pictures_and_colours_become_planes(self):
+        flat = LayerSource([np.arange(30).reshape(5, 6)])
+        assert flat.shape == (1, 5, 6)
+        assert volumes.LazyArray(flat)[0, 2].tolist() == list(range(12, 18))
+        colour = volumes.LazyArray(LayerSource([np.arange(2 * 3 * 4 * 4).reshape(2, 3, 4, 4)], is_rgb=True))
+        assert colour.shape == (2, 3, 4, 3)
+        assert colour[1, 0, 0].tolist() == [48, 49, 50]
+        assert colour.overview().shape == (2, 3, 4, 3)
+
+    def test_the_coarsest_of_several_levels_stands_for_all(self):
+        levels = [np.ones((8, 8, 8)), np.full((4, 4, 4), 2.0)]
+        assert np.array_equal(LayerSource(levels).overview(), levels[1])

@@ -294,9 +294,9 @@ def test_labels_saved_by_the_plugin_lie_on_the_image(window, tmp_path):
     window.click(19, 24)
     window.ready()
     by_button, by_layer = tmp_path / "button.nii.gz", tmp_path / "layer.nrrd"
-    window.controller.save(by_button)
+    window.controller.label_files.save(by_button)
     window.until(by_button.exists)
-    window.until(lambda: not window.controller.saving.is_running)
+    window.until(lambda: not window.controller.label_files.doing)
     window.viewer.layers["ball labels"].save(str(by_layer), plugin=PLUGIN)
     for path in (by_button, by_layer):
         saved = volumes.read(path)
@@ -310,7 +310,7 @@ def test_unwritable_place_is_one_message(window, monkeypatch):
     window.press(window.widget.prompt.tools[Tool.INCLUDE])
     window.click(19, 24)
     window.ready()
-    window.controller.save(Path("/proc/no/labels.nii.gz"))
+    window.controller.label_files.save(Path("/proc/no/labels.nii.gz"))
     window.until(lambda: told)
     assert len(told) == 1
     assert "/proc/no" in told[0]

@@ -1,0 +1,146 @@
+"""Files of labels: writing the session's, with what they mean, and beginning with those of an older one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+import volumes
+from napari_sam.core.edits import Edit
+from napari_sam.core.jobs import Cancel
+from napari_sam.core.naming import algorithm_name, object_segments
+from napari_sam.core.session import Session
+from napari_sam.errors import SamError
+from napari_sam.nodes.image_input import ImageInput
+from napari_sam.nodes.label_files import read_labels
+from napari_sam.plugin._cases import Case
+from napari_sam.plugin._jobs import Background, Job
+from napari_sam.plugin._model_slot import ModelSlot
+from volumes import LabelVolume, Segment, Volume
+
+__all__ = ["LabelFiles", "Save", "write_labels"]
+
+Save = Callable[[Path, NDArray[Any], Volume, Sequence[Segment]], None]
+
+
+class LabelFiles:
+    """Reads and writes labels beside the model's work, one file at a time.
+
+    Parameters
+    ----------
+    files : Background
+        Runs the reading and writing.
+    save : callable
+        (path, labels, source volume, what the labels mean); called on another thread.
+    model : ModelSlot
+        Which model answers.
+    free_case : callable
+        Gives the chosen image's work, None while there is none or something else has it.
+    on_change : callable
+        Called with the edits that were made, none where a file was written, and a sentence about it.
+    on_error : callable
+        Called with the error where it did not work.
+    """
+
+    def __init__(
+        self,
+        files: Background,
+        save: Save,
+        model: ModelSlot,
+        free_case: Callable[[], Case | None],
+        on_change: Callable[[Iterable[Edit], str], None],
+        on_error: Callable[[Exception], None],
+    ) -> None:
+        self._files = files
+        self._save = save
+        self._model = model
+        self._free_case = free_case
+        self._known: WeakKeyDictionary[Session, dict[int, Segment]] = WeakKeyDictionary()
+        self._on_change = on_change
+        self._on_error = on_error
+        self.doing = ""
+
+    def segments_of(self, session: Session) -> tuple[Segment, ...]:
+        """Say what the labels of a session mean: names, colours, and what drew them."""
+        model = "" if self._model.segmenter is None else self._model.segmenter.name
+        known = self._known.get(session)
+        return object_segments(session.objects.values(), algorithm_name(model), known)
+
+    def save(self, path: Path) -> None:
+        """Write a copy of the labels as they are now, in the image's own geometry."""
+        case = self._free_case()
+        if case is None or self.doing:
+            return
+        session = case.session
+        segments = self.segments_of(session)
+        labels = np.zeros_like(session.labels)  # where there is no object, no memory is touched
+        for box in (one.extent for one in session.objects.values() if one.extent is not None):
+            labels[box.slices()] = session.labels[box.slices()]
+
+        def work(_: Cancel) -> Iterable[object]:
+            self._save(path, labels, session.volume, segments)
+            return ()
+
+        self._submit("Saving the labels…", work, on_done=lambda: self._on_change((), f"Saved {path.name}."))
+
+    def load(self, path: Path) -> None:
+        """Begin with the objects of a file: they are accepted already, so they keep their voxels."""
+        case = self._free_case()
+        if case is None or self.doing:
+            return
+
+        def work(_: Cancel) -> Iterable[LabelVolume]:
+            yield read_labels(ImageInput(path), case.session.volume)
+
+        self._submit("Reading the labels…", work, on_part=lambda labels: self._adopt(case, path, labels))
+
+    def _adopt(self, case: Case, path: Path, labels: LabelVolume) -> None:
+        edits: list[Edit] = []
+        case.session.on_edit.append(edits.append)
+        named = {one.value: one for one in labels.segments}
+        try:
+            ids = case.session.adopt(labels.data, {value: one.name for value, one in named.items()})
+        except SamError as error:
+            self._on_error(error)
+            return
+        finally:
+            case.session.on_edit.remove(edits.append)
+        known = {ids[value]: replace(one, value=ids[value]) for value, one in named.items() if value in ids}
+        self._known.setdefault(case.session, {}).update(known)
+        case.current_id = case.session.current_id
+        n_new = "1 object" if len(ids) == 1 else f"{len(ids)} objects"
+        self._on_change(edits, f"Read {n_new} from {path.name}. Press Reopen to change one of them.")
+
+    def _submit(
+        self,
+        doing: str,
+        work: Callable[[Cancel], Iterable[object]],
+        on_part: Callable[[Any], None] = lambda _: None,
+        on_done: Callable[[], None] = lambda: None,
+    ) -> None:
+        def ended() -> None:
+            self.doing = ""
+            on_done()
+
+        def parted(part: Any) -> None:
+            self.doing = ""
+            on_part(part)
+
+        def failed(error: Exception) -> None:
+            self.doing = ""
+            self._on_error(error)
+
+        self.doing = doing
+        self._on_change((), "")
+        self._files.submit(Job("save", work, on_part=parted, on_done=ended, on_error=failed))
+
+
+def write_labels(path: Path, labels: NDArray[Any], like: Volume, segments: Sequence[Segment]) -> None:
+    """Write labels in the geometry of their image, with what they mean."""
+    volumes.write(path, labels, like=like, segments=segments)
