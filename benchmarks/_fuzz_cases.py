@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import os
+import re
 import shutil
 import sys
 import warnings
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 
 import volumes
-from benchmarks._fuzz_dicom_seeds import SECRETS
+from benchmarks._fuzz_dicom_planes import SECRETS
 from benchmarks._fuzz_mutations import mutate
 from benchmarks._fuzz_seeds import Seed
 
@@ -73,17 +74,22 @@ def make_case(seeds: Sequence[Seed], seed: int, number: int, folder: Path) -> Ca
 
 def judge_case(case: Case, *, with_cli: bool = False) -> Outcome:
     """List and read a damaged file as labels, as an image, and on demand through the command line."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for library in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
             warnings.simplefilter("ignore", library)
         outcome = _attempt(case, _read)
         if outcome.kind != FAILED and hasattr(volumes, "read_labels"):
-            labels = _attempt(case, lambda path: volumes.read_labels(path))
+            labels = _attempt(case, volumes.read_labels)
             outcome = labels if labels.kind == FAILED else outcome
         if outcome.kind != FAILED and with_cli:
             trouble = _cli_trouble(case.path)
             outcome = Outcome(FAILED, trouble) if trouble else outcome
+    if caught and outcome.kind != FAILED:
+        first = f"{Path(caught[0].filename).name}:{caught[0].lineno}: {caught[0].message}"
+        return Outcome(
+            FAILED, f"warned at {' '.join(first.split())[:300]}; {outcome.kind} {outcome.words[:200]}"
+        )
     return outcome
 
 
@@ -121,7 +127,7 @@ def _line_trouble(line: str, case: Case) -> str:
     """Say what is wrong with a message; empty where nothing is."""
     if not line or "\n" in line or len(line) > _LONGEST_LINE:
         return f"a message of {len(line)} characters and {line.count(chr(10)) + 1} lines: {line[:200]!r}"
-    if "Traceback" in line or " at 0x" in line:
+    if "Traceback" in line or re.search(r"\b0x[0-9a-f]{6,}", line):
         return f"a message for programmers: {line[:300]!r}"
     secret = next((one for one in SECRETS if one in line), None)
     return f"a message that tells {secret}: {line[:300]!r}" if secret else ""
@@ -162,7 +168,8 @@ def _cli_trouble(path: Path) -> str:
         return f"the command line prints {strange[0][:200]!r}" if strange else ""
     if code != 2 or len(lines) != 1 or not lines[0].startswith("napari-sam: "):
         return f"the command line ends with {code} and {len(lines)} lines: {told.getvalue()[:300]!r}"
-    return "an error that the program did not expect: " + lines[0][:300] if "debug" in lines[0] else ""
+    is_surprised = lines[0].startswith(("napari-sam: unexpected ", "napari-sam: out of memory"))
+    return f"the command line is surprised: {lines[0][:300]!r}" if is_surprised else ""
 
 
 def size_words(n_bytes: float) -> str:

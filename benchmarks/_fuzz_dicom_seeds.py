@@ -2,166 +2,41 @@
 
 from __future__ import annotations
 
-import io
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.encaps import encapsulate
-from pydicom.filewriter import dcmwrite
+from pydicom.dataset import Dataset, FileDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
-    JPEGBaseline8Bit,
     JPEGLSLossless,
     RLELossless,
 )
 
-SECRETS = ("Zimmerfrau", "PAT-7351-X", "19341117", "20191203", "1.2.826.0.1.7351.99")
-"""Who the seeds' patient is, and how every UID begins: what no message may say."""
-
-SHAPE_HW = (36, 40)
-AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
-_CT, _ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1"
-_CAPTURE, _FILM, _PET = (
-    "1.2.840.10008.5.1.4.1.1.7",
-    "1.2.840.10008.5.1.4.1.1.3.1",
-    "1.2.840.10008.5.1.4.1.1.128",
+from benchmarks._fuzz_dicom_planes import (
+    AXIAL,
+    SECRETS,
+    SHAPE_HW,
+    colour,
+    jpeg,
+    jpeg_lossless,
+    plane,
+    saved,
+    uid,
 )
+
+_CT, _ENHANCED_CT, _FILM = (
+    "1.2.840.10008.5.1.4.1.1.2",
+    "1.2.840.10008.5.1.4.1.1.2.1",
+    "1.2.840.10008.5.1.4.1.1.3.1",
+)
+_PET = "1.2.840.10008.5.1.4.1.1.128"
 _RTSTRUCT, _REPORT = "1.2.840.10008.5.1.4.1.1.481.3", "1.2.840.10008.5.1.4.1.1.88.33"
-
-
-def uid(*parts: int) -> str:
-    """Make a UID of the seeds' root."""
-    return ".".join([SECRETS[4], *map(str, parts)])
-
-
-def plane(number: int = 1, pixels: NDArray[Any] | None = None, **tags: Any) -> FileDataset:
-    """Make a CT plane, or with other tags another image; ``None`` leaves one out."""
-    if pixels is None:
-        pixels = np.random.default_rng(number).integers(0, 2000, SHAPE_HW).astype(np.uint16)
-    meta = FileMetaDataset()
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.MediaStorageSOPClassUID = tags.get("SOPClassUID", _CT)
-    meta.MediaStorageSOPInstanceUID = uid(3, number)
-    dataset = FileDataset("", Dataset(), file_meta=meta, preamble=b"\0" * 128)
-    given = {
-        "PatientName": SECRETS[0] + "^Ada", "PatientID": SECRETS[1], "PatientBirthDate": SECRETS[2],
-        "PatientSex": "O", "AccessionNumber": "", "StudyID": "1", "StudyTime": "120000",
-        "StudyDate": SECRETS[3], "StudyInstanceUID": uid(1), "SeriesInstanceUID": uid(2),
-        "SOPClassUID": _CT, "SOPInstanceUID": uid(3, number), "FrameOfReferenceUID": uid(4),
-        "Modality": "CT", "SeriesNumber": 4, "SeriesDescription": "seed", "InstanceNumber": number,
-        "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"], "SliceThickness": 2.5, "PixelSpacing": [0.7, 0.8],
-        "ImagePositionPatient": [5.0, -7.0, 2.5 * number], "ImageOrientationPatient": list(AXIAL),
-        "Rows": pixels.shape[-2], "Columns": pixels.shape[-1], "SamplesPerPixel": 1,
-        "PhotometricInterpretation": "MONOCHROME2", "BitsAllocated": 8 * pixels.dtype.itemsize,
-        "BitsStored": 8 * pixels.dtype.itemsize, "HighBit": 8 * pixels.dtype.itemsize - 1,
-        "PixelRepresentation": int(pixels.dtype.kind == "i"), "RescaleSlope": 1, "RescaleIntercept": -1024,
-        "WindowCenter": 40, "WindowWidth": 400, "PixelData": pixels.tobytes(), **tags,
-    }  # fmt: skip
-    for keyword, value in given.items():
-        if value is not None:
-            setattr(dataset, keyword, value)
-    return dataset
-
-
-def colour(number: int = 1, **tags: Any) -> FileDataset:
-    """Make a secondary capture in RGB."""
-    pixels = np.random.default_rng(number).integers(0, 256, (*SHAPE_HW, 3)).astype(np.uint8)
-    given = {
-        "SOPClassUID": _CAPTURE, "Modality": "OT", "Rows": SHAPE_HW[0], "Columns": SHAPE_HW[1],
-        "SamplesPerPixel": 3, "PlanarConfiguration": 0, "PhotometricInterpretation": "RGB",
-        "PixelData": pixels.tobytes(), "RescaleSlope": None, "RescaleIntercept": None,
-        "ImagePositionPatient": None, "ImageOrientationPatient": None,
-    }  # fmt: skip
-    return plane(number, np.zeros(SHAPE_HW, np.uint8), **{**given, **tags})
-
-
-def saved(dataset: FileDataset, syntax: str = ExplicitVRLittleEndian) -> bytes:
-    """Return the file's bytes in an uncompressed or compressed transfer syntax."""
-    if syntax in (JPEG2000Lossless, JPEGLSLossless, RLELossless):
-        dataset.compress(syntax, generate_instance_uid=False)
-    else:
-        dataset.file_meta.TransferSyntaxUID = syntax
-    if syntax == ExplicitVRBigEndian:
-        dataset.PixelData = np.frombuffer(dataset.PixelData, "<u2").astype(">u2").tobytes()
-    target = io.BytesIO()
-    dcmwrite(target, dataset, enforce_file_format=True)
-    return target.getvalue()
-
-
-def jpeg(dataset: FileDataset) -> bytes:
-    """Return a colour file with its pixels as JPEG baseline."""
-    pixels = np.frombuffer(dataset.PixelData, np.uint8).reshape(*SHAPE_HW, 3)
-    picture = io.BytesIO()
-    Image.fromarray(pixels).save(picture, "JPEG")
-    dataset.PixelData = encapsulate([picture.getvalue()])
-    dataset["PixelData"].VR = "OB"
-    dataset.PhotometricInterpretation = "YBR_FULL_422"
-    return saved(dataset, JPEGBaseline8Bit)
-
-
-def jpeg_lossless(content: bytes, folder: Path) -> bytes:
-    """Return a grey file with its pixels as lossless JPEG, by GDCM."""
-    import SimpleITK
-
-    source, target = folder / "source.dcm", folder / "target.dcm"
-    source.write_bytes(content)
-    image = SimpleITK.ReadImage(str(source))
-    writer = SimpleITK.ImageFileWriter()
-    writer.SetFileName(str(target))
-    writer.KeepOriginalImageUIDOn()
-    writer.UseCompressionOn()
-    writer.SetCompressor("JPEG")
-    writer.Execute(image)
-    return target.read_bytes()
-
-
-def enhanced() -> FileDataset:
-    """Make an enhanced CT of four frames with functional groups, and a concatenated, odd number of groups."""
-    n_frames = 4
-    pixels = np.random.default_rng(5).integers(0, 2000, (n_frames, *SHAPE_HW)).astype(np.uint16)
-    left_out = dict.fromkeys(
-        ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness", "RescaleSlope",
-         "RescaleIntercept", "WindowCenter", "WindowWidth")
-    )  # fmt: skip
-    dataset = plane(1, pixels, SOPClassUID=_ENHANCED_CT, NumberOfFrames=n_frames, **left_out)
-    shared = _nested(
-        PlaneOrientationSequence={"ImageOrientationPatient": list(AXIAL)},
-        PixelMeasuresSequence={"PixelSpacing": [0.7, 0.8], "SliceThickness": 2.5},
-        PixelValueTransformationSequence={"RescaleSlope": 1, "RescaleIntercept": -1024, "RescaleType": "HU"},
-    )
-    frames = [
-        _nested(
-            PlanePositionSequence={"ImagePositionPatient": [0.0, 0.0, 2.5 * frame]},
-            FrameContentSequence={"DimensionIndexValues": [1, frame + 1], "StackID": "1", "InStackPositionNumber": frame + 1},
-        )
-        for frame in range(n_frames)
-    ]
-    dataset.SharedFunctionalGroupsSequence = Sequence([shared])
-    dataset.PerFrameFunctionalGroupsSequence = Sequence(frames)
-    return dataset
-
-
-def _nested(**sequences: dict[str, Any]) -> Dataset:
-    """Make a data set of sequences of one item each."""
-    return _dataset(**{name: Sequence([_dataset(**tags)]) for name, tags in sequences.items()})
-
-
-def _dataset(**tags: Any) -> Dataset:
-    made = Dataset()
-    for keyword, value in tags.items():
-        setattr(made, keyword, value)
-    return made
 
 
 def palette() -> FileDataset:
@@ -173,13 +48,22 @@ def palette() -> FileDataset:
         for part in ("Data", "Descriptor")
     }
     pixels = np.random.default_rng(6).integers(0, 256, SHAPE_HW).astype(np.uint8)
-    return plane(1, pixels, PhotometricInterpretation="PALETTE COLOR", RescaleSlope=None, RescaleIntercept=None, **tables)
+    return plane(
+        1,
+        pixels,
+        PhotometricInterpretation="PALETTE COLOR",
+        RescaleSlope=None,
+        RescaleIntercept=None,
+        **tables,
+    )
 
 
 def with_table() -> FileDataset:
     """Make a plane with a modality LUT."""
     table = _dataset(
-        LUTDescriptor=[2000, 0, 16], ModalityLUTType="OD", LUTData=(np.arange(2000, dtype=np.uint16) * 3).tobytes()
+        LUTDescriptor=[2000, 0, 16],
+        ModalityLUTType="OD",
+        LUTData=(np.arange(2000, dtype=np.uint16) * 3).tobytes(),
     )
     return plane(1, RescaleSlope=None, RescaleIntercept=None, ModalityLUTSequence=Sequence([table]))
 
@@ -200,31 +84,64 @@ def pet() -> FileDataset:
 
 def structure_set() -> FileDataset:
     """Make an RTSTRUCT with one structure on the planes of `plane`."""
-    left_out = dict.fromkeys(("Rows", "Columns", "PixelData", "PixelSpacing", "BitsAllocated", "BitsStored", "HighBit",
-                              "PixelRepresentation", "SamplesPerPixel", "PhotometricInterpretation"))  # fmt: skip
+    left_out = dict.fromkeys(
+        (
+            "Rows",
+            "Columns",
+            "PixelData",
+            "PixelSpacing",
+            "BitsAllocated",
+            "BitsStored",
+            "HighBit",
+            "PixelRepresentation",
+            "SamplesPerPixel",
+            "PhotometricInterpretation",
+        )
+    )
     contours = [
         _dataset(
-            ContourGeometricType="CLOSED_PLANAR", NumberOfContourPoints=4,
+            ContourGeometricType="CLOSED_PLANAR",
+            NumberOfContourPoints=4,
             ContourData=[6, -6, 2.5 * number, 15, -6, 2.5 * number, 15, 3, 2.5 * number, 6, 3, 2.5 * number],
-            ContourImageSequence=Sequence([_dataset(ReferencedSOPClassUID=_CT, ReferencedSOPInstanceUID=uid(3, number))]),
+            ContourImageSequence=Sequence(
+                [_dataset(ReferencedSOPClassUID=_CT, ReferencedSOPInstanceUID=uid(3, number))]
+            ),
         )
         for number in (2, 3)
-    ]  # fmt: skip
-    series = _dataset(SeriesInstanceUID=uid(2), ContourImageSequence=Sequence([
-        _dataset(ReferencedSOPClassUID=_CT, ReferencedSOPInstanceUID=uid(3, number)) for number in range(1, 5)]))
-    study = _dataset(ReferencedSOPClassUID="1.2.840.10008.3.1.2.3.1", ReferencedSOPInstanceUID=uid(1),
-                     RTReferencedSeriesSequence=Sequence([series]))
+    ]
+    series = _dataset(
+        SeriesInstanceUID=uid(2),
+        ContourImageSequence=Sequence(
+            [
+                _dataset(ReferencedSOPClassUID=_CT, ReferencedSOPInstanceUID=uid(3, number))
+                for number in range(1, 5)
+            ]
+        ),
+    )
+    study = _dataset(
+        ReferencedSOPClassUID="1.2.840.10008.3.1.2.3.1",
+        ReferencedSOPInstanceUID=uid(1),
+        RTReferencedSeriesSequence=Sequence([series]),
+    )
     frame = _dataset(FrameOfReferenceUID=uid(4), RTReferencedStudySequence=Sequence([study]))
     return plane(
-        90, SOPClassUID=_RTSTRUCT, Modality="RTSTRUCT", SeriesInstanceUID=uid(9), StructureSetLabel="seed",
+        90,
+        SOPClassUID=_RTSTRUCT,
+        Modality="RTSTRUCT",
+        SeriesInstanceUID=uid(9),
+        StructureSetLabel="seed",
         ReferencedFrameOfReferenceSequence=Sequence([frame]),
-        StructureSetROISequence=Sequence([_dataset(ROINumber=1, ROIName="organ", ReferencedFrameOfReferenceUID=uid(4))]),
-        ROIContourSequence=Sequence([
-            _dataset(ReferencedROINumber=1, ROIDisplayColor=[255, 0, 0], ContourSequence=Sequence(contours))]),
-        RTROIObservationsSequence=Sequence([
-            _dataset(ObservationNumber=1, ReferencedROINumber=1, RTROIInterpretedType="ORGAN")]),
+        StructureSetROISequence=Sequence(
+            [_dataset(ROINumber=1, ROIName="organ", ReferencedFrameOfReferenceUID=uid(4))]
+        ),
+        ROIContourSequence=Sequence(
+            [_dataset(ReferencedROINumber=1, ROIDisplayColor=[255, 0, 0], ContourSequence=Sequence(contours))]
+        ),
+        RTROIObservationsSequence=Sequence(
+            [_dataset(ObservationNumber=1, ReferencedROINumber=1, RTROIInterpretedType="ORGAN")]
+        ),
         **left_out,
-    )  # fmt: skip
+    )
 
 
 def segmentation(images: list[FileDataset]) -> FileDataset:
@@ -236,7 +153,9 @@ def segmentation(images: list[FileDataset]) -> FileDataset:
     mask[:2, 14:18, 2:9, 1] = 1
     tissue = highdicom.sr.CodedConcept("85756007", "SCT", "Tissue")
     described = [
-        highdicom.seg.SegmentDescription(number, name, tissue, tissue, highdicom.seg.SegmentAlgorithmTypeValues.MANUAL)
+        highdicom.seg.SegmentDescription(
+            number, name, tissue, tissue, highdicom.seg.SegmentAlgorithmTypeValues.MANUAL
+        )
         for number, name in ((1, "one"), (2, "two"))
     ]
     made = highdicom.seg.Segmentation(
@@ -250,11 +169,59 @@ def segmentation(images: list[FileDataset]) -> FileDataset:
     return made
 
 
+def enhanced() -> FileDataset:
+    """Make an enhanced CT of four frames with functional groups, and a concatenated, odd number of groups."""
+    n_frames = 4
+    pixels = np.random.default_rng(5).integers(0, 2000, (n_frames, *SHAPE_HW)).astype(np.uint16)
+    left_out = dict.fromkeys(
+        ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness", "RescaleSlope",
+         "RescaleIntercept", "WindowCenter", "WindowWidth")
+    )  # fmt: skip
+    dataset = plane(1, pixels, SOPClassUID=_ENHANCED_CT, NumberOfFrames=n_frames, **left_out)
+    shared = _nested(
+        PlaneOrientationSequence={"ImageOrientationPatient": list(AXIAL)},
+        PixelMeasuresSequence={"PixelSpacing": [0.7, 0.8], "SliceThickness": 2.5},
+        PixelValueTransformationSequence={"RescaleSlope": 1, "RescaleIntercept": -1024, "RescaleType": "HU"},
+    )
+    frames = [
+        _nested(
+            PlanePositionSequence={"ImagePositionPatient": [0.0, 0.0, 2.5 * frame]},
+            FrameContentSequence={
+                "DimensionIndexValues": [1, frame + 1],
+                "StackID": "1",
+                "InStackPositionNumber": frame + 1,
+            },
+        )
+        for frame in range(n_frames)
+    ]
+    dataset.SharedFunctionalGroupsSequence = Sequence([shared])
+    dataset.PerFrameFunctionalGroupsSequence = Sequence(frames)
+    return dataset
+
+
+def _nested(**sequences: dict[str, Any]) -> Dataset:
+    """Make a data set of sequences of one item each."""
+    return _dataset(**{name: Sequence([_dataset(**tags)]) for name, tags in sequences.items()})
+
+
+def _dataset(**tags: Any) -> Dataset:
+    made = Dataset()
+    for keyword, value in tags.items():
+        setattr(made, keyword, value)
+    return made
+
+
 def dicom_seeds(scratch: Path) -> dict[str, dict[str, bytes]]:
     """Return by format, then by name: the bytes of one file each."""
     frames = np.random.default_rng(7).integers(0, 256, (3, *SHAPE_HW, 3)).astype(np.uint8)
-    film = {"SOPClassUID": _FILM, "Modality": "US", "NumberOfFrames": 3, "FrameTime": 40, "PixelData": frames.tobytes(),
-            "PixelSpacing": None}  # fmt: skip
+    film = {
+        "SOPClassUID": _FILM,
+        "Modality": "US",
+        "NumberOfFrames": 3,
+        "FrameTime": 40,
+        "PixelData": frames.tobytes(),
+        "PixelSpacing": None,
+    }
     makers: dict[str, dict[str, Callable[[], bytes]]] = {
         "DICOM": {
             "explicit": lambda: saved(plane()),
@@ -267,11 +234,15 @@ def dicom_seeds(scratch: Path) -> dict[str, dict[str, bytes]]:
             "table": lambda: saved(with_table()),
             "pet": lambda: saved(pet()),
             "monochrome1": lambda: saved(plane(PhotometricInterpretation="MONOCHROME1", Modality="CR")),
-            "report": lambda: saved(plane(SOPClassUID=_REPORT, Modality="SR", Rows=None, Columns=None, PixelData=None)),
+            "report": lambda: saved(
+                plane(SOPClassUID=_REPORT, Modality="SR", Rows=None, Columns=None, PixelData=None)
+            ),
         },
         "DICOM compressed": {
             "jpeg": lambda: jpeg(colour()),
-            "jpeg-lossless": lambda: jpeg_lossless(saved(plane(RescaleSlope=None, RescaleIntercept=None)), scratch),
+            "jpeg-lossless": lambda: jpeg_lossless(
+                saved(plane(RescaleSlope=None, RescaleIntercept=None)), scratch
+            ),
             "jpeg-ls": lambda: saved(plane(), JPEGLSLossless),
             "jpeg-2000": lambda: saved(plane(), JPEG2000Lossless),
             "rle": lambda: saved(plane(), RLELossless),
@@ -287,22 +258,3 @@ def dicom_seeds(scratch: Path) -> dict[str, dict[str, bytes]]:
         "DICOM RTSTRUCT": {"rtstruct": lambda: saved(structure_set())},
     }
     return {format_: {name: make() for name, make in group.items()} for format_, group in makers.items()}
-
-
-def bomb() -> bytes:
-    """Return a deflated DICOM file of 400 kB that holds 400 MB of zeros beside its small image."""
-    content = saved(plane(), ExplicitVRLittleEndian)
-    start = content.index(b"\x08\x00\x08\x00")  # the data set, behind the file meta information
-    head = saved(plane(), DeflatedExplicitVRLittleEndian)
-    length = 400_000_000
-    pressed = zlib.compressobj(9, wbits=-15)
-    private = b"\x09\x00\x10\x10" + b"OB\0\0" + length.to_bytes(4, "little")
-    first = content[start : content.index(b"\x10\x00\x10\x00")]
-    rest = content[content.index(b"\x10\x00\x10\x00") :]
-    body = pressed.compress(first + private) + b"".join(pressed.compress(bytes(10_000_000)) for _ in range(40))
-    return head[: _meta_end(head)] + body + pressed.compress(rest) + pressed.flush()
-
-
-def _meta_end(content: bytes) -> int:
-    """Return where the file meta information ends."""
-    return 144 + int.from_bytes(content[140:144], "little")

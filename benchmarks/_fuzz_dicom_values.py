@@ -5,11 +5,34 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-_NUMBERS = ("nan", "inf", "-1", "0", "1e308", "99999999999", "x", "", "1\\2\\3\\4\\5\\6\\7", "-0", "0.000001", "1,5")
+_NUMBERS = (
+    "nan",
+    "inf",
+    "-1",
+    "0",
+    "1e308",
+    "99999999999",
+    "x",
+    "",
+    "1\\2\\3\\4\\5\\6\\7",
+    "-0",
+    "0.000001",
+    "1,5",
+)
 _SHORT = (0, 1, 2, 3, 7, 8, 9, 13, 16, 17, 31, 32, 33, 64, 255, 256, 32767, 32768, 65535)
 _LONG = (*_SHORT, 65536, 2**31 - 1, 2**32 - 1)
 _REAL = (0.0, -1.0, 1e-30, 1e30, float("nan"), float("inf"), float("-inf"))
-_PHOTOMETRIC = ("MONOCHROME1", "MONOCHROME2", "RGB", "PALETTE COLOR", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "", "X")
+_PHOTOMETRIC = (
+    "MONOCHROME1",
+    "MONOCHROME2",
+    "RGB",
+    "PALETTE COLOR",
+    "YBR_FULL",
+    "YBR_FULL_422",
+    "YBR_ICT",
+    "",
+    "X",
+)
 _SYNTAXES = (
     "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99",
     "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.4.80",
@@ -43,7 +66,11 @@ def odd_value(owner: Any, element: Any, random: Random) -> str:
         value: Any = random.choice(([], items[:-1], items * 2, items[::-1]))
         owner[element.tag] = DataElement(element.tag, "SQ", Sequence(value))
         return f"{name} with {len(value)} items"
-    value = _odd(element, random) if kind == "odd" else ("" if element.VR not in ("OB", "OW", "OF", "OD") else b"")
+    value = (
+        _odd(element, random)
+        if kind == "odd"
+        else ("" if element.VR not in ("OB", "OW", "OF", "OD") else b"")
+    )
     try:
         owner[element.tag] = DataElement(element.tag, element.VR, value, validation_mode=0)
     except Exception:  # pydicom turns texts to numbers at once; as bytes they go through

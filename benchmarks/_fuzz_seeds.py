@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import gc
 import gzip
 import io
 import itertools
 import json
 import shutil
+import warnings
 import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -19,7 +21,8 @@ import SimpleITK
 import tifffile
 from PIL import Image
 
-from benchmarks._fuzz_dicom_seeds import dicom_seeds, plane, saved
+from benchmarks._fuzz_dicom_planes import plane, saved
+from benchmarks._fuzz_dicom_seeds import dicom_seeds
 
 _LARGEST_REAL_BYTES = 400_000
 _VOXELS = np.random.default_rng(0).integers(0, 1000, (5, 14, 18)).astype(np.int16)
@@ -29,7 +32,7 @@ _COLOUR = np.random.default_rng(1).integers(0, 256, (14, 18, 3)).astype(np.uint8
 
 @dataclass(frozen=True)
 class Seed:
-    """Sound files in a folder of their own, and the one of them (empty for all) that is given to the reader."""
+    """Sound files in a folder of their own; the reader gets `entry`, or all where that is empty."""
 
     format: str
     name: str
@@ -98,11 +101,17 @@ def _directory(place: Place) -> None:
     from pydicom.fileset import FileSet
 
     target = place("dicomdir", "DICOMDIR").parent
-    fileset = FileSet()
-    fileset.UID = "1.2.826.0.1.7351.99.77"
-    for number in range(1, 4):
-        fileset.add(plane(number))
-    fileset.write(target)
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", ResourceWarning
+        )  # pydicom leaves its folders to the garbage collector
+        fileset = FileSet()
+        fileset.UID = "1.2.826.0.1.7351.99.77"
+        for number in range(1, 4):
+            fileset.add(plane(number))
+        fileset.write(target)
+        del fileset
+        gc.collect()
 
 
 def _zip(place: Place) -> None:
@@ -142,7 +151,9 @@ def _nrrd(place: Place) -> None:
     SimpleITK.WriteImage(image, str(place("raw", "a.nrrd")), False)
     SimpleITK.WriteImage(image, str(place("gzip", "a.nrrd")), True)
     SimpleITK.WriteImage(image, str(place("detached", "a.nhdr")), False)
-    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(_COLOUR, isVector=True), str(place("colour", "a.nrrd")), True)
+    SimpleITK.WriteImage(
+        SimpleITK.GetImageFromArray(_COLOUR, isVector=True), str(place("colour", "a.nrrd")), True
+    )
 
 
 def _metaimage(place: Place) -> None:
@@ -165,9 +176,13 @@ def _tiff(place: Place) -> None:
         tifffile.imwrite(place(codec, "a.tif"), _VOXELS, compression=codec, predictor=True)
     tifffile.imwrite(place("tiles", "a.tif"), _VOXELS, tile=(16, 16), bigtiff=True, byteorder=">")
     tifffile.imwrite(place("colour", "a.tif"), _COLOUR, photometric="rgb")
-    tifffile.imwrite(place("planar", "a.tif"), _COLOUR.transpose(2, 0, 1).copy(), photometric="rgb", planarconfig=2)
+    tifffile.imwrite(
+        place("planar", "a.tif"), _COLOUR.transpose(2, 0, 1).copy(), photometric="rgb", planarconfig=2
+    )
     stack = np.stack([_VOXELS.astype(np.uint16)] * 2, axis=1)
-    tifffile.imwrite(place("imagej", "a.tif"), stack, imagej=True, metadata={"axes": "ZCYX", "spacing": 2.0, "unit": "um"})
+    tifffile.imwrite(
+        place("imagej", "a.tif"), stack, imagej=True, metadata={"axes": "ZCYX", "spacing": 2.0, "unit": "um"}
+    )
     ome = {"axes": "ZCYX", "PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5, "PhysicalSizeZ": 2.0}
     tifffile.imwrite(place("ome", "a.ome.tif"), stack, ome=True, metadata=ome)
 
@@ -202,8 +217,13 @@ def _zarr(place: Place) -> None:
             keys = {"dimension_names": list("czyx")} if version == 3 else {}
             group.create_array(str(level), data=data, chunks=(1, 2, 7, 7), **keys)
             scale = [1.0, 2.0, 0.5 * (1 + level), 0.5 * (1 + level)]
-            scales.append({"path": str(level), "coordinateTransformations": [{"type": "scale", "scale": scale}]})
-        axes = [{"name": "c", "type": "channel"}, *({"name": n, "type": "space", "unit": "micrometer"} for n in "zyx")]
+            scales.append(
+                {"path": str(level), "coordinateTransformations": [{"type": "scale", "scale": scale}]}
+            )
+        axes = [
+            {"name": "c", "type": "channel"},
+            *({"name": n, "type": "space", "unit": "micrometer"} for n in "zyx"),
+        ]
         multiscales = [{"version": "0.4", "name": "seed", "axes": axes, "datasets": scales}]
         if version == 2:
             group.attrs["multiscales"] = multiscales
@@ -236,8 +256,8 @@ def _film(place: Place) -> None:
 
 
 _WRITERS: tuple[tuple[str, Callable[[Place], None]], ...] = (
-    ("DICOM folder", _series), ("DICOMDIR", _directory), ("zip", _zip), ("NIfTI and Analyze", _nifti), ("MGH", _mgh),
-    ("NRRD", _nrrd), ("MetaImage", _metaimage), ("TIFF", _tiff), ("picture", _picture), ("Zarr", _zarr),
+    ("DICOM folder", _series), ("DICOMDIR", _directory), ("zip", _zip), ("NIfTI and Analyze", _nifti),
+    ("MGH", _mgh), ("NRRD", _nrrd), ("MetaImage", _metaimage), ("TIFF", _tiff), ("picture", _picture), ("Zarr", _zarr),
     ("NumPy", _numpy), ("film", _film),
 )  # fmt: skip
 

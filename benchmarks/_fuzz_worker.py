@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks._fuzz_cases import FAILED, Outcome, flush_streams, judge_case, make_case, size_words
+from benchmarks._fuzz_cases import FAILED, Case, Outcome, flush_streams, judge_case, make_case, size_words
 from benchmarks._fuzz_seeds import load_seeds
 
 _STATUS, _FORGET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -31,7 +31,7 @@ def main() -> int:
     os.dup2(2, 1)
     seeds = load_seeds(options.seeds)
     with tempfile.TemporaryDirectory(prefix="fuzz-") as scratch:
-        _warm_up(options.seeds, Path(scratch) / "warm")
+        _warm_up(options.seeds)
         _limit_addresses(options.limit_bytes)
         for line in sys.stdin:
             number, folder = int(line), Path(scratch) / line.strip()
@@ -46,7 +46,7 @@ def main() -> int:
     return 0
 
 
-def _watched(case, options) -> Outcome:  # type: ignore[no-untyped-def]
+def _watched(case: Case, options: argparse.Namespace) -> Outcome:
     """Judge a case, with an eye on memory and on what is printed."""
     printed_bytes, before_bytes = os.fstat(2).st_size, _resident("VmRSS")
     if _FORGET.exists():
@@ -55,16 +55,27 @@ def _watched(case, options) -> Outcome:  # type: ignore[no-untyped-def]
     flush_streams()
     grown_bytes = _resident("VmHWM") - before_bytes
     if grown_bytes > options.limit_bytes:
-        return Outcome(FAILED, f"took {size_words(grown_bytes)} of memory; {outcome.kind} {outcome.words[:200]}")
+        return Outcome(
+            FAILED, f"took {size_words(grown_bytes)} of memory; {outcome.kind} {outcome.words[:200]}"
+        )
     if os.fstat(2).st_size > printed_bytes:
-        with open(os.readlink("/proc/self/fd/2"), "rb") if _STATUS.exists() else open(os.devnull, "rb") as stream:
-            stream.seek(printed_bytes)
-            printed = " ".join(stream.read(300).decode(errors="replace").split())
-        return Outcome(FAILED, f"printed {printed!r}; {outcome.kind} {outcome.words[:200]}")
+        return Outcome(
+            FAILED, f"printed {_printed_since(printed_bytes)!r}; {outcome.kind} {outcome.words[:200]}"
+        )
     return outcome
 
 
-def _warm_up(seeds: Path, folder: Path) -> None:
+def _printed_since(start: int) -> str:
+    """Return the first words that were printed to stderr, a file, after its first bytes."""
+    place = Path("/proc/self/fd/2")
+    if not place.exists():
+        return "something"
+    with place.open("rb") as stream:
+        stream.seek(start)
+        return " ".join(stream.read(300).decode(errors="replace").split())
+
+
+def _warm_up(seeds: Path) -> None:
     """Read every sound seed once: what libraries load for good is not charged to a case."""
     import volumes
 

@@ -7,8 +7,10 @@ read, or refused with one line; all else is a failure. Files are numbered: the s
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import queue
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,9 +20,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks._fuzz_cases import FAILED, READ, REFUSED, Outcome, judge_case, make_case
-from benchmarks._fuzz_seeds import make_seeds
+from benchmarks._fuzz_seeds import Seed, make_seeds
 from benchmarks._machine import load_average, machine
 
 _LIMIT_BYTES = 3 << 29  # 1.5 GiB
@@ -42,13 +45,12 @@ class Worker:
 
     def __init__(self, arguments: Sequence[str], limit_s: float) -> None:
         self._arguments, self._limit_s = list(arguments), limit_s
-        self._process: subprocess.Popen[str] | None = None
+        self._process: Any = None
         self._printed = tempfile.NamedTemporaryFile(prefix="fuzz-stderr-")  # noqa: SIM115 - until `stop`
 
     def judge(self, number: int) -> Found:
         """Have one file made, read and judged."""
         process = self._process or self._start()
-        assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - both are pipes
         process.stdin.write(f"{number}\n")
         process.stdin.flush()
         watch = threading.Timer(self._limit_s, process.kill)
@@ -60,7 +62,7 @@ class Worker:
         if answer:
             outcome = Outcome(**json.loads(answer))
         else:
-            code, self._process = process.wait(), None
+            code = self._end()
             is_hang = time.monotonic() - began >= self._limit_s
             words = f"no end after {self._limit_s:g} s" if is_hang else f"the process died with {code}"
             outcome = Outcome(FAILED, f"{words}; it printed {self._last_words()!r}")
@@ -68,12 +70,19 @@ class Worker:
 
     def stop(self) -> None:
         """End the process."""
-        if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.close()
-            self._process.wait()
+        if self._process is not None:
+            self._end()
         self._printed.close()
 
-    def _start(self) -> subprocess.Popen[str]:
+    def _end(self) -> int:
+        """Close the pipes, and return the code with which the process ends then."""
+        process, self._process = self._process, None
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+        process.stdout.close()
+        return process.wait()
+
+    def _start(self) -> Any:
         command = [sys.executable, "-X", "faulthandler", "-m", "benchmarks._fuzz_worker", *self._arguments]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._printed, text=True, cwd=_ROOT
@@ -90,10 +99,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fuzz", description=__doc__)
     parser.add_argument("--files", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--data", type=Path, help="folder with dicom_zoo and format_zoo, whose small files are taken too")
+    parser.add_argument(
+        "--data", type=Path, help="folder with dicom_zoo and format_zoo, whose small files are taken too"
+    )
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--limit-s", type=float, default=30.0, help="a file that takes longer hangs")
-    parser.add_argument("--cli", type=float, default=0.05, help="share that goes through `napari-sam info` too")
+    parser.add_argument(
+        "--cli", type=float, default=0.05, help="share that goes through `napari-sam info` too"
+    )
     parser.add_argument("--keep", type=Path, help="folder for the files that failed")
     parser.add_argument("--replay", type=int, nargs="+", help="read these numbers only, in this process")
     options = parser.parse_args(arguments)
@@ -101,7 +114,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         seeds = make_seeds(Path(folder) / "seeds", options.data)
         if options.replay:
             return replay(seeds, options)
-        print(f"{machine()} (load {load_average() or 0:.1f}); {options.files} files of {len(seeds)} seeds, seed {options.seed}")
+        print(
+            f"{machine()} (load {load_average() or 0:.1f}); "
+            f"{options.files} files of {len(seeds)} seeds, seed {options.seed}"
+        )
         worker = [str(Path(folder) / "seeds"), str(options.seed), str(options.cli), str(_LIMIT_BYTES)]
         if options.keep is not None:
             options.keep.mkdir(parents=True, exist_ok=True)
@@ -142,7 +158,7 @@ def judged(n_files: int, n_workers: int, arguments: Sequence[str], limit_s: floa
             yield found
 
 
-def replay(seeds: Sequence, options: argparse.Namespace) -> int:  # type: ignore[type-arg]
+def replay(seeds: Sequence[Seed], options: argparse.Namespace) -> int:
     """Read numbered files here and show what happens, errors in full."""
     for number in options.replay:
         with tempfile.TemporaryDirectory(prefix="fuzz-case-") as folder:
@@ -151,8 +167,6 @@ def replay(seeds: Sequence, options: argparse.Namespace) -> int:  # type: ignore
             outcome = judge_case(case, with_cli=True)
             print(f"    {outcome.kind} {outcome.words}")
             if options.keep is not None:
-                import shutil
-
                 shutil.copytree(folder, options.keep / str(number), dirs_exist_ok=True)
     return 0
 
@@ -163,7 +177,9 @@ def table(counts: Counter[tuple[str, str]]) -> str:
     for format_ in sorted({format_ for format_, _ in counts}):
         kinds = [counts[format_, kind] for kind in (READ, REFUSED, FAILED)]
         lines.append(f"| {format_} | {sum(kinds)} | {' | '.join(map(str, kinds))} |")
-    total = [sum(count for (_, its), count in counts.items() if its == kind) for kind in (READ, REFUSED, FAILED)]
+    total = [
+        sum(count for (_, its), count in counts.items() if its == kind) for kind in (READ, REFUSED, FAILED)
+    ]
     lines.append(f"| all | {sum(total)} | {' | '.join(map(str, total))} |")
     return "\n".join(lines)
 
