@@ -13,8 +13,8 @@ from benchmarks._fuzz_bytes import HEAD_BYTES, WHOLE, with_number
 from benchmarks._fuzz_dicom_values import odd_value
 
 _WORDS = (
-    "nan", "inf", "-inf", "1e400", "-5", "0", "00", "99999999999999999999", "4294967296", "1e9", "0x10", "", "x",
-    "0.0000001", "-0", "2147483647", "1 1", "#", "[]", "null", "é", "\x00",
+    "nan", "inf", "-inf", "1e400", "-5", "0", "00", "99999999999999999999", "4294967296", "1e9", "0x10", "",
+    "x", "0.0000001", "-0", "2147483647", "1 1", "#", "[]", "null", "é", "\x00",
 )  # fmt: skip
 _NIFTI_1 = (
     *((40 + 2 * i, "h") for i in range(8)), (70, "h"), (72, "h"), *((76 + 4 * i, "f") for i in range(8)),

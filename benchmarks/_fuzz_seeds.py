@@ -257,7 +257,8 @@ def _film(place: Place) -> None:
 
 _WRITERS: tuple[tuple[str, Callable[[Place], None]], ...] = (
     ("DICOM folder", _series), ("DICOMDIR", _directory), ("zip", _zip), ("NIfTI and Analyze", _nifti),
-    ("MGH", _mgh), ("NRRD", _nrrd), ("MetaImage", _metaimage), ("TIFF", _tiff), ("picture", _picture), ("Zarr", _zarr),
+    ("MGH", _mgh), ("NRRD", _nrrd), ("MetaImage", _metaimage),
+    ("TIFF", _tiff), ("picture", _picture), ("Zarr", _zarr),
     ("NumPy", _numpy), ("film", _film),
 )  # fmt: skip
 
