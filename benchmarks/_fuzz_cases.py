@@ -72,16 +72,23 @@ def make_case(seeds: Sequence[Seed], seed: int, number: int, folder: Path) -> Ca
     return Case(number, chosen, folder / chosen.entry, f"{name}: {words}", random)
 
 
-def judge_case(case: Case, *, with_cli: bool = False) -> Outcome:
-    """List and read a damaged file as labels, as an image, and on demand through the command line."""
+def reference_of(seeds: Sequence[Seed]) -> volumes.Volume:
+    """Return the image that the seeds' segmentations and structures belong to."""
+    series = next(one for one in seeds if (one.format, one.name) == ("DICOM folder", "series"))
+    return volumes.read(series.path)
+
+
+def judge_case(case: Case, like: volumes.Volume, *, with_cli: bool = False) -> Outcome:
+    """List and read a damaged file as an image, as labels, and on demand through the command line."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for library in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
             warnings.simplefilter("ignore", library)
         outcome = _attempt(case, _read)
         if outcome.kind != FAILED and hasattr(volumes, "read_labels"):
-            labels = _attempt(case, volumes.read_labels)
-            outcome = labels if labels.kind == FAILED else outcome
+            for onto in (None, like) if case.seed.format.startswith("DICOM") else (None,):
+                labels = _attempt(case, lambda path, onto=onto: volumes.read_labels(path, like=onto))
+                outcome = labels if labels.kind == FAILED else outcome
         if outcome.kind != FAILED and with_cli:
             trouble = _cli_trouble(case.path)
             outcome = Outcome(FAILED, trouble) if trouble else outcome

@@ -10,8 +10,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks._fuzz_cases import FAILED, Case, Outcome, flush_streams, judge_case, make_case, size_words
+from benchmarks._fuzz_cases import (
+    FAILED,
+    Case,
+    Outcome,
+    flush_streams,
+    judge_case,
+    make_case,
+    reference_of,
+    size_words,
+)
 from benchmarks._fuzz_seeds import load_seeds
+from volumes import Volume
 
 _STATUS, _FORGET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 _ADDRESSES_BYTES = 3 << 30
@@ -30,6 +40,7 @@ def main() -> int:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     seeds = load_seeds(options.seeds)
+    like = reference_of(seeds)
     with tempfile.TemporaryDirectory(prefix="fuzz-") as scratch:
         _warm_up(options.seeds)
         _limit_addresses(options.limit_bytes)
@@ -38,7 +49,7 @@ def main() -> int:
             folder.mkdir()
             case = make_case(seeds, options.seed, number, folder)
             print(json.dumps({"case": case.words, "format": case.seed.format}), file=answers, flush=True)
-            outcome = _watched(case, options)
+            outcome = _watched(case, like, options)
             if outcome.kind == FAILED and options.keep is not None:
                 shutil.copytree(folder, options.keep / str(number), dirs_exist_ok=True)
             shutil.rmtree(folder)
@@ -46,12 +57,12 @@ def main() -> int:
     return 0
 
 
-def _watched(case: Case, options: argparse.Namespace) -> Outcome:
+def _watched(case: Case, like: Volume, options: argparse.Namespace) -> Outcome:
     """Judge a case, with an eye on memory and on what is printed."""
     printed_bytes, before_bytes = os.fstat(2).st_size, _resident("VmRSS")
     if _FORGET.exists():
         _FORGET.write_text("5")
-    outcome = judge_case(case, with_cli=case.random.random() < options.cli_share)
+    outcome = judge_case(case, like, with_cli=case.random.random() < options.cli_share)
     flush_streams()
     grown_bytes = _resident("VmHWM") - before_bytes
     if grown_bytes > options.limit_bytes:

@@ -14,6 +14,11 @@ from numpy.typing import NDArray
 from volumes import Volume
 
 SAME_PLACE_MM = 1e-3
+NEAR_MM = 0.01
+"""Up to here two places are called the same, but their distance is told."""
+
+
+_LOSSY = 4.0
 
 
 @dataclass(frozen=True)
@@ -73,9 +78,15 @@ def compare(volume: Volume, seen: Seen) -> Verdict:
     apart_mm = float(np.linalg.norm(ours_mm - theirs_mm, axis=1).max())
     flips = tuple(slice(None, None, int(sign)) for sign in signs)
     values = compare_values(ours, theirs[flips])
-    if apart_mm > SAME_PLACE_MM:
-        return Verdict(False, "; ".join(filter(None, (f"{apart_mm:.3g} mm apart", values.words))))
-    return values
+    return placed(values, apart_mm)
+
+
+def placed(values: Verdict, apart_mm: float) -> Verdict:
+    """Add the distance of two places to what was found about their voxels."""
+    if apart_mm <= SAME_PLACE_MM:
+        return values
+    words = "; ".join(filter(None, (f"{apart_mm:.2g} mm apart", values.words)))
+    return Verdict(bool(values.agrees) and apart_mm <= NEAR_MM, words)
 
 
 def _compare_anyhow(ours: NDArray[Any], theirs: NDArray[Any]) -> Verdict:
@@ -99,7 +110,7 @@ def compare_values(ours: NDArray[Any], theirs: NDArray[Any]) -> Verdict:
     if np.allclose(ours, theirs, rtol=1e-5, atol=1e-6 * scale, equal_nan=True):
         return Verdict(True)
     off = np.abs(ours - theirs)
-    if off.max() <= 2.0 and off.mean() < 0.5:
+    if off.max() <= _LOSSY and off.mean() < _LOSSY / 4:
         return Verdict(True, f"within {off.max():g} (lossy)")
     if np.ptp(theirs) > 0:
         slope, level = np.polyfit(theirs.ravel(), ours.ravel(), 1)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks._outside import SAME_PLACE_MM, Seen, Verdict, compare, compare_values
+from benchmarks._outside import Seen, Verdict, compare, compare_values, placed
 from volumes import PlaneSource, Volume
 from volumes._quiet import quiet_stderr
 
@@ -29,10 +29,10 @@ def by_pydicom(volume: Volume) -> Verdict:
     if theirs.dtype == np.uint16 and ours.dtype == np.uint8 and theirs.ndim == 4:
         theirs = theirs >> 8
     values = compare_values(ours, theirs)
-    apart_mm = max((_apart_mm(volume, index, one) for index, one in zip(planes, sources, strict=True)), default=0.0)
-    if apart_mm > SAME_PLACE_MM:
-        return Verdict(False, "; ".join(filter(None, (f"{apart_mm:.3g} mm from the header", values.words))))
-    return values
+    apart_mm = max(
+        (_apart_mm(volume, index, one) for index, one in zip(planes, sources, strict=True)), default=0.0
+    )
+    return placed(values, apart_mm)
 
 
 def by_simpleitk(volume: Volume) -> Verdict:
@@ -64,7 +64,10 @@ def by_dcm2niix(volume: Volume) -> Verdict:
     if not found:
         return Verdict(None, "writes nothing")
     place = has_place(volume)
-    verdicts = [compare(volume, one if place else Seen(np.moveaxis(one.data, (0, 1, 2), (2, 1, 0)), None)) for one in found]
+    verdicts = [
+        compare(volume, one if place else Seen(np.moveaxis(one.data, (0, 1, 2), (2, 1, 0)), None))
+        for one in found
+    ]
     return next((one for one in verdicts if one.agrees), verdicts[0])
 
 
@@ -130,15 +133,13 @@ def _pixels(path: Path) -> NDArray[Any]:
 
 def _frame_values(source: PlaneSource) -> NDArray[Any]:
     """Return the values of one frame: palette, table or slope applied as pydicom does."""
-    from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, convert_color_space
+    from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
 
     dataset, frame = _dataset(source.path), _pixels(source.path)[source.frame]
     if dataset.PhotometricInterpretation == "PALETTE COLOR":
         return np.asarray(apply_color_lut(frame, dataset))
     if frame.ndim == 3:
-        is_decoded = dataset.file_meta.TransferSyntaxUID.is_compressed
-        kind = dataset.PhotometricInterpretation
-        return np.asarray(frame if is_decoded or kind == "RGB" else convert_color_space(frame, kind, "RGB"))
+        return frame
     slope = _functional(dataset, source.frame, "PixelValueTransformationSequence", "RescaleSlope")
     if slope is not None:
         level = _functional(dataset, source.frame, "PixelValueTransformationSequence", "RescaleIntercept")
@@ -160,7 +161,8 @@ def _place(source: PlaneSource) -> tuple[Any, Any, Any]:
     """Return position, orientation and pixel spacing of a frame as its header has them."""
     dataset = _dataset(source.path)
     names = (
-        ("PlanePositionSequence", "ImagePositionPatient"), ("PlaneOrientationSequence", "ImageOrientationPatient"),
+        ("PlanePositionSequence", "ImagePositionPatient"),
+        ("PlaneOrientationSequence", "ImageOrientationPatient"),
         ("PixelMeasuresSequence", "PixelSpacing"),
     )  # fmt: skip
     found = [_functional(dataset, source.frame, *name) or dataset.get(name[1]) for name in names]

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks._fuzz_cases import FAILED, READ, REFUSED, Outcome, judge_case, make_case
+from benchmarks._fuzz_cases import FAILED, READ, REFUSED, Outcome, judge_case, make_case, reference_of
 from benchmarks._fuzz_seeds import Seed, make_seeds
 from benchmarks._machine import load_average, machine
 
@@ -160,11 +160,12 @@ def judged(n_files: int, n_workers: int, arguments: Sequence[str], limit_s: floa
 
 def replay(seeds: Sequence[Seed], options: argparse.Namespace) -> int:
     """Read numbered files here and show what happens, errors in full."""
+    like = reference_of(seeds)
     for number in options.replay:
         with tempfile.TemporaryDirectory(prefix="fuzz-case-") as folder:
             case = make_case(seeds, options.seed, number, Path(folder))
             print(case.words, flush=True)
-            outcome = judge_case(case, with_cli=True)
+            outcome = judge_case(case, like, with_cli=True)
             print(f"    {outcome.kind} {outcome.words}")
             if options.keep is not None:
                 shutil.copytree(folder, options.keep / str(number), dirs_exist_ok=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks._fuzz_cases import FAILED, judge_case, make_case
+from benchmarks._fuzz_cases import FAILED, judge_case, make_case, reference_of
 from benchmarks._fuzz_seeds import Seed, make_seeds
 from benchmarks.fuzz import main
 
@@ -23,12 +23,12 @@ def seeds(tmp_path_factory: pytest.TempPathFactory) -> list[Seed]:
 def test_damaged_files_are_read_or_refused_with_one_line(
     block: int, seeds: list[Seed], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    failures = []
+    failures, like = [], reference_of(seeds)
     for number in range(block * N_FILES, (block + 1) * N_FILES):
         folder = tmp_path / str(number)
         folder.mkdir()
         case = make_case(seeds, SEED, number, folder)
-        outcome = judge_case(case, with_cli=number % 10 == 0)
+        outcome = judge_case(case, like, with_cli=number % 10 == 0)
         printed = capfd.readouterr()
         if outcome.kind == FAILED or printed.err or printed.out:
             failures.append(f"{case.words}: {outcome.words} {printed.err[:300]}{printed.out[:300]}")
