@@ -74,8 +74,7 @@ def make_case(seeds: Sequence[Seed], seed: int, number: int, folder: Path) -> Ca
 
 def reference_of(seeds: Sequence[Seed]) -> volumes.Volume:
     """Return the image that the seeds' segmentations and structures belong to."""
-    series = next(one for one in seeds if (one.format, one.name) == ("DICOM folder", "series"))
-    return volumes.read(series.path)
+    return volumes.read(Path(seeds[0].folder).parents[1] / "DICOM-folder" / "series")
 
 
 def judge_case(case: Case, like: volumes.Volume, *, with_cli: bool = False) -> Outcome:

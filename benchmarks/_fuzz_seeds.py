@@ -11,7 +11,7 @@ import json
 import shutil
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -51,10 +51,11 @@ class Seed:
         return sorted(path.relative_to(root) for path in root.rglob("*") if path.is_file())
 
 
-def make_seeds(root: Path, data: Path | None = None) -> list[Seed]:
+def make_seeds(root: Path, data: Path | None = None, only: Sequence[str] = ()) -> list[Seed]:
     """Write the seeds, and copies of small real files where a folder with them is given.
 
-    The list is kept in ``root/seeds.json`` for `load_seeds`.
+    Where formats are named, only their seeds are listed. The list is kept in ``root/seeds.json`` for
+    `load_seeds`.
     """
     seeds: list[Seed] = []
 
@@ -74,6 +75,7 @@ def make_seeds(root: Path, data: Path | None = None) -> list[Seed]:
     if data is not None:
         _copy_real(data, folder)
     shutil.rmtree(scratch)
+    seeds = [one for one in seeds if not only or one.format in only]
     (root / "seeds.json").write_text(json.dumps([asdict(seed) for seed in seeds]), encoding="utf-8")
     return seeds
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from volumes import Volume
+from volumes import Geometry, Volume
 
 SAME_PLACE_MM = 1e-3
 NEAR_MM = 0.01
@@ -87,6 +87,30 @@ def placed(values: Verdict, apart_mm: float) -> Verdict:
         return values
     words = "; ".join(filter(None, (f"{apart_mm:.2g} mm apart", values.words)))
     return Verdict(bool(values.agrees) and apart_mm <= NEAR_MM, words)
+
+
+def mask_on_grid(seen: Seen, geometry: Geometry) -> tuple[NDArray[np.bool_], float]:
+    """Put the labelled voxels of a label image, of whatever grid, onto an image's grid by their place.
+
+    Returns
+    -------
+    ndarray of bool, shape (P, R, C)
+        Which of the image's voxels have a labelled one at their place.
+    float
+        Largest distance of a labelled voxel from the centre of the image's nearest, in mm.
+    """
+    if seen.affine_lps is None:
+        raise ValueError("without a place nothing can be put onto a grid")
+    labelled = np.argwhere(seen.data > 0).astype(float)
+    there_mm = labelled @ seen.affine_lps[:3, :3].T + seen.affine_lps[:3, 3]
+    inverse = np.linalg.inv(geometry.affine)
+    nearest = np.round(there_mm @ inverse[:3, :3].T + inverse[:3, 3]).astype(int)
+    nearest_mm = nearest @ geometry.affine[:3, :3].T + geometry.affine[:3, 3]
+    mask = np.zeros(geometry.shape, bool)
+    inside = ((nearest >= 0) & (nearest < geometry.shape)).all(axis=1)
+    mask[tuple(nearest[inside].T)] = True
+    apart_mm = float(np.linalg.norm(there_mm - nearest_mm, axis=1).max(initial=0.0))
+    return mask, apart_mm if inside.all() else float("inf")
 
 
 def _compare_anyhow(ours: NDArray[Any], theirs: NDArray[Any]) -> Verdict:

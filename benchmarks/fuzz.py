@@ -102,6 +102,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--data", type=Path, help="folder with dicom_zoo and format_zoo, whose small files are taken too"
     )
+    parser.add_argument(
+        "--only", nargs="+", default=[], metavar="FORMAT", help="seeds of these formats; numbers change"
+    )
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--limit-s", type=float, default=30.0, help="a file that takes longer hangs")
     parser.add_argument(
@@ -111,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--replay", type=int, nargs="+", help="read these numbers only, in this process")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="fuzz-seeds-") as folder:
-        seeds = make_seeds(Path(folder) / "seeds", options.data)
+        seeds = make_seeds(Path(folder) / "seeds", options.data, options.only)
         if options.replay:
             return replay(seeds, options)
         print(
