@@ -85,7 +85,7 @@ def judge_case(case: Case, like: volumes.Volume, *, with_cli: bool = False) -> O
             warnings.simplefilter("ignore", library)
         outcome = _attempt(case, _read)
         if outcome.kind != FAILED and hasattr(volumes, "read_labels"):
-            for onto in (None, like) if case.seed.format.startswith("DICOM") else (None,):
+            for onto in (None, like) if case.seed.format.startswith(("DICOM", "COCO")) else (None,):
                 labels = _attempt(case, lambda path, onto=onto: volumes.read_labels(path, like=onto))
                 outcome = labels if labels.kind == FAILED else outcome
         if outcome.kind != FAILED and with_cli:

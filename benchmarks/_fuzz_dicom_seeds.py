@@ -144,8 +144,8 @@ def structure_set() -> FileDataset:
     )
 
 
-def segmentation(images: list[FileDataset]) -> FileDataset:
-    """Make a binary SEG of two segments on planes, by highdicom."""
+def segmentation(images: list[FileDataset], kind: str) -> FileDataset:
+    """Make a SEG of two segments on planes, by highdicom: "BINARY" or "LABELMAP"."""
     import highdicom
 
     mask = np.zeros((len(images), *SHAPE_HW, 2), np.uint8)
@@ -159,7 +159,7 @@ def segmentation(images: list[FileDataset]) -> FileDataset:
         for number, name in ((1, "one"), (2, "two"))
     ]
     made = highdicom.seg.Segmentation(
-        images, mask, highdicom.seg.SegmentationTypeValues.BINARY, described, uid(8), 8, uid(3, 80), 1,
+        images, mask, highdicom.seg.SegmentationTypeValues[kind], described, uid(8), 8, uid(3, 80), 1,
         "seeds", "seeds", "1", "1",
     )  # fmt: skip
     made.ContentDate, made.ContentTime = SECRETS[3], "120000"
@@ -254,7 +254,12 @@ def dicom_seeds(scratch: Path) -> dict[str, dict[str, bytes]]:
             "enhanced-2000": lambda: saved(enhanced(), JPEG2000Lossless),
             "enhanced-rle": lambda: saved(enhanced(), RLELossless),
         },
-        "DICOM SEG": {"seg": lambda: saved(segmentation([plane(number) for number in range(1, 5)]))},
+        "DICOM SEG": {
+            kind.lower(): lambda kind=kind: saved(
+                segmentation([plane(number) for number in range(1, 5)], kind)
+            )
+            for kind in ("BINARY", "LABELMAP")
+        },
         "DICOM RTSTRUCT": {"rtstruct": lambda: saved(structure_set())},
     }
     return {format_: {name: make() for name, make in group.items()} for format_, group in makers.items()}

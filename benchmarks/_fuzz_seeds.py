@@ -21,7 +21,7 @@ import SimpleITK
 import tifffile
 from PIL import Image
 
-from benchmarks._fuzz_dicom_planes import plane, saved
+from benchmarks._fuzz_dicom_planes import SHAPE_HW, plane, saved
 from benchmarks._fuzz_dicom_seeds import dicom_seeds
 
 _LARGEST_REAL_BYTES = 400_000
@@ -239,6 +239,23 @@ def _numpy(place: Place) -> None:
     np.savez_compressed(place("npz", "a.npz"), image=_VOXELS)
 
 
+def _coco(place: Place) -> None:
+    """Write labels of the DICOM series' first plane as COCO JSON: runs, and an outline."""
+    rows, columns = SHAPE_HW
+    runs = {"size": [rows, columns], "counts": [3 * rows + 4, 9, rows - 9, 9, rows * columns - 4 * rows - 13]}
+    outline = [[4.0, 5.0, 20.0, 5.0, 20.0, 25.0, 4.0, 25.0]]
+    shared = {"image_id": 1, "iscrowd": 0, "bbox": [4, 5, 16, 20], "area": 320}
+    made = {
+        "images": [{"id": 1, "file_name": "plane0000.png", "height": rows, "width": columns}],
+        "categories": [{"id": 1, "name": "organ", "supercategory": ""}],
+        "annotations": [
+            {"id": 1, "category_id": 1, "segmentation": runs, **shared},
+            {"id": 2, "category_id": 1, "segmentation": outline, **shared},
+        ],
+    }
+    place("coco", "a.json").write_text(json.dumps(made), encoding="utf-8")
+
+
 def _film(place: Place) -> None:
     try:
         import av
@@ -261,7 +278,7 @@ _WRITERS: tuple[tuple[str, Callable[[Place], None]], ...] = (
     ("DICOM folder", _series), ("DICOMDIR", _directory), ("zip", _zip), ("NIfTI and Analyze", _nifti),
     ("MGH", _mgh), ("NRRD", _nrrd), ("MetaImage", _metaimage),
     ("TIFF", _tiff), ("picture", _picture), ("Zarr", _zarr),
-    ("NumPy", _numpy), ("film", _film),
+    ("NumPy", _numpy), ("film", _film), ("COCO", _coco),
 )  # fmt: skip
 
 

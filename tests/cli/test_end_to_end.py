@@ -1,4 +1,4 @@
-"""From files of each kind through ``napari-sam segment`` to labels that other software finds in their place."""
+"""From files of each kind through `napari-sam segment` to labels that other software finds in place."""
 
 from __future__ import annotations
 
