@@ -105,9 +105,9 @@ def read(
     ----------
     path : str or Path
         NIfTI, Analyze, NRRD, MetaImage, MGH, AFNI, NumPy, DICOM, TIFF, film, PNG, JPEG, BMP, WebP or GIF,
-        recognised
-        by content; a zip with one of them; a folder with DICOM files; an OME-Zarr, as folder, zip or address
-        (``https://…``); or a folder of pictures of one size, which become planes in natural order of their names.
+        recognised by content; a zip with one of them; a folder with DICOM files; an OME-Zarr, as folder, zip
+        or address (``https://…``); or a folder of pictures of one size, which become planes in natural order
+        of their names.
     series : str, optional
         Which of several volumes, a key from `list_series`. May be left out where there is one.
     allow_gaps : bool
