@@ -22,7 +22,8 @@ import SimpleITK as sitk
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
 
 import volumes
-from volumes._itk import geometry_of, quiet_sitk
+from tests.volumes.judges import geometry_of
+from volumes._itk import quiet_sitk
 from volumes._quiet import quiet_stderr
 
 # What our voxels are compared with where one judge is wrong: (pydicom, SimpleITK), "" for "equal".
