@@ -1,9 +1,9 @@
 """How long a CT series of 1,000 planes takes to read, beside SimpleITK's own time in the same run.
 
 Run ``python -m benchmarks.dicom_series``. It writes the series (512 x 512, 16 bits, uncompressed, with
-headers as long as a scanner's) to a temporary folder, reads it by turns with SimpleITK (``GetGDCMSeriesFileNames`` and
-``ReadImage``) and with `volumes.read`, compares the voxels once, and prints the times and their ratio beside
-the limit.
+headers as long as a scanner's) to a temporary folder, and reads it by turns with SimpleITK
+(``GetGDCMSeriesFileNames`` and ``ReadImage``) and with `volumes.read`. It compares the voxels once, and
+prints the times and their ratio beside the limit.
 """
 
 from __future__ import annotations
