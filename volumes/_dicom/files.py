@@ -164,7 +164,7 @@ def _notes(others: Counter[str], n_copies: int) -> Iterator[str]:
         listed = "; ".join(f"{what}: {count}" for what, count in sorted(others.items()))
         yield f"files that are no images were left out ({listed})"
     if n_copies:
-        yield f"{n_copies} files are copies of others and were left out"
+        yield f"copies of other files were left out: {n_copies}"
 
 
 def damaged_note(damaged: Iterable[DamagedFile]) -> str:
