@@ -1,4 +1,4 @@
-"""DICOM files made for a test: images of any kind, with any tags, and multi-frame ones with functional groups."""
+"""DICOM files made for a test: images of any kind, with any tags, and with functional groups."""
 
 from __future__ import annotations
 
@@ -70,11 +70,11 @@ def group(**macros: Any) -> Dataset:
 def saved(dataset: FileDataset, folder: Path, name: str = "image.dcm") -> Path:
     """Write a dataset as it is, right or wrong."""
     path = folder / name
-    is_little = dataset.file_meta.get("TransferSyntaxUID") != ExplicitVRBigEndian
-    if is_little:
-        dataset.save_as(path, enforce_file_format=False)
+    syntax = dataset.file_meta.get("TransferSyntaxUID")
+    if syntax == ExplicitVRBigEndian or (syntax is not None and not syntax.is_transfer_syntax):
+        dcmwrite(path, dataset, implicit_vr=False, little_endian=syntax != ExplicitVRBigEndian)
     else:
-        dcmwrite(path, dataset, implicit_vr=False, little_endian=False)
+        dataset.save_as(path, enforce_file_format=False)
     return path
 
 

@@ -31,7 +31,7 @@ def notes_of(path: Path) -> str:
 
 
 def with_raw(path: Path, keyword: str, kind: str, raw: bytes) -> Path:
-    """Put raw bytes, of any value representation, in place of an element of group 20 or 28 of a saved file."""
+    """Put raw bytes, of any value representation, in place of an element of a saved file."""
     from pydicom.datadict import tag_for_keyword
 
     tag = tag_for_keyword(keyword)

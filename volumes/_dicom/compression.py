@@ -42,6 +42,10 @@ class Undecodable(ValueError):
     """Why a frame cannot be decoded."""
 
 
+class MissingDecoder(Undecodable):
+    """A frame takes a package that is not installed; the text says which, and how to get it."""
+
+
 def decode_frame(stream: bytes, pixels: PixelElement, layout: PixelLayout) -> Frame:
     """Decode one compressed frame to stored values, colours as RGB.
 
@@ -80,7 +84,9 @@ def decode_frame(stream: bytes, pixels: PixelElement, layout: PixelLayout) -> Fr
         with quiet_stderr():
             frame = decode(stream, header, layout)
     except ImportError as error:
-        raise Undecodable(f"a {kind} frame takes the package {error.name}, which is not installed") from None
+        raise MissingDecoder(
+            f"a {kind} frame takes the package {error.name}; install napari-sam-volumes again, with all it needs"
+        ) from None
     except Exception:  # decoders raise whatever they met, and their texts may quote the file
         raise Undecodable(f"a {kind} frame is damaged") from None
     if frame.shape != (size if layout.samples > 1 else size[:2]):
