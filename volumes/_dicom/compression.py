@@ -84,9 +84,7 @@ def decode_frame(stream: bytes, pixels: PixelElement, layout: PixelLayout) -> Fr
         with quiet_stderr():
             frame = decode(stream, header, layout)
     except ImportError as error:
-        raise MissingDecoder(
-            f"a {kind} frame takes the package {error.name}; install napari-sam-volumes again, with all it needs"
-        ) from None
+        raise MissingDecoder(f"a {kind} frame takes the package {error.name}; install it") from None
     except Exception:  # decoders raise whatever they met, and their texts may quote the file
         raise Undecodable(f"a {kind} frame is damaged") from None
     if frame.shape != (size if layout.samples > 1 else size[:2]):
