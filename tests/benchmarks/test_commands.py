@@ -12,7 +12,7 @@ import SimpleITK
 import torch
 from numpy.typing import NDArray
 
-from benchmarks import auto_masks, planes, volume
+from benchmarks import auto_masks, dicom_series, planes, volume
 from tests.fakes import FakeSegmenter, ellipsoid_labels
 
 
@@ -90,3 +90,9 @@ def test_discs_hang_on_their_place_alone() -> None:
     torch.testing.assert_close(discs, torch.cat([some for some, _ in again]))
     torch.testing.assert_close(scores, torch.cat([some for _, some in again]))
     assert discs.shape == (6, 3, 32, 32)
+
+
+def test_dicom_series(capsys: pytest.CaptureFixture[str]) -> None:
+    """It finds the voxels the same; how long either takes is not tested."""
+    dicom_series.main(["--planes", "3", "--repeats", "1"])
+    assert "the same voxels" in capsys.readouterr().out

@@ -65,7 +65,7 @@ def test_a_full_series_is_the_same_with_and_without_gaps_allowed(make_series: Ma
 def test_planes_too_far_apart_for_a_grid_are_refused(make_series: Make) -> None:
     for places, error in (
         ((0, 1, 500), volumes.MissingSlices),
-        ((0, 0.37, 499.1, 801.3), volumes.UnevenSpacing),
+        ((0, 5, 999.1, 1801.3), volumes.UnevenSpacing),
     ):
         folder = make_series([(0, 0, z) for z in places], folder=error.__name__)
         with pytest.raises(error, match="too"):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from volumes._dicom.dicomdir import read_dicomdir
 from volumes._dicom.grouping import without_copies
-from volumes._dicom.headers import PlaneHeader, looks_like_dicom, quiet_pydicom, read_headers
+from volumes._dicom.headers import FileHeaders, PlaneHeader, looks_like_dicom, quiet_pydicom, read_headers
 from volumes.errors import BrokenFile, NoDicomFound, UnreadableFile
 
 __all__ = ["DamagedFile", "FoundPlanes", "damaged_note", "find_in_dicomdir", "find_in_folder", "holds_dicom"]
@@ -133,15 +133,21 @@ def _read_all(files: Iterable[Path], where: Path) -> FoundPlanes:
             damaged.append(DamagedFile(path, _series_of(path), str(error)))
             continue
         planes += headers.planes
-        if " Image" in headers.instead:
-            message = f"{path} is an image without rows and columns; get an undamaged copy"
-            damaged.append(DamagedFile(path, _series_of(path), message))
+        if lost := _lost_image(headers, path):
+            damaged.append(DamagedFile(path, _series_of(path), lost))
         elif headers.instead and not _is_directory(path):
             others[headers.instead] += 1
     if not planes:
         raise _nothing(damaged, others, where)
     kept, n_copies = without_copies(planes)
     return FoundPlanes(kept, tuple(damaged), notes=tuple(_notes(others, n_copies)))
+
+
+def _lost_image(headers: FileHeaders, path: Path) -> str:
+    """Say how a file without planes shows that it was an image; empty where it does not."""
+    if " Image" in headers.instead or "(Image" in headers.instead:
+        return f"{path} is an image without rows and columns; get an undamaged copy"
+    return "" if headers.planes or path.stat().st_size else f"{path} is empty; get a complete copy"
 
 
 def _nothing(damaged: list[DamagedFile], others: Counter[str], where: Path) -> BrokenFile | NoDicomFound:
@@ -158,7 +164,7 @@ def _notes(others: Counter[str], n_copies: int) -> Iterator[str]:
         listed = "; ".join(f"{what}: {count}" for what, count in sorted(others.items()))
         yield f"files that are no images were left out ({listed})"
     if n_copies:
-        yield f"{n_copies} files are copies of others and were left out"
+        yield f"copies of other files were left out: {n_copies}"
 
 
 def damaged_note(damaged: Iterable[DamagedFile]) -> str:

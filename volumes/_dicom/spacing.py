@@ -130,8 +130,8 @@ def plane_grid(along_mm: NDArray[np.float64], where: Path, *, allow_gaps: bool) 
             step_mm, tuple(range(along_mm.size)), notes=(note,) if varies > _GAP_TO_NOTE_MM else ()
         )
     n_steps = np.round(gaps_mm / gaps_mm.min())
-    tolerance_mm = _tolerance_mm(gaps_mm) * float(n_steps.max())
-    if np.abs(gaps_mm - n_steps * gaps_mm.min()).max() <= tolerance_mm:
+    step_mm = float((along_mm[-1] - along_mm[0]) / n_steps.sum())
+    if np.abs(gaps_mm - n_steps * step_mm).max() <= _tolerance_mm(gaps_mm.min()):
         return _with_missing(along_mm, n_steps, where, allow_gaps=allow_gaps)
     return _uneven(along_mm, where, allow_gaps=allow_gaps)
 
@@ -193,7 +193,7 @@ def _moved(offsets_mm: NDArray[np.float64], step_mm: float) -> tuple[float, floa
 
 
 def _tolerance_mm(gaps_mm: NDArray[np.float64]) -> float:
-    """Return by how much a gap may differ from the usual one."""
+    """Return by how much a gap may differ from the usual one of these."""
     return max(_GAP_TOLERANCE_MM, _GAP_TOLERANCE * float(np.median(gaps_mm)))
 
 
