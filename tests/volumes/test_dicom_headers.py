@@ -37,7 +37,7 @@ def with_raw(path: Path, keyword: str, kind: str, raw: bytes) -> Path:
     tag = tag_for_keyword(keyword)
     head = struct.pack("<HH", tag >> 16, tag & 0xFFFF)
     data = path.read_bytes()
-    at = data.index(head, 300)
+    at = data.index(head, 200)
     length = struct.unpack_from("<H", data, at + 6)[0]
     raw += b" " * (len(raw) % 2)
     element = head + kind.encode() + struct.pack("<H", len(raw)) + raw
@@ -82,6 +82,7 @@ def test_a_deflated_file(tmp_path: Path) -> None:
         ("PhotometricInterpretation", "CS", b"RGB", "(0028,0004) does not fit 1 samples a pixel"),
         ("SamplesPerPixel", "US", b"", "SamplesPerPixel (0028,0002) is missing; 1 was assumed"),
         ("BitsAllocated", "US", b"", "BitsAllocated (0028,0100) is missing; 16 was assumed"),
+        ("AcquisitionTime", "\x01\x02", b"1", "AcquisitionTime (0008,0032) is damaged; it was left out"),
         ("NumberOfFrames", "IS", b"0", "NumberOfFrames (0028,0008) is 0; 1 was assumed"),
         (
             "NumberOfFrames",
@@ -92,7 +93,7 @@ def test_a_deflated_file(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_read_with_a_note(keyword: str, kind: str, raw: bytes, note: str, tmp_path: Path) -> None:
-    dataset = image(ramp(4, 5), NumberOfFrames=1, **PLACED)
+    dataset = image(ramp(4, 5), NumberOfFrames=1, AcquisitionTime="101010", **PLACED)
     path = with_raw(saved(dataset, tmp_path), keyword, kind, raw)
     volume = read(path)
     assert np.array_equal(volume.data[0], ramp(4, 5))

@@ -43,10 +43,14 @@ class Elements:
 
     def get(self, keyword: str, default: Any = None) -> Any:
         """Return an element as pydicom does: a value, several as a tuple, or items; `default` if absent."""
-        found = self._of(keyword) if not keyword.endswith("Sequence") else self.items(keyword)
-        if not found:
+        if keyword.endswith("Sequence"):
+            return self.items(keyword) or default
+        try:
+            found = self._of(keyword)
+        except SenselessElement as reason:
+            self.notes.add(f"{reason}; it was left out")
             return default
-        return found if len(found) > 1 or keyword.endswith("Sequence") else found[0]
+        return (found if len(found) > 1 else found[0]) if found else default
 
     def text(self, keyword: str) -> str:
         """Return the element's whole text without padding; empty where it is absent."""
@@ -142,7 +146,10 @@ class Elements:
         tag, usual = _entry(keyword)
         if tag not in self.dataset:
             return ()
-        element: Any = self.dataset.get_item(tag)
+        try:
+            element: Any = self.dataset.get_item(tag)
+        except Exception:  # a value representation that pydicom does not know
+            raise SenselessElement(f"{tag_name(keyword)} is damaged") from None
         if not isinstance(element, RawDataElement):
             return _trimmed(_listed(element.value))
         kind = usual if element.VR in _OPAQUE else str(element.VR)

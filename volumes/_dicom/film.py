@@ -46,7 +46,7 @@ def film_frames(stream: bytes, layout: PixelLayout, frames: Sequence[int]) -> It
             yield ready[waiting.pop(0)]
         if not waiting:
             return
-    raise Undecodable(f"is a film of fewer frames than {layout.n_frames}")
+    raise Undecodable(f"the film has fewer frames than {layout.n_frames}")
 
 
 def _pictures(stream: bytes, layout: PixelLayout) -> Iterator[NDArray[np.uint8]]:
@@ -54,7 +54,7 @@ def _pictures(stream: bytes, layout: PixelLayout) -> Iterator[NDArray[np.uint8]]
     try:
         import av
     except ImportError:
-        raise MissingDecoder("is a film, which takes PyAV; pip install 'napari-sam-volumes[film]'") from None
+        raise MissingDecoder("a film takes PyAV; pip install 'napari-sam-volumes[film]'") from None
     kind = "rgb24" if layout.samples == 3 else "gray"
     try:
         with quiet_stderr():
@@ -62,7 +62,7 @@ def _pictures(stream: bytes, layout: PixelLayout) -> Iterator[NDArray[np.uint8]]
         with container:
             video = container.streams.video[0]
             if (video.codec_context.height, video.codec_context.width) != (layout.rows, layout.columns):
-                raise Undecodable("is a film of another size than the header says")
+                raise Undecodable("the film is of another size than the header says")
             decoded = container.decode(video)
             while True:
                 with quiet_stderr():
@@ -70,9 +70,9 @@ def _pictures(stream: bytes, layout: PixelLayout) -> Iterator[NDArray[np.uint8]]
                 if picture is None:
                     return
                 if (picture.height, picture.width) != (layout.rows, layout.columns):
-                    raise Undecodable("is a film whose frames differ in size")
+                    raise Undecodable("the frames of the film differ in size")
                 yield np.asarray(picture.to_ndarray(format=kind), dtype=np.uint8)
     except Undecodable:
         raise
     except Exception:  # PyAV raises whatever FFmpeg met
-        raise Undecodable("is a film that is damaged") from None
+        raise Undecodable("the film is damaged") from None

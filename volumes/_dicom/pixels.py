@@ -22,7 +22,7 @@ from volumes._dicom.raw_planes import read_raw_planes
 from volumes._dicom.value_transforms import rescaled, through_table
 from volumes._dtypes import compact
 from volumes._limits import check_memory
-from volumes.errors import BrokenFile, UnsupportedImage
+from volumes.errors import BrokenFile, UnsupportedImage, VolumeError
 
 # Values with a meaning of their own; turning them round to mend the display would make them wrong.
 _MEASURED = ("CT", "PT", "RTDOSE")
@@ -139,12 +139,21 @@ def _values(planes: Sequence[PlaneHeader]) -> Iterator[NDArray[Any]]:
                 else:
                     values = rescaled(stored, plane.slope, plane.intercept)
                     yield _mirrored(values, plane) if is_turned(plane) else values
+    except VolumeError:
+        raise
     except MissingDecoder as reason:
-        raise UnsupportedImage(f"the pixels of {first.path} cannot be decoded: PixelData {reason}") from None
-    except (Undecodable, DamagedFragments, SenselessElement) as reason:
-        raise BrokenFile(
-            f"the pixels of {first.path} cannot be decoded: PixelData {reason}; get an undamaged copy"
-        ) from None
+        raise UnsupportedImage(f"the pixels of {first.path} cannot be decoded: {reason}") from None
+    except DamagedFragments as reason:
+        raise _undecodable(first.path, f"PixelData (7FE0,0010) {reason}") from None
+    except (Undecodable, SenselessElement) as reason:
+        raise _undecodable(first.path, str(reason)) from None
+    except (ValueError, TypeError, IndexError, OverflowError, MemoryError):  # damage that nothing foresaw
+        raise _undecodable(first.path, "they do not fit its header") from None
+
+
+def _undecodable(path: Path, reason: str) -> BrokenFile:
+    """Return the error for pixels that are damaged."""
+    return BrokenFile(f"the pixels of {path} cannot be decoded: {reason}; get an undamaged copy")
 
 
 def _stored(planes: Sequence[PlaneHeader]) -> Iterator[NDArray[Any]]:
