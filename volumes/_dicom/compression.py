@@ -42,6 +42,10 @@ class Undecodable(ValueError):
     """Why a frame cannot be decoded."""
 
 
+class MissingDecoder(Undecodable):
+    """A frame takes a package that is not installed; the text says which, and how to get it."""
+
+
 def decode_frame(stream: bytes, pixels: PixelElement, layout: PixelLayout) -> Frame:
     """Decode one compressed frame to stored values, colours as RGB.
 
@@ -73,18 +77,18 @@ def decode_frame(stream: bytes, pixels: PixelElement, layout: PixelLayout) -> Fr
         try:
             header = read_stream_header(stream)
         except DamagedStream as reason:
-            raise Undecodable(f"a {kind} frame {reason}") from None
+            raise Undecodable(f"a frame of {kind} {reason}") from None
         check_fit(header, layout)
     decode = _DECODERS.get((header.kind, header.precision > 8)) or _DECODERS[header.kind, False]
     try:
         with quiet_stderr():
             frame = decode(stream, header, layout)
     except ImportError as error:
-        raise Undecodable(f"a {kind} frame takes the package {error.name}, which is not installed") from None
+        raise MissingDecoder(f"a frame of {kind} takes the package {error.name}; install it") from None
     except Exception:  # decoders raise whatever they met, and their texts may quote the file
-        raise Undecodable(f"a {kind} frame is damaged") from None
+        raise Undecodable(f"a frame of {kind} is damaged") from None
     if frame.shape != (size if layout.samples > 1 else size[:2]):
-        raise Undecodable(f"a {kind} frame has the shape {frame.shape}")
+        raise Undecodable(f"a frame of {kind} has the shape {frame.shape}")
     is_ybr = layout.photometric in ("YBR_FULL", "YBR_FULL_422") and header.kind != "JPEG"
     return to_rgb(frame) if is_ybr else frame
 
@@ -94,7 +98,7 @@ def check_fit(header: StreamHeader, layout: PixelLayout) -> None:
     own = (header.rows, header.columns, header.samples)
     if own != (layout.rows, layout.columns, layout.samples):
         raise Undecodable(
-            f"a {header.kind} frame is {'x'.join(map(str, own))}, the file's header says "
+            f"a frame of {header.kind} is {'x'.join(map(str, own))}, the file's header says "
             f"{layout.rows}x{layout.columns}x{layout.samples}"
         )
 

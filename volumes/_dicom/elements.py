@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from volumes._dicom.header_warnings import HeaderNotes, SenselessElement, tag_na
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
+    from pydicom.tag import BaseTag
 
 # Value representations of binary numbers, as numpy types without their byte order.
 _BINARY = {"US": "u2", "SS": "i2", "UL": "u4", "SL": "i4", "FL": "f4", "FD": "f8", "UV": "u8", "SV": "i8"}
@@ -41,10 +43,14 @@ class Elements:
 
     def get(self, keyword: str, default: Any = None) -> Any:
         """Return an element as pydicom does: a value, several as a tuple, or items; `default` if absent."""
-        found = self._of(keyword) if not keyword.endswith("Sequence") else self.items(keyword)
-        if not found:
+        if keyword.endswith("Sequence"):
+            return self.items(keyword) or default
+        try:
+            found = self._of(keyword)
+        except SenselessElement as reason:
+            self.notes.add(f"{reason}; it was left out")
             return default
-        return found if len(found) > 1 or keyword.endswith("Sequence") else found[0]
+        return (found if len(found) > 1 else found[0]) if found else default
 
     def text(self, keyword: str) -> str:
         """Return the element's whole text without padding; empty where it is absent."""
@@ -135,16 +141,17 @@ class Elements:
         return self._values[keyword]
 
     def _read(self, keyword: str) -> tuple[Any, ...]:
-        from pydicom.datadict import dictionary_VR, tag_for_keyword
         from pydicom.dataelem import RawDataElement
 
-        tag = tag_for_keyword(keyword)
-        if tag is None or tag not in self.dataset:
+        tag, usual = _entry(keyword)
+        if tag not in self.dataset:
             return ()
-        element: Any = self.dataset.get_item(tag)
+        try:
+            element: Any = self.dataset.get_item(tag)
+        except Exception:  # a value representation that pydicom does not know
+            raise SenselessElement(f"{tag_name(keyword)} is damaged") from None
         if not isinstance(element, RawDataElement):
             return _trimmed(_listed(element.value))
-        usual = dictionary_VR(tag)
         kind = usual if element.VR in _OPAQUE else str(element.VR)
         if kind not in usual:  # "US or SS" holds both
             self.notes.add(f"{tag_name(keyword)} has the value representation {_shown(kind)}, not {usual}")
@@ -162,6 +169,16 @@ class Elements:
         if not math.isfinite(number):
             raise SenselessElement(f"{tag_name(keyword)} holds no finite number")
         return number
+
+
+@cache
+def _entry(keyword: str) -> tuple[BaseTag, str]:
+    """Tag of a keyword, and the value representation that it has by the dictionary."""
+    from pydicom.datadict import dictionary_VR, tag_for_keyword
+    from pydicom.tag import Tag
+
+    tag = Tag(tag_for_keyword(keyword) or 0)
+    return tag, dictionary_VR(tag)
 
 
 def _shown(kind: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from volumes._dicom.compression import Undecodable
+from volumes._dicom.compression import MissingDecoder, Undecodable
 from volumes._dicom.pixel_layout import PixelLayout
 from volumes._quiet import quiet_stderr
 
@@ -34,30 +34,45 @@ def film_frames(stream: bytes, layout: PixelLayout, frames: Sequence[int]) -> It
     Raises
     ------
     Undecodable
-        If the film is damaged, shorter, of another size, or no decoder is installed.
+        If the film is damaged, shorter, or of another size.
+    MissingDecoder
+        If PyAV is not installed.
     """
+    waiting, ready, wanted = list(frames), {}, set(frames)
+    for at, picture in enumerate(_pictures(stream, layout)):
+        if at in wanted:
+            ready[at] = picture
+        while waiting and waiting[0] in ready:
+            yield ready[waiting.pop(0)]
+        if not waiting:
+            return
+    raise Undecodable(f"the film has fewer frames than {layout.n_frames}")
+
+
+def _pictures(stream: bytes, layout: PixelLayout) -> Iterator[NDArray[np.uint8]]:
+    """Decode a film from its beginning, frame by frame."""
     try:
         import av
     except ImportError:
-        raise Undecodable(
-            "is a film, which takes PyAV: pip install 'napari-sam-volumes[film]', then try again"
-        ) from None
-    wanted, found = set(frames), {}
+        raise MissingDecoder("a film takes PyAV; pip install 'napari-sam-volumes[film]'") from None
+    kind = "rgb24" if layout.samples == 3 else "gray"
     try:
-        with quiet_stderr(), av.open(io.BytesIO(stream), "r") as container:
+        with quiet_stderr():
+            container = av.open(io.BytesIO(stream), "r")
+        with container:
             video = container.streams.video[0]
             if (video.codec_context.height, video.codec_context.width) != (layout.rows, layout.columns):
-                raise Undecodable("is a film of another size than the header says")
-            for at, picture in enumerate(container.decode(video)):
-                if at in wanted:
-                    found[at] = picture.to_ndarray(format="rgb24" if layout.samples == 3 else "gray")
-                if len(found) == len(wanted):
-                    break
+                raise Undecodable("the film is of another size than the header says")
+            decoded = container.decode(video)
+            while True:
+                with quiet_stderr():
+                    picture = next(decoded, None)
+                if picture is None:
+                    return
+                if (picture.height, picture.width) != (layout.rows, layout.columns):
+                    raise Undecodable("the frames of the film differ in size")
+                yield np.asarray(picture.to_ndarray(format=kind), dtype=np.uint8)
     except Undecodable:
         raise
     except Exception:  # PyAV raises whatever FFmpeg met
-        raise Undecodable("is a film that is damaged") from None
-    if len(found) < len(wanted):
-        raise Undecodable(f"is a film of fewer frames than {layout.n_frames}")
-    for frame in frames:
-        yield np.asarray(found[frame])
+        raise Undecodable("the film is damaged") from None

@@ -14,15 +14,8 @@ from volumes._dicom.elements import Elements
 from volumes._dicom.functional_groups import FrameElements, frames_of
 from volumes._dicom.header_warnings import HeaderNotes, SenselessElement, tag_name
 from volumes._dicom.not_images import name_of_class, name_without_pixels
-from volumes._dicom.pixel_layout import (
-    PixelElement,
-    PixelLayout,
-    check_length,
-    find_pixels,
-    read_layout,
-    room_bytes,
-    settle_high_bit,
-)
+from volumes._dicom.pixel_checks import check_length, room_bytes, settle_high_bit
+from volumes._dicom.pixel_layout import PixelElement, PixelLayout, find_pixels, read_layout
 from volumes._dicom.places import places_of
 from volumes._dicom.plane_tags import PlaneTags, read_tags
 from volumes._dicom.raw_pixels import RawPixels, find_raw_pixels
@@ -30,7 +23,7 @@ from volumes._dicom.suv import uptake_of
 from volumes._dicom.value_transforms import Scale, note_padding, scale_of
 from volumes._dicom.voi import window_of
 from volumes._limits import DEFLATE, PICTURE_CODEC, check_claim
-from volumes.errors import BrokenFile, UnreadableFile
+from volumes.errors import BrokenFile, UnreadableFile, VolumeError
 
 if TYPE_CHECKING:
     from pydicom.dataset import FileDataset
@@ -118,12 +111,19 @@ def read_headers(path: Path) -> FileHeaders:
             header = Elements(dataset, HeaderNotes())
             _note_file(dataset, header, names_syntax=names_syntax)
             return _headers_of(dataset, header, path, stream)
+    except VolumeError:
+        raise
     except SenselessElement as reason:
-        raise BrokenFile(
-            f"{path} has a DICOM header that makes no sense: {reason}; mend or leave it out"
-        ) from None
+        raise _senseless(path, str(reason)) from None
     except OSError as error:
         raise UnreadableFile(f"{path} cannot be read: {error.strerror}; check its permissions") from error
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, MemoryError):
+        raise _senseless(path, "it contradicts itself") from None  # damage that nothing foresaw
+
+
+def _senseless(path: Path, reason: str) -> BrokenFile:
+    """Return the error for a header that makes no sense."""
+    return BrokenFile(f"{path} has a DICOM header that makes no sense: {reason}; mend or leave it out")
 
 
 def _headers_of(dataset: FileDataset, header: Elements, path: Path, stream: BinaryIO) -> FileHeaders:
@@ -137,7 +137,8 @@ def _headers_of(dataset: FileDataset, header: Elements, path: Path, stream: Bina
     if pixels is None:
         raise BrokenFile(f"{path} ends before its pixels; get a complete copy")
     layout = read_layout(header, pixels)
-    if layout.photometric not in (*_COLOURS, *_GREYS) or layout.samples not in (1, 3):
+    is_film_only = layout.photometric == "YBR_PARTIAL_420" and not pixels.is_film
+    if layout.photometric not in (*_COLOURS, *_GREYS) or layout.samples not in (1, 3) or is_film_only:
         return FileHeaders((), f"an image of {layout.samples} samples a pixel in colours that are not read")
     _check_claim(layout, pixels, header, path, stream)
     layout = settle_high_bit(layout, pixels, header, stream)
@@ -214,7 +215,7 @@ def _planes(header: Elements, path: Path, pixels: PixelElement, layout: PixelLay
     for at, (frame, place) in enumerate(zip(frames, places, strict=True)):
         scale = scale_of(frame)
         if not is_colour:
-            note_padding(frame, scale)
+            note_padding(frame, scale, layout.stored_range[1])
         planes.append(
             PlaneHeader(
                 path=path,

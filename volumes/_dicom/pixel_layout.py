@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-import os
 import struct
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO
-
-import numpy as np
 
 from volumes._dicom.elements import Elements
 from volumes._dicom.header_warnings import SenselessElement, tag_name
@@ -144,7 +141,9 @@ def read_layout(header: Elements, pixels: PixelElement) -> PixelLayout:
         raise SenselessElement(f"{tag_name('Rows')} or {tag_name('Columns')} is 0")
     photometric = header.text("PhotometricInterpretation").upper()
     samples = _samples(header, photometric)
-    photometric = _photometric(header, photometric, samples)
+    photometric = _photometric(header, photometric, samples, is_compressed=pixels.is_compressed)
+    if photometric == "YBR_FULL_422" and columns % 2 and not pixels.is_compressed:
+        raise SenselessElement(f"{tag_name('Columns')} is odd, and colours are one for two columns")
     n_frames, is_sure = _n_frames(header)
     bits = _bits(header, pixels, rows * columns * samples * n_frames)
     layout = PixelLayout(
@@ -156,84 +155,6 @@ def read_layout(header: Elements, pixels: PixelElement) -> PixelLayout:
     return layout if is_sure else _with_frames_counted(layout, pixels)
 
 
-def check_length(layout: PixelLayout, pixels: PixelElement, header: Elements, room_bytes: int) -> None:
-    """Compare the size that a header claims with the bytes there are; a few too many get a note.
-
-    Parameters
-    ----------
-    layout : PixelLayout
-        The claim.
-    pixels : PixelElement
-        Where the pixels are.
-    header : Elements
-        Takes the note.
-    room_bytes : int
-        Bytes of the file from the pixels on.
-
-    Raises
-    ------
-    SenselessElement
-        If there are too few, or so many that the header must be wrong.
-    """
-    if pixels.n_bytes is None or pixels.is_compressed:
-        return
-    needed, there = layout.n_bytes, pixels.n_bytes
-    claim = f"the header claims {layout.n_frames}x{layout.rows}x{layout.columns} pixels, {needed} bytes"
-    if there < needed:
-        raise SenselessElement(f"{claim}, and PixelData (7FE0,0010) is {there} bytes long")
-    if there - needed >= max(layout.frame_bits // 8, 2):
-        raise SenselessElement(f"{claim}, and PixelData (7FE0,0010) holds {there} bytes, whole frames more")
-    if there > needed + needed % 2:
-        header.notes.add(
-            f"PixelData (7FE0,0010) is {there - needed} bytes longer than its image; they were left out"
-        )
-    if pixels.offset_bytes is not None and room_bytes < needed:
-        raise SenselessElement(f"{claim}, and the file ends after {room_bytes} of them")
-
-
-def settle_high_bit(
-    layout: PixelLayout, pixels: PixelElement, header: Elements, stream: BinaryIO
-) -> PixelLayout:
-    """Decide where the bits lie that count, where HighBit is not BitsStored - 1 as the standard has it.
-
-    Either the values were written into the upper bits, or HighBit is wrong. If it is right, then all bits
-    below are 0; the first frame tells.
-
-    Parameters
-    ----------
-    layout : PixelLayout
-        As the header has it.
-    pixels : PixelElement
-        Where the pixels are.
-    header : Elements
-        Takes the note.
-    stream : BinaryIO
-        The file.
-    """
-    usual = layout.bits_stored - 1
-    if layout.high_bit == usual or pixels.keyword != "PixelData":
-        return layout
-    is_upper = False
-    if layout.bits_allocated in (8, 16, 32) and not pixels.is_compressed and pixels.offset_bytes is not None:
-        stream.seek(pixels.offset_bytes)
-        kind = f"{'<' if pixels.is_little else '>'}u{layout.bits_allocated // 8}"
-        data = stream.read(layout.frame_bits // 8)
-        first = np.frombuffer(
-            data[: len(data) * 8 // layout.bits_allocated * layout.bits_allocated // 8], kind
-        )
-        is_upper = not np.any(first & ((1 << layout.high_bit - usual) - 1))
-    if is_upper:
-        header.notes.add(f"{tag_name('HighBit')} is {layout.high_bit}; the bits below were dropped")
-        return layout
-    header.notes.add(f"{tag_name('HighBit')} is {layout.high_bit}; {usual} was assumed, as the values show")
-    return replace(layout, high_bit=usual)
-
-
-def room_bytes(stream: BinaryIO, pixels: PixelElement) -> int:
-    """Bytes of the file from the pixels on."""
-    return os.fstat(stream.fileno()).st_size - (pixels.offset_bytes or 0)
-
-
 def _samples(header: Elements, photometric: str) -> int:
     """Return the number of samples a pixel; guessed from the colours where it is missing."""
     samples = header.whole("SamplesPerPixel")
@@ -243,9 +164,14 @@ def _samples(header: Elements, photometric: str) -> int:
     return samples
 
 
-def _photometric(header: Elements, photometric: str, samples: int) -> str:
+def _photometric(header: Elements, photometric: str, samples: int, *, is_compressed: bool) -> str:
     """Return PhotometricInterpretation; what fits the samples where it is missing or cannot be."""
     usual = _GREY if samples == 1 else _RGB
+    if photometric in ("YBR_ICT", "YBR_RCT") and samples == 3 and not is_compressed:
+        header.notes.add(
+            f"{tag_name('PhotometricInterpretation')} is {photometric}, of JPEG 2000 only; RGB was assumed"
+        )
+        return "RGB"
     if photometric in usual or (photometric and photometric not in (*_GREY, *_RGB)):
         return photometric
     assumed = "MONOCHROME2" if samples == 1 else "RGB"

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from volumes._dicom.colour import through_palette, to_rgb
-from volumes._dicom.compression import Undecodable, decode_frame
+from volumes._dicom.compression import MissingDecoder, Undecodable, decode_frame
 from volumes._dicom.dataset import quiet_pydicom, read_dataset, read_tables
 from volumes._dicom.encapsulated import DamagedFragments, find_fragments, frame_stream, split_frames
 from volumes._dicom.film import film_frames
@@ -22,7 +22,7 @@ from volumes._dicom.raw_planes import read_raw_planes
 from volumes._dicom.value_transforms import rescaled, through_table
 from volumes._dtypes import compact
 from volumes._limits import check_memory
-from volumes.errors import BrokenFile
+from volumes.errors import BrokenFile, UnsupportedImage, VolumeError
 
 # Values with a meaning of their own; turning them round to mend the display would make them wrong.
 _MEASURED = ("CT", "PT", "RTDOSE")
@@ -46,7 +46,7 @@ def read_planes(planes: Sequence[PlaneHeader]) -> NDArray[Any]:
     BrokenFile
         If pixels are missing, cut off, or in a compression that cannot be decoded.
     UnsupportedImage
-        If they take more memory than there is.
+        If they take more memory than there is, or a decoder that is not installed.
     """
     planes = in_one_unit(planes)
     raw = None if any(is_turned(plane) for plane in planes) else read_raw_planes(planes)
@@ -139,10 +139,21 @@ def _values(planes: Sequence[PlaneHeader]) -> Iterator[NDArray[Any]]:
                 else:
                     values = rescaled(stored, plane.slope, plane.intercept)
                     yield _mirrored(values, plane) if is_turned(plane) else values
-    except (Undecodable, DamagedFragments, SenselessElement) as reason:
-        raise BrokenFile(
-            f"the pixels of {first.path} cannot be decoded: PixelData {reason}; get an undamaged copy"
-        ) from None
+    except VolumeError:
+        raise
+    except MissingDecoder as reason:
+        raise UnsupportedImage(f"the pixels of {first.path} cannot be decoded: {reason}") from None
+    except DamagedFragments as reason:
+        raise _undecodable(first.path, f"PixelData (7FE0,0010) {reason}") from None
+    except (Undecodable, SenselessElement) as reason:
+        raise _undecodable(first.path, str(reason)) from None
+    except (ValueError, TypeError, IndexError, OverflowError, MemoryError):  # damage that nothing foresaw
+        raise _undecodable(first.path, "they do not fit its header") from None
+
+
+def _undecodable(path: Path, reason: str) -> BrokenFile:
+    """Return the error for pixels that are damaged."""
+    return BrokenFile(f"the pixels of {path} cannot be decoded: {reason}; get an undamaged copy")
 
 
 def _stored(planes: Sequence[PlaneHeader]) -> Iterator[NDArray[Any]]:

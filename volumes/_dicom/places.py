@@ -50,7 +50,7 @@ def _place(frame: FrameElements, offset: tuple[Elements, float] | None) -> Place
     """Return where one frame lies; `offset` is where the first frame's place stands, and how far behind."""
     between = frame.spare_number("SpacingBetweenSlices")
     thickness = frame.spare_number("SliceThickness")
-    distances = [abs(distance) for distance in (between, thickness) if distance]
+    distances = [abs(distance) for distance in (between, thickness, _grid_step(frame.file)) if distance]
     if offset is None:
         position, orientation = frame.vector("ImagePositionPatient", 3), None
         if position is not None:
@@ -59,6 +59,8 @@ def _place(frame: FrameElements, offset: tuple[Elements, float] | None) -> Place
         position, orientation = _moved(*offset)
     if orientation is None:
         position = None
+    elif offset is None and frame.holder("ImagePositionPatient")[1] == "ImagePositionVolume":
+        frame.file.notes.add("positions are those in the volume's own frame, not the patient's")
     return Place(
         position, orientation, _pixel_spacing(frame), distances[0] if distances else None, between or None
     )
@@ -83,6 +85,12 @@ def _offsets(file: Elements, n_frames: int) -> Sequence[tuple[Elements, float] |
             [None] * n_frames if not file.has("ImagePositionPatient") else [(_nowhere(file), 0.0)] * n_frames
         )
     return None
+
+
+def _grid_step(file: Elements) -> float | None:
+    """Distance of the first two planes of a dose grid, of which a file may hold one."""
+    grid = file.numbers("GridFrameOffsetVector")
+    return grid[1] - grid[0] if len(grid) > 1 else None
 
 
 def _nowhere(file: Elements) -> Elements:

@@ -58,11 +58,22 @@ def scale_of(frame: FrameElements) -> Scale:
     return Scale(1.0 if slope is None else slope, intercept or 0.0)
 
 
-def note_padding(frame: FrameElements, scale: Scale) -> None:
-    """Note which values mark pixels outside the scan."""
+def note_padding(frame: FrameElements, scale: Scale, highest: int) -> None:
+    """Note which values mark pixels outside the scan.
+
+    Parameters
+    ----------
+    frame : FrameElements
+        The frame's header.
+    scale : Scale
+        Its rescaling.
+    highest : int
+        Highest value that a pixel can have; what is above was a negative number.
+    """
     file = frame.file
     ends = [file.spare_number(name) for name in ("PixelPaddingValue", "PixelPaddingRangeLimit")]
-    found = sorted(scale.slope * end + scale.intercept for end in ends if end is not None)
+    stored = [end - (1 << 16) if end > highest and end >= 1 << 15 else end for end in ends if end is not None]
+    found = sorted(scale.slope * end + scale.intercept for end in stored)
     if found:
         marks = " to ".join(f"{value:g}" for value in dict.fromkeys((found[0], found[-1])))
         file.notes.add(

@@ -21,7 +21,7 @@ def window_of(frame: FrameElements, values: Window) -> Window | None:
     values : tuple of float
         Lowest and highest value that a pixel can have, rescaled. A window beside them all is left out.
     """
-    window = _by_centre(frame) or _by_table(frame)
+    window = _by_centre(frame) or _by_table(frame, values[1])
     if window is None:
         return None
     low, high = window
@@ -42,8 +42,8 @@ def _by_centre(frame: FrameElements) -> Window | None:
     return centre - width / 2, centre + width / 2
 
 
-def _by_table(frame: FrameElements) -> Window | None:
-    """Return the range of values that the first VOI LUT maps."""
+def _by_table(frame: FrameElements, highest: float) -> Window | None:
+    """Return the range of values that the first VOI LUT maps; above the `highest` were negative numbers."""
     tables = [group.item("FrameVOILUTSequence") for group in frame.groups]
     for holder in (*tables, frame.file):
         table = holder.item("VOILUTSequence") if holder is not None else None
@@ -53,5 +53,7 @@ def _by_table(frame: FrameElements) -> Window | None:
                 n_entries, first = int(descriptor[0]) or 1 << 16, int(descriptor[1])
             except (TypeError, ValueError):
                 continue
+            if first > highest and first >= 1 << 15:
+                first -= 1 << 16
             return float(first), float(first + n_entries - 1)
     return None
