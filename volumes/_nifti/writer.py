@@ -14,7 +14,7 @@ from volumes._nifti.header import parse_header
 from volumes._nifti.place import Form, NiftiProvenance, place_of, to_ras
 from volumes._nifti.reader import open_nifti
 from volumes._replacing import replacing
-from volumes._written import check_written, gzipped, voxel_bytes
+from volumes._written import IMAGE_LEVEL, LABEL_LEVEL, check_written, gzipped, voxel_bytes
 from volumes.errors import UnsupportedImage
 from volumes.geometry import Geometry
 from volumes.lazy import LazyArray
@@ -95,7 +95,7 @@ def _write(
     with replacing(path, ".nii.gz" if is_packed else ".nii") as temporary:
         with temporary.open("wb") as stream:
             if is_packed:
-                with gzipped(stream) as packed:
+                with gzipped(stream, IMAGE_LEVEL if check is None else LABEL_LEVEL) as packed:
                     _put(packed, header, data)
             else:
                 _put(stream, header, data)
