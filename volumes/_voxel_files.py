@@ -22,6 +22,7 @@ __all__ = ["VoxelFiles", "is_gzip", "reading_failed"]
 
 _CHUNK_BYTES = 1 << 20
 _CHECKED_BEYOND_BYTES = 1 << 26  # of what follows the voxels, so much is read to come to the checksum
+_SPELT_BYTES = 100  # of memory that a number takes while it is text
 _GZIP = b"\x1f\x8b"
 _RATIOS = {"raw": 1.0, "deflate": DEFLATE, "bzip2": PICTURE_CODEC, "zip": DEFLATE}
 
@@ -179,8 +180,9 @@ class VoxelFiles:
 
     def _spelt_out(self) -> NDArray[Any]:
         """Values that stand in the file as text, or as the hexadecimal digits of their bytes."""
-        content = b"".join(self._after_start(part) for part in self.parts)
         n_values = math.prod(self.shape)
+        check_memory(self.path, n_values * _SPELT_BYTES)
+        content = b"".join(self._after_start(part) for part in self.parts)
         if self.encoding == "hex":
             return np.frombuffer(bytes.fromhex(content.decode("ascii")), self.dtype, n_values)
         words = content.replace(b",", b" ").split(maxsplit=n_values)[:n_values]

@@ -69,7 +69,7 @@ class NiftiWriter:
     def caveats(self, path: Path, like: Volume) -> tuple[str, ...]:
         """Say what some programs will make of the file otherwise, one sentence each."""
         said = []
-        header = _header(like.data.dtype, like.geometry, like.provenance)
+        header = _header(np.dtype(np.uint8), like.geometry, like.provenance)
         if int(header["sizeof_hdr"]) == 540:
             said.append(
                 f"{path.name} is NIfTI-2, for its size or place do not fit NIfTI-1; SimpleITK cannot read it"
