@@ -12,8 +12,8 @@ import numpy as np
 
 from volumes._nifti.place import from_ras
 from volumes._stored_images import Opened, StoredImages
-from volumes._voxel_files import VoxelFiles, is_gzip
-from volumes.errors import BrokenFile, UnreadableFile, UnsupportedImage
+from volumes._voxel_files import VoxelFiles, is_gzip, reading_failed
+from volumes.errors import BrokenFile, UnsupportedImage
 from volumes.geometry import Geometry
 from volumes.series import ReadOptions, SeriesInfo, choose_series
 from volumes.volume import Provenance, Volume
@@ -89,9 +89,7 @@ def _parsed(head_path: Path) -> AFNIHeader:
         with head_path.open("rb") as stream:
             text = stream.read(_LARGEST_HEADER_BYTES).decode("latin-1")
     except OSError as error:
-        raise UnreadableFile(
-            f"{head_path} cannot be read: {error.strerror}; check its permissions"
-        ) from error
+        raise reading_failed(head_path, error) from error
     try:
         return AFNIHeader(parse_AFNI_header(io.StringIO(text)))
     except Exception as error:  # as above

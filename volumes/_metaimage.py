@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from volumes._metaimage_header import geometry_of, is_metaimage, read_header, stored_array
 from volumes._replacing import replacing
 from volumes._stored_images import Opened, StoredImages
-from volumes._written import check_written, deflated, voxel_bytes
+from volumes._written import IMAGE_LEVEL, LABEL_LEVEL, check_written, deflated, voxel_bytes
 from volumes.errors import UnsupportedImage
 from volumes.geometry import Geometry
 from volumes.lazy import LazyArray
@@ -112,7 +112,7 @@ def _write(
     with replacing(path, ".mha") as temporary:
         with temporary.open("wb") as stream:
             stream.write(top + b" " * _LENGTH_DIGITS + rest)
-            n_bytes = deflated(voxel_bytes(data), stream)
+            n_bytes = deflated(voxel_bytes(data), stream, IMAGE_LEVEL if check is None else LABEL_LEVEL)
             stream.seek(len(top))
             stream.write(b"%*d" % (_LENGTH_DIGITS, n_bytes))
         check_written(path, lambda: open_metaimage(temporary), geometry, check)

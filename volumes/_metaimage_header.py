@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from volumes._beside import file_beside, files_of_pattern
-from volumes._voxel_files import VoxelFiles
-from volumes.errors import BrokenFile, InvalidGeometry, UnreadableFile, UnsupportedImage
+from volumes._voxel_files import VoxelFiles, reading_failed
+from volumes.errors import BrokenFile, InvalidGeometry, UnsupportedImage
 from volumes.geometry import Geometry
 
 __all__ = ["MetaHeader", "geometry_of", "is_metaimage", "read_header", "stored_array"]
@@ -57,8 +57,8 @@ class MetaHeader:
             numbers = [math.nan]
         if not all(math.isfinite(number) for number in numbers):
             raise InvalidGeometry(
-                f"{self.path} has a value that is not finite in its header: {key} = {self.fields[key][:60]}; "
-                "mend it"
+                f"{self.path} has a value that is not finite in its header: "
+                f"{f'{key} = {self.fields[key]}'[:80]!r}; mend it"
             )
         return numbers
 
@@ -123,7 +123,7 @@ def read_header(path: Path) -> MetaHeader:
         with path.open("rb") as stream:
             top = stream.read(_LARGEST_HEADER_BYTES)
     except OSError as error:
-        raise UnreadableFile(f"{path} cannot be read: {error.strerror}; check its permissions") from error
+        raise reading_failed(path, error) from error
     fields: dict[str, str] = {}
     at = 0
     while (end := top.find(b"\n", at)) >= 0:
@@ -194,6 +194,7 @@ def _parts(header: MetaHeader) -> tuple[Path, ...]:
     return (file_beside(header.path, where),)
 
 
+@np.errstate(all="ignore")  # a damaged header holds any number
 def geometry_of(header: MetaHeader) -> tuple[Geometry, tuple[str, ...]]:
     """Say where the voxels of the first three axes lie, with notes on what was assumed.
 

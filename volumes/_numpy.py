@@ -13,8 +13,8 @@ import numpy as np
 
 from volumes._image2d import NO_SIZE
 from volumes._stored_images import Opened, StoredImages
-from volumes._voxel_files import VoxelFiles
-from volumes.errors import BrokenFile, UnreadableFile, UnsupportedImage
+from volumes._voxel_files import VoxelFiles, reading_failed
+from volumes.errors import BrokenFile, UnsupportedImage
 from volumes.geometry import Geometry
 from volumes.series import ReadOptions, SeriesInfo
 from volumes.volume import Provenance, Volume
@@ -60,7 +60,7 @@ def _opened(path: Path, head: bytes) -> Opened:
     try:
         shape, is_fortran, dtype, at = _header_in_zip(path) if is_zip else _header_in_file(path)
     except OSError as error:
-        raise UnreadableFile(f"{path} cannot be read: {error.strerror}; check its permissions") from error
+        raise reading_failed(path, error) from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise BrokenFile(f"{path} is a damaged zip file ({error}); get an undamaged copy") from error
     axes, shape = _axes(shape, dtype, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import math
 import zipfile
 import zlib
@@ -17,10 +18,11 @@ from numpy.typing import NDArray
 from volumes._limits import DEFLATE, PICTURE_CODEC, check_claim, check_memory
 from volumes.errors import BrokenFile, UnreadableFile
 
-__all__ = ["VoxelFiles", "is_gzip"]
+__all__ = ["VoxelFiles", "is_gzip", "reading_failed"]
 
 _CHUNK_BYTES = 1 << 20
 _CHECKED_BEYOND_BYTES = 1 << 26  # of what follows the voxels, so much is read to come to the checksum
+_SPELT_BYTES = 100  # of memory that a number takes while it is text
 _GZIP = b"\x1f\x8b"
 _RATIOS = {"raw": 1.0, "deflate": DEFLATE, "bzip2": PICTURE_CODEC, "zip": DEFLATE}
 
@@ -94,7 +96,7 @@ class VoxelFiles:
                 f"{self.path} is shorter than it was when it was opened; open it again"
             ) from error
         except OSError as error:
-            raise _unreadable(self.path, error) from error
+            raise reading_failed(self.path, error) from error
 
     def read(self, lead: tuple[int, ...] = ()) -> NDArray[Any]:
         """Read the array at the given indices of its first axes.
@@ -128,7 +130,7 @@ class VoxelFiles:
             copy = self._copy if self.encoding == "raw" else self._fill
             copy(voxels.data, place * n_bytes)
         except OSError as error:
-            raise _unreadable(self.path, error) from error
+            raise reading_failed(self.path, error) from error
         except (EOFError, zlib.error, ValueError, zipfile.BadZipFile) as error:
             raise BrokenFile(f"{self.path} is damaged or cut off ({error}); get a complete copy") from error
         return voxels.view(self.dtype).reshape(shape)
@@ -178,8 +180,9 @@ class VoxelFiles:
 
     def _spelt_out(self) -> NDArray[Any]:
         """Values that stand in the file as text, or as the hexadecimal digits of their bytes."""
-        content = b"".join(self._after_start(part) for part in self.parts)
         n_values = math.prod(self.shape)
+        check_memory(self.path, n_values * _SPELT_BYTES)
+        content = b"".join(self._after_start(part) for part in self.parts)
         if self.encoding == "hex":
             return np.frombuffer(bytes.fromhex(content.decode("ascii")), self.dtype, n_values)
         words = content.replace(b",", b" ").split(maxsplit=n_values)[:n_values]
@@ -230,7 +233,7 @@ def is_gzip(path: Path) -> bool:
         with path.open("rb") as stream:
             return stream.read(2) == _GZIP
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise reading_failed(path, error) from error
 
 
 def _size(part: Path, path: Path) -> int:
@@ -251,8 +254,8 @@ def _size(part: Path, path: Path) -> int:
     )
 
 
-def _unreadable(path: Path, error: OSError) -> UnreadableFile | BrokenFile:
-    """Say why the system did not read; bzip2 uses its error for damage too."""
-    if error.strerror is None:
+def reading_failed(path: Path, error: OSError) -> UnreadableFile | BrokenFile:
+    """Say why the system did not read; bzip2 and zip use its error for damage too."""
+    if error.errno in (None, errno.EINVAL):
         return BrokenFile(f"{path} is damaged or cut off ({error}); get an undamaged copy")
     return UnreadableFile(f"{path} cannot be read: {error.strerror}; check its permissions")

@@ -18,9 +18,13 @@ from volumes.geometry import Geometry
 from volumes.lazy import LazyArray
 from volumes.series import ReadOptions
 
-__all__ = ["check_written", "deflated", "gzipped", "voxel_bytes"]
+__all__ = ["IMAGE_LEVEL", "LABEL_LEVEL", "check_written", "deflated", "gzipped", "voxel_bytes"]
 
-_LEVEL = 6
+LABEL_LEVEL = 6
+"""How hard zlib tries for labels, which shrink to almost nothing."""
+
+IMAGE_LEVEL = 2
+"""The same for images, whose noise does not shrink, but takes several times as long."""
 
 
 def voxel_bytes(data: NDArray[Any] | LazyArray) -> Iterator[bytes]:
@@ -31,15 +35,15 @@ def voxel_bytes(data: NDArray[Any] | LazyArray) -> Iterator[bytes]:
 
 
 @contextmanager
-def gzipped(stream: BinaryIO) -> Iterator[BinaryIO]:
+def gzipped(stream: BinaryIO, level: int) -> Iterator[BinaryIO]:
     """Pack what is written, with neither a file's name nor a time in it."""
-    with gzip.GzipFile("", "wb", _LEVEL, stream, mtime=0) as packed:
+    with gzip.GzipFile("", "wb", level, stream, mtime=0) as packed:
         yield packed  # type: ignore[misc]  # GzipFile is no BinaryIO by name
 
 
-def deflated(chunks: Iterator[bytes], stream: BinaryIO) -> int:
+def deflated(chunks: Iterator[bytes], stream: BinaryIO, level: int) -> int:
     """Write chunks as one zlib stream, and return its length in bytes."""
-    coder = zlib.compressobj(_LEVEL)
+    coder = zlib.compressobj(level)
     n_bytes = 0
     for chunk in chunks:
         n_bytes += stream.write(coder.compress(chunk))

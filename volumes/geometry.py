@@ -14,6 +14,8 @@ from volumes.errors import InvalidBox, InvalidGeometry
 
 # Normalised volume of the voxel's parallelepiped below which its axes count as lying in one plane.
 _FLAT = 1e-6
+# Beyond it a number is no position, and its square may overflow.
+_FAR_MM = 1e12
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,6 +189,7 @@ class Geometry:
         return bool(apart_mm.max() <= tolerance_mm)
 
 
+@np.errstate(all="ignore")
 def _check_affine(affine: NDArray[np.float64]) -> None:
     """Raise InvalidGeometry unless the matrix maps a grid into space."""
     if affine.shape != (4, 4):
@@ -197,6 +200,10 @@ def _check_affine(affine: NDArray[np.float64]) -> None:
         )
     if not np.array_equal(affine[3], (0.0, 0.0, 0.0, 1.0)):
         raise InvalidGeometry(f"the affine's last row is {affine[3].tolist()}; it needs to be 0 0 0 1")
+    if np.abs(affine).max() > _FAR_MM:
+        raise InvalidGeometry(
+            f"the affine holds {np.abs(affine).max():.3g} mm, which is no place on earth; mend the header"
+        )
     lengths = np.linalg.norm(affine[:3, :3], axis=0)
     if lengths.min() <= 0.0 or abs(np.linalg.det(affine[:3, :3] / lengths)) < _FLAT:
         raise InvalidGeometry(

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 GUI = {"napari", "qtpy", "magicgui", "superqt", "vispy", "PyQt5", "PyQt6", "PySide2", "PySide6"}
-HEAVY = {"torch", "SimpleITK", "pydicom", "skimage", "transformers"}
+HEAVY = {"torch", "SimpleITK", "nibabel", "pydicom", "skimage", "transformers"}
 LOADED = "import json, sys; import {module}; print(json.dumps([n.split('.')[0] for n in list(sys.modules)]))"
 
 CASES = {

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -16,8 +17,10 @@ from volumes import Geometry, Provenance, Volume, VolumeError, formats, read
 from volumes._dicom.series import DicomReader
 from volumes._image2d import PictureReader
 from volumes._metaimage import MetaImageReader
+from volumes._mgh import MghReader
 from volumes._nifti.reader import NiftiReader
 from volumes._nrrd.reader import NrrdReader
+from volumes._numpy import NumpyReader
 from volumes._tiff import TiffReader
 from volumes.series import ReadOptions, SeriesInfo, one_series
 
@@ -50,6 +53,15 @@ def write_dicom(path: Path) -> None:
     sitk.WriteImage(image, str(path))
 
 
+def write_mgh(path: Path) -> None:
+    path.write_bytes(nibabel.MGHImage(PLANES.T, np.eye(4)).to_bytes())
+
+
+def write_npy(path: Path) -> None:
+    with path.open("wb") as stream:
+        np.save(stream, PLANES)
+
+
 def write_fake(path: Path) -> None:
     path.write_bytes(b"FAKE and more")
 
@@ -66,6 +78,8 @@ CASES: list[tuple[formats.Reader, str, Callable[[Path], None]]] = [
     (FakeReader(), "a.fake", write_fake),
     (NiftiReader(), "a.nii", write_with_sitk),
     (NrrdReader(), "a.nrrd", write_with_sitk),
+    (MghReader(), "a.mgh", write_mgh),
+    (NumpyReader(), "a.npy", write_npy),
     (MetaImageReader(), "a.mha", write_with_sitk),
     (TiffReader(), "a.tif", write_tiff),
     (PictureReader(), "a.png", write_png),

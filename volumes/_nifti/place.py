@@ -92,6 +92,7 @@ def to_ras(affine: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(_RAS @ affine[:, [2, 1, 0, 3]])
 
 
+@np.errstate(all="ignore")  # a damaged header holds any number
 def place_of(header: AnyHeader, name: str, shape: tuple[int, int, int], path: Path) -> Place:
     """Say where the voxels lie: by the sform where its code is not 0, else the qform, else along LPS.
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from volumes._nifti.header import is_nifti, layout_of, parse_header
 from volumes._nifti.place import NiftiProvenance, place_of
 from volumes._stored_images import Opened, StoredImages
-from volumes._voxel_files import VoxelFiles, is_gzip
-from volumes.errors import BrokenFile, UnreadableFile, UnsupportedImage
+from volumes._voxel_files import VoxelFiles, is_gzip, reading_failed
+from volumes.errors import BrokenFile, InvalidGeometry, UnsupportedImage
 from volumes.series import ReadOptions, SeriesInfo
 from volumes.volume import Volume
 
@@ -67,7 +67,10 @@ def open_nifti(path: Path, head: bytes = b"") -> Opened:
     encoding = "deflate" if is_gzip(voxel_path) else "raw"
     stored = VoxelFiles(path, (voxel_path,), layout.dtype, layout.shape, encoding, skip=layout.offset)
     images = StoredImages(stored, layout.axes, layout.scaling)
-    place = place_of(header, name, images.shape, path)
+    try:
+        place = place_of(header, name, images.shape, path)
+    except InvalidGeometry as error:
+        raise InvalidGeometry(str(error) if str(path) in str(error) else f"{path}: {error}") from error
     notes = (*images.notes, *layout.notes, *place.notes)
     provenance = NiftiProvenance(name, notes=notes, sform=place.sform, qform=place.qform)
     return Opened(images, place.geometry, provenance)
@@ -123,4 +126,4 @@ def _head_of(path: Path) -> bytes:
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise BrokenFile(f"{path} is damaged gzip ({error}); get an undamaged copy") from error
     except OSError as error:
-        raise UnreadableFile(f"{path} cannot be read: {error.strerror}; check its permissions") from error
+        raise reading_failed(path, error) from error

@@ -14,7 +14,7 @@ from volumes._nifti.header import parse_header
 from volumes._nifti.place import Form, NiftiProvenance, place_of, to_ras
 from volumes._nifti.reader import open_nifti
 from volumes._replacing import replacing
-from volumes._written import check_written, gzipped, voxel_bytes
+from volumes._written import IMAGE_LEVEL, LABEL_LEVEL, check_written, gzipped, voxel_bytes
 from volumes.errors import UnsupportedImage
 from volumes.geometry import Geometry
 from volumes.lazy import LazyArray
@@ -69,7 +69,7 @@ class NiftiWriter:
     def caveats(self, path: Path, like: Volume) -> tuple[str, ...]:
         """Say what some programs will make of the file otherwise, one sentence each."""
         said = []
-        header = _header(like.data.dtype, like.geometry, like.provenance)
+        header = _header(np.dtype(np.uint8), like.geometry, like.provenance)
         if int(header["sizeof_hdr"]) == 540:
             said.append(
                 f"{path.name} is NIfTI-2, for its size or place do not fit NIfTI-1; SimpleITK cannot read it"
@@ -95,7 +95,7 @@ def _write(
     with replacing(path, ".nii.gz" if is_packed else ".nii") as temporary:
         with temporary.open("wb") as stream:
             if is_packed:
-                with gzipped(stream) as packed:
+                with gzipped(stream, IMAGE_LEVEL if check is None else LABEL_LEVEL) as packed:
                     _put(packed, header, data)
             else:
                 _put(stream, header, data)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from volumes._beside import file_beside, files_of_pattern
-from volumes._voxel_files import VoxelFiles
-from volumes.errors import BrokenFile, UnreadableFile, UnsupportedImage
+from volumes._voxel_files import VoxelFiles, reading_failed
+from volumes.errors import BrokenFile, UnsupportedImage
 
 __all__ = ["NrrdHeader", "is_nrrd", "read_header", "stored_array"]
 
@@ -94,7 +94,7 @@ def read_header(path: Path) -> NrrdHeader:
         with path.open("rb") as stream:
             top = stream.read(_LARGEST_HEADER_BYTES)
     except OSError as error:
-        raise UnreadableFile(f"{path} cannot be read: {error.strerror}; check its permissions") from error
+        raise reading_failed(path, error) from error
     fields: dict[str, str] = {}
     keys: dict[str, str] = {}
     at = top.find(b"\n") + 1 or len(top)

@@ -124,10 +124,11 @@ def _vector(header: NrrdHeader, text: str) -> NDArray[np.float64]:
     except ValueError as error:
         raise BrokenFile(f"{header.path} has a vector {text[:60]!r} in its header; mend it") from error
     if not all(math.isfinite(number) for number in numbers):
-        raise InvalidGeometry(f"{header.path} has a vector that is not finite: {text[:60]}; mend its header")
+        raise InvalidGeometry(f"{header.path} has a vector that is not finite: {text[:60]!r}; mend it")
     return np.array([*numbers, *[0.0] * (3 - len(numbers))])
 
 
+@np.errstate(all="ignore")  # a damaged header holds any number
 def geometry_of(header: NrrdHeader, axes: Axes) -> tuple[Geometry, tuple[str, ...]]:
     """Say where the voxels lie, with notes on what was assumed.
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from volumes._nrrd.reader import open_nrrd
 from volumes._nrrd.segments import keys_of
 from volumes._replacing import replacing
-from volumes._written import check_written, gzipped, voxel_bytes
+from volumes._written import IMAGE_LEVEL, LABEL_LEVEL, check_written, gzipped, voxel_bytes
 from volumes.errors import UnsupportedImage
 from volumes.geometry import Geometry
 from volumes.lazy import LazyArray
@@ -69,7 +69,7 @@ def _write(
     with replacing(path, ".nrrd") as temporary:
         with temporary.open("wb") as stream:
             stream.write(top)
-            with gzipped(stream) as packed:
+            with gzipped(stream, IMAGE_LEVEL if check is None else LABEL_LEVEL) as packed:
                 for chunk in voxel_bytes(data):
                     packed.write(chunk)
         check_written(path, lambda: open_nrrd(temporary)[0], geometry, check)
