@@ -1,8 +1,10 @@
-"""PNG with 16 bits a channel in colour, which Pillow cuts down to 8: through SimpleITK."""
+"""PNG with 16 bits a channel in colour, which Pillow cuts down to 8: through SimpleITK or by halves."""
 
 from __future__ import annotations
 
+import io
 import struct
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,8 @@ from volumes._quiet import quiet_stderr
 from volumes.errors import BrokenFile
 
 __all__ = ["PngHeader", "png_header", "read_wide_png"]
+
+_GREY_ALPHA, _COLOUR_ALPHA = 4, 6
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ def read_wide_png(path: Path) -> NDArray[Any]:
     """
     import SimpleITK as sitk
 
+    if png_header(path).colour == _GREY_ALPHA:
+        return _read_wide_grey_alpha(path)
     reader = sitk.ImageFileReader()
     reader.SetImageIO("PNGImageIO")
     reader.SetFileName(str(path))
@@ -61,6 +67,18 @@ def read_wide_png(path: Path) -> NDArray[Any]:
     except RuntimeError as error:
         raise BrokenFile(f"{path} cannot be read as PNG with 16 bits; get an undamaged copy") from error
     pixels = np.squeeze(pixels, 0) if pixels.ndim == 4 else pixels
-    if pixels.dtype != np.uint16 or pixels.ndim != 3 or pixels.shape[2] not in (2, 3, 4):
+    if pixels.dtype != np.uint16 or pixels.ndim != 3 or pixels.shape[2] not in (3, 4):
         raise BrokenFile(f"{path} cannot be read as PNG with 16 bits; save it with 8 bits, or as TIFF")
-    return np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 2 else pixels[..., :3])
+    return np.ascontiguousarray(pixels[..., :3])
+
+
+def _read_wide_grey_alpha(path: Path) -> NDArray[Any]:
+    """Read grey with alpha, which ITK does not take, as the colours of 8 bits that the same bytes would be."""
+    from PIL import Image
+
+    content = bytearray(path.read_bytes())
+    content[24:26] = bytes((8, _COLOUR_ALPHA))
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
+        halves = np.array(picture)
+    return halves[..., 0].astype(np.uint16) << 8 | halves[..., 1]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from volumes import BrokenFile, ShapeMismatch, UnsupportedImage, read
+from volumes import BrokenFile, ShapeMismatch, UnsupportedImage, _picture_folder, read
 
 GREY = np.arange(60, dtype=np.uint8).reshape(6, 10) * 4
 RGB = np.stack([GREY, GREY[::-1], 255 - GREY], axis=-1)
@@ -185,3 +187,47 @@ def test_frames_of_a_film_are_planes(shared_data: Path, tmp_path: Path) -> None:
     assert volume.data.shape == (3, 480, 854, 3)
     with Image.open(frames[1]) as picture:
         assert np.array_equal(volume.data[1], np.array(picture))
+
+
+@pytest.mark.parametrize("n_values", [2, 3, 4])
+def test_sixteen_bit_colour_keeps_its_bits(n_values: int, tmp_path: Path) -> None:
+    """Pillow writes no such PNG, so it is put together here, a filter type of its own on each row."""
+    pixels = np.random.default_rng(n_values).integers(0, 65536, (6, 10, n_values)).astype(">u2")
+    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
+    colour = {2: 4, 3: 2, 4: 6}[n_values]
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        checked = kind + content
+        return struct.pack(">I", len(content)) + checked + struct.pack(">I", zlib.crc32(checked))
+
+    header = struct.pack(">IIBBBBB", 10, 6, 16, colour, 0, 0, 0)
+    parts = (chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b""))
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+    volume = read(tmp_path / "a.png")
+    assert volume.data.dtype == np.uint16
+    assert np.array_equal(volume.data[0], pixels[..., 0] if n_values == 2 else pixels[..., :3])
+
+
+def test_webp_and_cmyk(tmp_path: Path) -> None:
+    Image.fromarray(RGB).save(tmp_path / "a.webp", lossless=True)
+    assert np.array_equal(read(tmp_path / "a.webp").data[0], RGB)
+    Image.fromarray(RGB).convert("CMYK").save(tmp_path / "a.jpg")
+    volume = read(tmp_path / "a.jpg")
+    assert volume.is_rgb
+    assert any("CMYK" in note for note in volume.provenance.notes)
+
+
+def test_a_large_folder_is_read_on_demand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_picture_folder, "IN_MEMORY_BYTES", 0)
+    for number in range(5):
+        Image.fromarray(GREY + number).save(tmp_path / f"{number}.png")
+    volume = read(tmp_path)
+    assert volume.is_lazy
+    assert np.array_equal(volume.data, np.stack([GREY + number for number in range(5)]))
+    Image.fromarray(RGB).save(tmp_path / "3.png")
+    assert np.array_equal(read(tmp_path).data[2], GREY + 2)
+    with pytest.raises(ShapeMismatch, match=r"3\.png has shape \(6, 10, 3\)"):
+        read(tmp_path).data[3]
+    Image.fromarray(GREY[1:]).save(tmp_path / "3.png")
+    with pytest.raises(ShapeMismatch, match=r"3\.png has shape \(5, 10\)"):
+        read(tmp_path)

@@ -32,7 +32,7 @@ def test_every_error_is_exported_is_drawn_and_has_a_builtin_parent() -> None:
 
 
 def test_importing_loads_nothing_heavy() -> None:
-    heavy = "SimpleITK pydicom PIL tifffile torch napari napari_sam qtpy"
+    heavy = "SimpleITK pydicom PIL tifffile zarr numcodecs av fsspec torch napari napari_sam qtpy"
     code = f"import sys, volumes; print(*[name for name in '{heavy}'.split() if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

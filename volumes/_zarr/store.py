@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from volumes._zarr.blosc import with_checked_blosc
 from volumes.errors import BrokenFile, MissingFile, UnreadableFile, UnsupportedImage, VolumeError
 
 if TYPE_CHECKING:
@@ -71,12 +72,16 @@ class Place:
         """
         with speaking(f"{self.name}/{path}"):
             node: Any = self.node[path]  # type: ignore[index]
-            place = Place(self.store, node, f"{self.name}/{path}")
-            place.check_codecs()
-            return place
+            return Place(self.store, node, f"{self.name}/{path}").trusted()
 
-    def check_codecs(self) -> None:
-        """Raise UnsupportedImage where decoding would run a codec that is not known to be harmless."""
+    def trusted(self) -> Place:
+        """Return the same place, ready to be decoded.
+
+        Raises
+        ------
+        UnsupportedImage
+            If that would run a codec that is not known to be harmless.
+        """
         if self.is_array:
             for codec in _codec_names(self.node.metadata.to_dict()):
                 if codec.removeprefix("numcodecs.") not in _CODECS:
@@ -84,6 +89,8 @@ class Place:
                         f"{self.name} is compressed with {codec[:40]!r}, which is not decoded; "
                         "save it with blosc, zstd or gzip"
                     )
+            return Place(self.store, with_checked_blosc(self.node), self.name)  # type: ignore[arg-type]
+        return self
 
 
 @contextmanager
@@ -128,9 +135,7 @@ def open_place(location: Path | str) -> Place:
             node = zarr.open(store, path=inside, mode="r", use_consolidated=False)
         except FileNotFoundError as error:
             raise MissingFile(f"{name} holds no Zarr array or group; check the path") from error
-        place = Place(store, node, name)
-        place.check_codecs()
-        return place
+        return Place(store, node, name).trusted()
 
 
 def is_address(location: object) -> bool:
