@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from volumes._label_boxes import label_boxes
 from volumes._replacing import replacing
 from volumes.run_lengths import RunLengths
 from volumes.segments import Segment
@@ -61,13 +61,8 @@ def _category(segment: Segment) -> dict[str, Any]:
 def _annotations(plane: NDArray[Any], index: int) -> list[dict[str, Any]]:
     """One annotation for each label of a plane (R, C)."""
     found = []
-    for value in np.unique(plane).tolist():
-        if not value:
-            continue
-        mask = plane == value
-        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-        top, left = int(rows[0]), int(columns[0])
-        lengths = RunLengths.of_mask(mask)
+    for value, (rows, columns) in label_boxes(plane).items():
+        lengths = RunLengths.of_mask(plane == value)
         found.append(
             {
                 "image_id": index,
@@ -75,7 +70,12 @@ def _annotations(plane: NDArray[Any], index: int) -> list[dict[str, Any]]:
                 "label": value,
                 "segmentation": lengths.to_coco(),
                 "area": lengths.area,
-                "bbox": [left, top, int(columns[-1]) - left + 1, int(rows[-1]) - top + 1],
+                "bbox": [
+                    columns.start,
+                    rows.start,
+                    columns.stop - columns.start,
+                    rows.stop - rows.start,
+                ],
                 "iscrowd": 0,
             }
         )
