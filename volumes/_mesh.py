@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from volumes._label_boxes import label_boxes
 from volumes._replacing import replacing
+from volumes.box import Box
 from volumes.errors import InvalidLabels
 from volumes.geometry import Geometry
 from volumes.segments import Segment
@@ -46,10 +48,8 @@ def surface(mask: NDArray[np.bool_], geometry: Geometry) -> tuple[NDArray[np.flo
     """
     from skimage.measure import marching_cubes
 
-    low, high = _bounds(mask)
-    padded = np.pad(mask[tuple(slice(a, b) for a, b in zip(low, high, strict=True))], 1).astype(np.uint8)
-    corners_idx, triangles, _, _ = marching_cubes(padded, 0.5)
-    points_mm = geometry.index_to_mm(corners_idx.astype(np.float64) - 1 + np.array(low))
+    corners_idx, triangles, _, _ = marching_cubes(np.pad(mask, 1).astype(np.uint8), 0.5)
+    points_mm = geometry.index_to_mm(corners_idx.astype(np.float64) - 1)
     triangles = triangles.astype(np.intp)
     first, second, third = (points_mm[triangles[:, corner]] - points_mm[0] for corner in range(3))
     if np.einsum("ij,ij->", first, np.cross(second, third)) < 0:
@@ -79,7 +79,7 @@ class MeshWriter:
                 f"cannot write {path}: STL holds one object, the labels have {len(segments)}; "
                 f"write to .obj, or write one object alone (labels == {segments[0].value})"
             )
-        surfaces = (surface(labels == segment.value, like.geometry) for segment in segments)
+        surfaces = _surfaces(labels, like.geometry)
         with replacing(path, path.suffix) as temporary:
             if is_stl:
                 _write_stl(temporary, *next(surfaces))
@@ -87,15 +87,13 @@ class MeshWriter:
                 _write_obj(temporary, segments, surfaces)
 
 
-def _bounds(mask: NDArray[np.bool_]) -> tuple[list[int], list[int]]:
-    """Start and stop of the smallest box that holds all voxels inside."""
-    low, high = [], []
-    for axis in range(3):
-        others = tuple(other for other in range(3) if other != axis)
-        inside = np.flatnonzero(mask.any(axis=others))
-        low.append(int(inside[0]))
-        high.append(int(inside[-1]) + 1)
-    return low, high
+def _surfaces(
+    labels: NDArray[Any], geometry: Geometry
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.intp]]]:
+    """Surfaces of all labels, in their order."""
+    for value, sides in label_boxes(labels).items():
+        start, stop = zip(*((side.start, side.stop) for side in sides), strict=True)
+        yield surface(labels[sides] == value, geometry.crop(Box(start, stop)))
 
 
 def _write_stl(path: Path, points_mm: NDArray[np.float64], triangles: NDArray[np.intp]) -> None:

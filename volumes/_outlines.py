@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["fill_outlines", "trace_outlines"]
+__all__ = ["fill_outlines", "outline_box", "trace_outlines"]
 
 # Steps in the four directions, clockwise: along the columns, down the rows, back, up; inside is on the right.
 _STEPS = np.array([(0, 1), (1, 0), (0, -1), (-1, 0)])
@@ -44,6 +44,14 @@ def trace_outlines(mask: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
     for place in sorted(leftmost, key=lambda place: corners[place][::-1]):
         _join(place, corners, following, home)
     return [_turns(np.array([corners[at] for at in _walk(walk[0], following)])) - 0.5 for walk in outer]
+
+
+def outline_box(outlines: Sequence[NDArray[np.float64]], shape_hw: tuple[int, int]) -> tuple[slice, slice]:
+    """Rows and columns of an array of that shape in which the pixels inside all outlines (N, 2) lie."""
+    corners = np.concatenate(list(outlines))
+    low = np.clip(np.ceil(corners.min(axis=0)), 0, shape_hw).astype(int)
+    high = np.clip(np.floor(corners.max(axis=0)) + 1, low, shape_hw).astype(int)
+    return slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1]))
 
 
 def fill_outlines(outlines: Sequence[NDArray[np.float64]], shape_hw: tuple[int, int]) -> NDArray[np.bool_]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from volumes import formats
-from volumes._coco import looks_like_json, read_coco
+from volumes._coco_in import looks_like_json, read_coco
 from volumes._dicom.headers import looks_like_dicom
 from volumes._dicom.references import damage_as_error
 from volumes._dicom.segmentation_in import SEGMENTATION_CLASSES, read_segmentation

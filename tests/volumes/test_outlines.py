@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from matplotlib.path import Path as Outline
 from numpy.typing import NDArray
 from skimage.draw import polygon2mask
 
-from volumes._outlines import fill_outlines, trace_outlines
+from volumes._outlines import fill_outlines, outline_box, trace_outlines
 
 MASKS = hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2, max_side=11), elements=st.booleans())
 
@@ -32,6 +32,17 @@ def test_each_way_of_filling_gives_the_mask_back(mask: NDArray[np.bool_]) -> Non
     for parts in (by_winding, by_parity):
         # The outlines' insides are apart, so it is all one whether a program joins them or counts them.
         assert np.array_equal(sum(parts, np.zeros(mask.shape, int)), mask)
+
+
+@given(mask=MASKS, corner=st.tuples(st.integers(-6, 4), st.integers(-6, 4)))
+def test_what_is_inside_lies_in_the_box(mask: NDArray[np.bool_], corner: tuple[int, int]) -> None:
+    assume(mask.any())
+    outlines = [one + corner for one in trace_outlines(mask)]
+    whole = fill_outlines(outlines, (9, 8))
+    rows, columns = outline_box(outlines, (9, 8))
+    part = fill_outlines([one - (rows.start, columns.start) for one in outlines], whole[rows, columns].shape)
+    assert np.array_equal(whole[rows, columns], part)
+    assert whole.sum() == part.sum()
 
 
 def test_a_ring_is_one_outline_with_a_keyhole() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from volumes._dicom.headers import quiet_pydicom
+from volumes._dicom.study import SHARED, study_of
 from volumes.errors import (
     BrokenFile,
     ForeignLabels,
@@ -36,24 +37,12 @@ __all__ = [
     "referenced_images",
 ]
 
-# Of the patient and the study, what a derived object shares with its images.
-_SHARED = (
-    "PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex",
-    "PatientIdentityRemoved", "DeidentificationMethod", "StudyInstanceUID", "StudyDate", "StudyTime",
-    "ReferringPhysicianName", "StudyID", "AccessionNumber", "StudyDescription", "PatientAge", "PatientSize",
-    "PatientWeight",
-)  # fmt: skip
-_NEEDED_EMPTY = (
-    "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime",
-    "ReferringPhysicianName", "StudyID", "AccessionNumber",
-)  # fmt: skip
 _PLACE = (
     "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "NumberOfFrames", "Rows",
     "Columns", "ImagePositionPatient", "ImageOrientationPatient", "SharedFunctionalGroupsSequence",
     "PerFrameFunctionalGroupsSequence", "SpecificCharacterSet", "Modality", "LossyImageCompression",
     "LossyImageCompressionRatio", "LossyImageCompressionMethod",
 )  # fmt: skip
-_SEXES = ("M", "F", "O")
 _SAME_DIRECTION = 1e-3
 
 
@@ -182,7 +171,7 @@ def referenced_images(like: Volume, path: Path, what: str) -> ImageReferences:
         if not series_uid:
             raise UnsupportedImage(_lacking(path, "series", what))
         return ImageReferences(
-            _study(first), series_uid, str(frame_uid) if frame_uid else None, tuple(planes)
+            study_of(first), series_uid, str(frame_uid) if frame_uid else None, tuple(planes)
         )
 
 
@@ -217,7 +206,7 @@ def _header(path: Path) -> Dataset:
     """Read of a file what is shared with, and referred to by, objects made from it."""
     import pydicom
 
-    tags: list[Any] = [*_SHARED, *_PLACE]
+    tags: list[Any] = [*SHARED, *_PLACE]
     with damage_as_error(path, "a DICOM image"):
         return pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=tags)
 
@@ -262,49 +251,3 @@ def _numbers(header: Dataset, frame: int, macro: str, keyword: str) -> NDArray[n
         if value:
             return np.array([float(number) for number in value], dtype=np.float64)
     return None
-
-
-def _study(header: Dataset) -> Dataset:
-    """Patient and study of an image, without values that break the standard's rules."""
-    from pydicom.dataset import Dataset as Empty
-    from pydicom.uid import generate_uid
-
-    study = Empty()
-    for keyword in _SHARED:
-        value = _conforming(header, keyword)
-        if value is not None:
-            setattr(study, keyword, value)
-        elif keyword in _NEEDED_EMPTY:
-            setattr(study, keyword, "")
-    if "StudyInstanceUID" not in study:
-        study.StudyInstanceUID = generate_uid(prefix=None)
-    if study.PatientSex not in _SEXES:
-        study.PatientSex = ""
-    if "DeidentificationMethod" not in study and "PatientIdentityRemoved" in study:
-        del study.PatientIdentityRemoved
-    if str(header.get("LossyImageCompression") or "") == "01":
-        study.LossyImageCompression = "01"
-        for keyword in ("LossyImageCompressionRatio", "LossyImageCompressionMethod"):
-            value = _conforming(header, keyword)
-            if value is not None:
-                setattr(study, keyword, value)
-    return study
-
-
-def _conforming(header: Dataset, keyword: str) -> Any:
-    """Value of an element; None where it is absent, empty or breaks the rules of its type."""
-    from pydicom import config
-    from pydicom.valuerep import PersonName, validate_value
-
-    try:
-        element = header[keyword]
-        value = str(element.value) if isinstance(element.value, PersonName) else element.value
-        if value is None or value == "":
-            return None
-        for one in value if element.VM > 1 else (value,):
-            validate_value(element.VR, str(one), config.RAISE)
-    except Exception:  # no element, or a value that cannot even be converted
-        return None
-    if element.VM > 1:
-        return value
-    return value if element.VR in ("DS", "IS") else str(value)

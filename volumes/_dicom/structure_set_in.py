@@ -16,7 +16,7 @@ from volumes._dicom.references import check_frame, damage_as_error
 from volumes._dicom.segmentation_in import MAX_NUMBER, ReferencedLabels, overlap_notes
 from volumes._dtypes import smallest_label_type
 from volumes._limits import check_memory
-from volumes._outlines import fill_outlines
+from volumes._outlines import fill_outlines, outline_box
 from volumes.errors import ForeignLabels, UnsupportedImage
 from volumes.geometry import Geometry
 from volumes.segments import LabelVolume, Segment
@@ -150,12 +150,7 @@ def _drawn(
         if len(drawn) > _FEW_PLANES and np.diff(sorted(drawn)).min() > 1:
             notes.append(f"region {value} is drawn on every other plane or less; those between stay empty")
         for plane, outlines in drawn.items():
-            inside = fill_outlines(outlines, geometry.shape[1:])
-            under, counts = np.unique(data[plane][inside], return_counts=True)
-            for other, n_voxels in zip(under.tolist(), counts.tolist(), strict=True):
-                if other:
-                    overlaps[other, value] += n_voxels
-            data[plane][inside] = value
+            _draw(data[plane], outlines, value, overlaps)
             n_drawn += 1
     if fate.n_across:
         raise UnsupportedImage(
@@ -171,6 +166,22 @@ def _drawn(
     notes += overlap_notes(overlaps, "regions")
     kept = sorted(segments.values(), key=lambda segment: segment.value)
     return LabelVolume(smallest_label_type(data), geometry, tuple(kept), tuple(notes))
+
+
+def _draw(
+    plane: NDArray[Any], outlines: list[NDArray[np.float64]], value: int, overlaps: Counter[tuple[int, int]]
+) -> None:
+    """Draw a region on a plane (R, C) over what is there, and count the overlaps."""
+    box = outline_box(outlines, (plane.shape[0], plane.shape[1]))
+    part = plane[box]
+    corner = np.array([side.start for side in box])
+    inside = fill_outlines([outline - corner for outline in outlines], (part.shape[0], part.shape[1]))
+    under = part[inside]
+    if under.any():
+        for other, n_voxels in zip(*np.unique(under, return_counts=True), strict=True):
+            if other:
+                overlaps[int(other), value] += int(n_voxels)
+    part[inside] = value
 
 
 def _by_plane(contours: Any, geometry: Geometry, fate: _Fate) -> dict[int, list[NDArray[np.float64]]]:

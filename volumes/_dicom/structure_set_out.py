@@ -16,6 +16,7 @@ from volumes._dicom.headers import quiet_pydicom
 from volumes._dicom.references import ImageReference, ImageReferences, check_written, referenced_images
 from volumes._dicom.segmentation_out import check_any_label
 from volumes._dicom.structure_set_in import STRUCTURE_SET_CLASS, read_structure_set
+from volumes._label_boxes import label_boxes
 from volumes._outlines import trace_outlines
 from volumes._replacing import replacing
 from volumes.errors import UnsupportedImage
@@ -190,12 +191,11 @@ def _contours(
     number = 0
     for index, plane in enumerate(labels):
         image = references.planes[index]
-        for value in np.unique(plane).tolist():
-            if not value:
-                continue
-            for outline in trace_outlines(plane == value):
+        for value, box in label_boxes(plane).items():
+            corner = np.array([side.start for side in box])
+            for outline in trace_outlines(plane[box] == value):
                 number += 1
-                points = positions[index] + outline @ in_plane.T
+                points = positions[index] + (outline + corner) @ in_plane.T
                 contour = _empty()
                 if image is not None:
                     contour.ContourImageSequence = [_image_item(image, with_frame=True)]
