@@ -34,6 +34,7 @@ def add_to(commands: Any) -> None:
         metavar="IMAGE",
         help="INPUT is labels that belong to this image: describe them on its grid",
     )
+    parser.add_argument("--like-series", metavar="KEY", help="which of the volumes of that image")
     parser.add_argument("--json", action="store_true", help="as JSON")
     parser.add_argument(
         "--patient",
@@ -73,5 +74,5 @@ def _inspect(given: Namespace, place: Any) -> Any:
     from napari_sam.nodes.image_input import ImageInput
     from napari_sam.nodes.inspection import inspect_file
 
-    like = None if given.like is None else ImageInput(given.like)
+    like = None if given.like is None else ImageInput(given.like, given.like_series)
     return inspect_file(chosen_image(given, place), like=like, with_patient=given.patient)

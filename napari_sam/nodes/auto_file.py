@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from napari_sam.nodes.outputs import (
     check_label_suffix,
     check_outputs,
     check_suffix,
+    output_caveats,
     write_bytes,
 )
 from napari_sam.nodes.progress import Progress, silent
@@ -39,6 +41,7 @@ TABLE_COLUMNS = (
 """Boxes are half-open, in rows and columns of the plane; ``label_px`` is what the label file shows of it."""
 
 _DIGITS = 4
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,8 @@ def auto_file(job: AutoJob, *, progress: Progress = silent, cancel: Cancel | Non
     volume = job.source.read()
     cancel.check()
     check_label_format(job.labels, volume)
+    for caveat in output_caveats(job.labels, volume):
+        _logger.warning(caveat)
     progress("loading the model", 0, 1)
     segmenter = load_model(job.model)
     result = segment_everything(volume, segmenter, job.options, progress=progress, cancel=cancel)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from napari_sam.nodes.outputs import (
     check_label_suffix,
     check_outputs,
     check_suffix,
+    output_caveats,
     write_bytes,
 )
 from napari_sam.nodes.progress import Progress, Stopwatch, silent
@@ -31,6 +33,8 @@ from napari_sam.store.session_file import ModelReference, SessionFolder
 from volumes import Segment, Volume
 
 __all__ = ["SegmentJob", "segment_file"]
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,8 @@ def segment_file(job: SegmentJob, *, progress: Progress = silent, cancel: Cancel
     cancel.check()
     check_objects(job.objects, volume.shape, job.options.planes)
     check_label_format(job.labels, volume)
+    for caveat in output_caveats(job.labels, volume):
+        _logger.warning(caveat)
     window = resolve_window(volume, job.window)
     folder = None if job.session is None else SessionFolder(job.session)
     asked_for = [one.id for one in job.objects]

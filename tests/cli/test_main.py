@@ -524,3 +524,15 @@ def test_how_a_series_is_read_reaches_the_reader(
     ):
         assert main([*arguments, *how]) == 2
     assert asked == [{"series": "4", "allow_gaps": True, "straighten": True}] * 4
+
+
+def test_what_the_format_will_lack_is_said(
+    image: Path,
+    tmp_path: Path,
+    segmenter: FakeSegmenter,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(volumes, "caveats", lambda path, like: (f"{path.name} lacks much",), raising=False)
+    code, _, err = run(["segment", image, "-o", tmp_path / "o.nrrd", *POINT], capsys)
+    assert (code, err) == (0, "napari-sam: note: o.nrrd lacks much\n")

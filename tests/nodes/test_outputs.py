@@ -4,10 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+import volumes
 from napari_sam.nodes.outputs import check_label_format, check_label_suffix, check_outputs, write_bytes
 from volumes import (
     Geometry,
+    PlaneSource,
     Provenance,
     UnknownFormat,
     UnwritableOutput,
@@ -49,6 +52,33 @@ def test_a_format_that_cannot_hold_the_volume_is_found_out_early(tmp_path: Path)
         check_label_format(tmp_path / "out.png", stack)
     check_label_format(tmp_path / "out.nii.gz", stack)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_planes_of_dicom_stay_whole_and_keep_their_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[tuple[NDArray[np.uint8], Volume]] = []
+    monkeypatch.setattr(volumes, "write", lambda path, labels, *, like: tried.append((labels, like)))
+    sources = tuple(PlaneSource(tmp_path / f"{number}.dcm") for number in range(5))
+    geometry = Geometry.from_spacing((5, 40, 60), (2, 1, 1))
+    for provenance in (Provenance("DICOM", sources=sources), Provenance("NIfTI")):
+        check_label_format(tmp_path / "o.seg.dcm", Volume(np.ones((5, 40, 60)), geometry, provenance))
+    (labels, dicom), (_, other) = tried
+    assert dicom.shape == (2, 40, 60)
+    assert dicom.provenance.sources == sources[:2]
+    assert labels.any(axis=(1, 2)).all()  # formats that hold objects alone refuse what is empty
+    assert other.shape == (2, 4, 4)
+    assert other.geometry.spacing_mm == geometry.spacing_mm
+
+
+def test_a_zarr_may_be_replaced_and_other_folders_not(tmp_path: Path) -> None:
+    (tmp_path / "old.ome.zarr").mkdir()
+    with pytest.raises(UnwritableOutput, match="it is a folder"):
+        check_outputs([], [tmp_path / "old.ome.zarr"])
+    (tmp_path / "old.ome.zarr" / "zarr.json").touch()
+    check_outputs([], [tmp_path / "old.ome.zarr"])
+    with pytest.raises(UnwritableOutput, match="the input lies in it"):
+        check_outputs([tmp_path / "old.ome.zarr" / "labels"], [tmp_path / "old.ome.zarr"])
 
 
 def test_bytes_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
