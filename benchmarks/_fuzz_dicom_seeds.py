@@ -1,0 +1,265 @@
+"""Small DICOM files to be damaged: syntaxes, kinds of images, and objects that are none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydicom.dataset import Dataset, FileDataset
+from pydicom.sequence import Sequence
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLSLossless,
+    RLELossless,
+)
+
+from benchmarks._fuzz_dicom_planes import (
+    AXIAL,
+    SECRETS,
+    SHAPE_HW,
+    colour,
+    jpeg,
+    jpeg_lossless,
+    plane,
+    saved,
+    uid,
+)
+
+_CT, _ENHANCED_CT, _FILM = (
+    "1.2.840.10008.5.1.4.1.1.2",
+    "1.2.840.10008.5.1.4.1.1.2.1",
+    "1.2.840.10008.5.1.4.1.1.3.1",
+)
+_PET = "1.2.840.10008.5.1.4.1.1.128"
+_RTSTRUCT, _REPORT = "1.2.840.10008.5.1.4.1.1.481.3", "1.2.840.10008.5.1.4.1.1.88.33"
+
+
+def palette() -> FileDataset:
+    """Make a plane whose values are numbers of colours."""
+    table = np.arange(256, dtype=np.uint16)[::-1] * 256
+    tables = {
+        f"{name}PaletteColorLookupTable{part}": table.tobytes() if part == "Data" else [256, 0, 16]
+        for name in ("Red", "Green", "Blue")
+        for part in ("Data", "Descriptor")
+    }
+    pixels = np.random.default_rng(6).integers(0, 256, SHAPE_HW).astype(np.uint8)
+    return plane(
+        1,
+        pixels,
+        PhotometricInterpretation="PALETTE COLOR",
+        RescaleSlope=None,
+        RescaleIntercept=None,
+        **tables,
+    )
+
+
+def with_table() -> FileDataset:
+    """Make a plane with a modality LUT."""
+    table = _dataset(
+        LUTDescriptor=[2000, 0, 16],
+        ModalityLUTType="OD",
+        LUTData=(np.arange(2000, dtype=np.uint16) * 3).tobytes(),
+    )
+    return plane(1, RescaleSlope=None, RescaleIntercept=None, ModalityLUTSequence=Sequence([table]))
+
+
+def pet() -> FileDataset:
+    """Make a PET plane that says what SUV needs."""
+    dose = _dataset(
+        RadionuclideTotalDose=3.7e8, RadionuclideHalfLife=6586.2, RadiopharmaceuticalStartTime="090000.00",
+        RadiopharmaceuticalStartDateTime=SECRETS[3] + "090000",
+    )  # fmt: skip
+    return plane(
+        1, SOPClassUID=_PET, Modality="PT", Units="BQML", DecayCorrection="START", PatientWeight=70.0,
+        CorrectedImage=["ATTN", "DECY"], AcquisitionDate=SECRETS[3], AcquisitionTime="100000.00",
+        SeriesDate=SECRETS[3], SeriesTime="100000.00", RescaleSlope=1.7,
+        RadiopharmaceuticalInformationSequence=Sequence([dose]),
+    )  # fmt: skip
+
+
+def structure_set() -> FileDataset:
+    """Make an RTSTRUCT with one structure on the planes of `plane`."""
+    left_out = dict.fromkeys(
+        (
+            "Rows",
+            "Columns",
+            "PixelData",
+            "PixelSpacing",
+            "BitsAllocated",
+            "BitsStored",
+            "HighBit",
+            "PixelRepresentation",
+            "SamplesPerPixel",
+            "PhotometricInterpretation",
+        )
+    )
+    contours = [
+        _dataset(
+            ContourGeometricType="CLOSED_PLANAR",
+            NumberOfContourPoints=4,
+            ContourData=[6, -6, 2.5 * number, 15, -6, 2.5 * number, 15, 3, 2.5 * number, 6, 3, 2.5 * number],
+            ContourImageSequence=Sequence(
+                [_dataset(ReferencedSOPClassUID=_CT, ReferencedSOPInstanceUID=uid(3, number))]
+            ),
+        )
+        for number in (2, 3)
+    ]
+    series = _dataset(
+        SeriesInstanceUID=uid(2),
+        ContourImageSequence=Sequence(
+            [
+                _dataset(ReferencedSOPClassUID=_CT, ReferencedSOPInstanceUID=uid(3, number))
+                for number in range(1, 5)
+            ]
+        ),
+    )
+    study = _dataset(
+        ReferencedSOPClassUID="1.2.840.10008.3.1.2.3.1",
+        ReferencedSOPInstanceUID=uid(1),
+        RTReferencedSeriesSequence=Sequence([series]),
+    )
+    frame = _dataset(FrameOfReferenceUID=uid(4), RTReferencedStudySequence=Sequence([study]))
+    return plane(
+        90,
+        SOPClassUID=_RTSTRUCT,
+        Modality="RTSTRUCT",
+        SeriesInstanceUID=uid(9),
+        StructureSetLabel="seed",
+        ReferencedFrameOfReferenceSequence=Sequence([frame]),
+        StructureSetROISequence=Sequence(
+            [_dataset(ROINumber=1, ROIName="organ", ReferencedFrameOfReferenceUID=uid(4))]
+        ),
+        ROIContourSequence=Sequence(
+            [_dataset(ReferencedROINumber=1, ROIDisplayColor=[255, 0, 0], ContourSequence=Sequence(contours))]
+        ),
+        RTROIObservationsSequence=Sequence(
+            [_dataset(ObservationNumber=1, ReferencedROINumber=1, RTROIInterpretedType="ORGAN")]
+        ),
+        **left_out,
+    )
+
+
+def segmentation(images: list[FileDataset], kind: str) -> FileDataset:
+    """Make a SEG of two segments on planes, by highdicom: "BINARY" or "LABELMAP"."""
+    import highdicom
+
+    mask = np.zeros((len(images), *SHAPE_HW, 2), np.uint8)
+    mask[1:3, 4:12, 5:15, 0] = 1
+    mask[:2, 14:18, 2:9, 1] = 1
+    tissue = highdicom.sr.CodedConcept("85756007", "SCT", "Tissue")
+    described = [
+        highdicom.seg.SegmentDescription(
+            number, name, tissue, tissue, highdicom.seg.SegmentAlgorithmTypeValues.MANUAL
+        )
+        for number, name in ((1, "one"), (2, "two"))
+    ]
+    made = highdicom.seg.Segmentation(
+        images, mask, highdicom.seg.SegmentationTypeValues[kind], described, uid(8), 8, uid(3, 80), 1,
+        "seeds", "seeds", "1", "1",
+    )  # fmt: skip
+    made.ContentDate, made.ContentTime = SECRETS[3], "120000"
+    made.DimensionOrganizationSequence[0].DimensionOrganizationUID = uid(8, 1)
+    for item in made.DimensionIndexSequence:
+        item.DimensionOrganizationUID = uid(8, 1)
+    return made
+
+
+def enhanced() -> FileDataset:
+    """Make an enhanced CT of four frames with functional groups, and a concatenated, odd number of groups."""
+    n_frames = 4
+    pixels = np.random.default_rng(5).integers(0, 2000, (n_frames, *SHAPE_HW)).astype(np.uint16)
+    left_out = dict.fromkeys(
+        ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness", "RescaleSlope",
+         "RescaleIntercept", "WindowCenter", "WindowWidth")
+    )  # fmt: skip
+    dataset = plane(1, pixels, SOPClassUID=_ENHANCED_CT, NumberOfFrames=n_frames, **left_out)
+    shared = _nested(
+        PlaneOrientationSequence={"ImageOrientationPatient": list(AXIAL)},
+        PixelMeasuresSequence={"PixelSpacing": [0.7, 0.8], "SliceThickness": 2.5},
+        PixelValueTransformationSequence={"RescaleSlope": 1, "RescaleIntercept": -1024, "RescaleType": "HU"},
+    )
+    frames = [
+        _nested(
+            PlanePositionSequence={"ImagePositionPatient": [0.0, 0.0, 2.5 * frame]},
+            FrameContentSequence={
+                "DimensionIndexValues": [1, frame + 1],
+                "StackID": "1",
+                "InStackPositionNumber": frame + 1,
+            },
+        )
+        for frame in range(n_frames)
+    ]
+    dataset.SharedFunctionalGroupsSequence = Sequence([shared])
+    dataset.PerFrameFunctionalGroupsSequence = Sequence(frames)
+    return dataset
+
+
+def _nested(**sequences: dict[str, Any]) -> Dataset:
+    """Make a data set of sequences of one item each."""
+    return _dataset(**{name: Sequence([_dataset(**tags)]) for name, tags in sequences.items()})
+
+
+def _dataset(**tags: Any) -> Dataset:
+    made = Dataset()
+    for keyword, value in tags.items():
+        setattr(made, keyword, value)
+    return made
+
+
+def dicom_seeds(scratch: Path) -> dict[str, dict[str, bytes]]:
+    """Return by format, then by name: the bytes of one file each."""
+    frames = np.random.default_rng(7).integers(0, 256, (3, *SHAPE_HW, 3)).astype(np.uint8)
+    film = {
+        "SOPClassUID": _FILM,
+        "Modality": "US",
+        "NumberOfFrames": 3,
+        "FrameTime": 40,
+        "PixelData": frames.tobytes(),
+        "PixelSpacing": None,
+    }
+    makers: dict[str, dict[str, Callable[[], bytes]]] = {
+        "DICOM": {
+            "explicit": lambda: saved(plane()),
+            "implicit": lambda: saved(plane(), ImplicitVRLittleEndian),
+            "big-endian": lambda: saved(plane(), ExplicitVRBigEndian),
+            "deflated": lambda: saved(plane(), DeflatedExplicitVRLittleEndian),
+            "no-preamble": lambda: saved(plane())[132:],
+            "colour": lambda: saved(colour()),
+            "palette": lambda: saved(palette()),
+            "table": lambda: saved(with_table()),
+            "pet": lambda: saved(pet()),
+            "monochrome1": lambda: saved(plane(PhotometricInterpretation="MONOCHROME1", Modality="CR")),
+            "report": lambda: saved(
+                plane(SOPClassUID=_REPORT, Modality="SR", Rows=None, Columns=None, PixelData=None)
+            ),
+        },
+        "DICOM compressed": {
+            "jpeg": lambda: jpeg(colour()),
+            "jpeg-lossless": lambda: jpeg_lossless(
+                saved(plane(RescaleSlope=None, RescaleIntercept=None)), scratch
+            ),
+            "jpeg-ls": lambda: saved(plane(), JPEGLSLossless),
+            "jpeg-2000": lambda: saved(plane(), JPEG2000Lossless),
+            "rle": lambda: saved(plane(), RLELossless),
+            "rle-colour": lambda: saved(colour(), RLELossless),
+        },
+        "DICOM multi-frame": {
+            "film": lambda: saved(colour(**film)),
+            "enhanced": lambda: saved(enhanced()),
+            "enhanced-2000": lambda: saved(enhanced(), JPEG2000Lossless),
+            "enhanced-rle": lambda: saved(enhanced(), RLELossless),
+        },
+        "DICOM SEG": {
+            kind.lower(): lambda kind=kind: saved(
+                segmentation([plane(number) for number in range(1, 5)], kind)
+            )
+            for kind in ("BINARY", "LABELMAP")
+        },
+        "DICOM RTSTRUCT": {"rtstruct": lambda: saved(structure_set())},
+    }
+    return {format_: {name: make() for name, make in group.items()} for format_, group in makers.items()}
