@@ -24,6 +24,7 @@ from benchmarks._fuzz_mutations import mutate
 from benchmarks._fuzz_seeds import Seed
 
 READ, REFUSED, FAILED = "read", "refused", "failed"
+_WEIGHT = {REFUSED: 0, READ: 1, FAILED: 2}
 _LONGEST_LINE = 1000
 _ALL_OF_IT_BYTES = 1 << 27
 _OUT_OF_MEMORY = ("bad_alloc", "failed to allocate", "cannot allocate", "unable to allocate", "out of memory")
@@ -87,7 +88,7 @@ def judge_case(case: Case, like: volumes.Volume, *, with_cli: bool = False) -> O
         if outcome.kind != FAILED and hasattr(volumes, "read_labels"):
             for onto in (None, like) if case.seed.format.startswith(("DICOM", "COCO")) else (None,):
                 labels = _attempt(case, lambda path, onto=onto: volumes.read_labels(path, like=onto))
-                outcome = labels if labels.kind == FAILED else outcome
+                outcome = max(outcome, labels, key=lambda one: _WEIGHT[one.kind])
         if outcome.kind != FAILED and with_cli:
             trouble = _cli_trouble(case.path)
             outcome = Outcome(FAILED, trouble) if trouble else outcome
@@ -143,6 +144,8 @@ def _memory_trouble(error: BaseException | None) -> str:
     """Say where memory ran out underneath an error; empty where it did not."""
     while error is not None:
         words = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        if type(error).__module__.startswith("av."):  # FFmpeg says so of what it never tries to allocate
+            return ""
         if isinstance(error, MemoryError) or any(one in words.lower() for one in _OUT_OF_MEMORY):
             return f"memory ran out at {_frames(error)}: {words}"
         error = error.__cause__ or error.__context__

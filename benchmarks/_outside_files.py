@@ -43,7 +43,9 @@ def by_simpleitk(path: Path, volume: Volume, series: SeriesInfo) -> Verdict:
     seen = seen_by_simpleitk(image)
     data = seen.data[..., :3] if volume.is_rgb else seen.data
     if path.suffix.lower() in _WITHOUT_PLACE:  # it takes their sizes for another unit, or for none
-        return compare_values(np.asarray(volume.data), data)
+        chosen = dict(part_of(series.key)).get("c")
+        is_stack = chosen is not None and volume.shape[0] == 1 and data.shape[0] > 1
+        return compare_values(np.asarray(volume.data), data[[chosen]] if is_stack else data)
     return compare(volume, Seen(data, seen.affine_lps))
 
 
