@@ -166,6 +166,18 @@ def test_nuclear_medicine_counts_slices_from_the_first(step: float, tmp_path: Pa
     assert volume.data[first, 0, 0] == 0
 
 
+def test_time_slots_of_nuclear_medicine_are_volumes_of_their_own(tmp_path: Path) -> None:
+    place = item(ImagePositionPatient=[0.0, 0.0, 100.0], ImageOrientationPatient=AXIAL)
+    dataset = image(
+        ramp(6, 4, 5), NM, Modality="NM", SliceVector=[1, 2, 3, 1, 2, 3], TimeSlotVector=[1, 1, 1, 2, 2, 2],
+        DetectorInformationSequence=Sequence([place]), SpacingBetweenSlices=3.0, PixelSpacing=[2.0, 2.0],
+    )  # fmt: skip
+    path = saved(dataset, tmp_path)
+    infos = volumes.list_series(path)
+    assert [info.shape for info in infos] == [(3, 4, 5)] * 2
+    assert read(path, series=infos[1].key).data[:, 0, 0].tolist() == [60, 80, 100]
+
+
 @pytest.mark.parametrize("kind", ["enhanced", "shuffled", "behind", "in front"])
 def test_simpleitk_sees_each_voxel_at_the_same_point(kind: str, tmp_path: Path) -> None:
     if kind in ("enhanced", "shuffled"):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from volumes._dicom.compression import note_stream
 from volumes._dicom.dataset import quiet_pydicom, read_dataset, read_header
 from volumes._dicom.elements import Elements
-from volumes._dicom.functional_groups import FrameElements, frames_of
+from volumes._dicom.functional_groups import FrameElements, counts_of, frames_of
 from volumes._dicom.header_warnings import HeaderNotes, SenselessElement, tag_name
 from volumes._dicom.not_images import name_of_class, name_without_pixels
 from volumes._dicom.pixel_checks import check_length, room_bytes, settle_high_bit
@@ -241,7 +241,7 @@ def _planes(header: Elements, path: Path, pixels: PixelElement, layout: PixelLay
                 number=None if number is None else int(number),
                 pixels=pixels,
                 layout=layout,
-                tags=_tags_of(frame),
+                tags=_tags_of(frame, at),
                 raw=find_raw_pixels(pixels, layout, has_table=scale.has_table),
             )
         )
@@ -257,9 +257,11 @@ def _window(
     return window_of(frame, scale.of_range(*stored))
 
 
-def _tags_of(frame: FrameElements) -> PlaneTags:
+def _tags_of(frame: FrameElements, at: int) -> PlaneTags:
     """Return what tells the frame from others at its position."""
-    return read_tags(frame.file, frame.own, frame.shared)
+    tags = read_tags(frame.file, frame.own, frame.shared)
+    counts = () if tags.dimensions else counts_of(frame.file, at)
+    return replace(tags, dimensions=counts) if counts else tags
 
 
 def _text(header: Elements, keyword: str) -> str:
