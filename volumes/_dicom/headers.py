@@ -44,9 +44,9 @@ class PlaneHeader:
     ``orientation`` holds the row direction (along which columns count up) and the column direction, six
     numbers; ``spacing_hw_mm`` the distance of rows and of columns; ``thickness_mm`` that of planes for a
     single one, ``between_mm`` what the file says of neighbouring ones; ``window`` (low, high) in rescaled
-    values. ``pixels`` and ``layout`` say where the pixels are and how they lie; ``suv_factor`` makes rescaled
-    PET values SUVbw; ``notes`` are what was odd in the header and what was assumed; ``tags`` tell repeats of
-    a plane from each other.
+    values; ``table_bits`` the depth of the values that a table gives, 0 without one; ``suv_factor`` makes
+    rescaled PET values SUVbw. ``pixels`` and ``layout`` say where the pixels are and how they lie; ``notes``
+    are what was odd in the header and what was assumed; ``tags`` tell repeats of a plane from each other.
     """
 
     path: Path
@@ -66,7 +66,7 @@ class PlaneHeader:
     between_mm: float | None
     slope: float
     intercept: float
-    has_table: bool
+    table_bits: int
     suv_factor: float | None
     window: tuple[float, float] | None
     number: int | None
@@ -135,7 +135,7 @@ def _headers_of(dataset: FileDataset, header: Elements, path: Path, stream: Bina
         return FileHeaders((), instead)
     pixels = _pixels_of(dataset, path, stream)
     if pixels is None:
-        raise BrokenFile(f"{path} ends before its pixels; get a complete copy")
+        raise BrokenFile(f"{path} has no pixels, or ends before them; get a complete copy")
     layout = read_layout(header, pixels)
     is_film_only = layout.photometric == "YBR_PARTIAL_420" and not pixels.is_film
     if layout.photometric not in (*_COLOURS, *_GREYS) or layout.samples not in (1, 3) or is_film_only:
@@ -235,14 +235,14 @@ def _planes(header: Elements, path: Path, pixels: PixelElement, layout: PixelLay
                 between_mm=place.between_mm,
                 slope=scale.slope,
                 intercept=scale.intercept,
-                has_table=scale.has_table,
+                table_bits=scale.table_bits,
                 suv_factor=None if uptake is None else uptake.factor,
                 window=None if is_colour else _window(frame, pixels, layout, scale),
                 number=None if number is None else int(number),
                 pixels=pixels,
                 layout=layout,
                 tags=_tags_of(frame, at),
-                raw=find_raw_pixels(pixels, layout, has_table=scale.has_table),
+                raw=find_raw_pixels(pixels, layout, has_table=scale.table_bits > 0),
             )
         )
     return planes
