@@ -157,8 +157,8 @@ def test_dark_and_bright_are_exchanged_behind_the_table(tmp_path: Path) -> None:
     }
     dataset = image(ramp(4, 5, dtype=np.uint8), **tags, **lut(12, 0, "ModalityLUTSequence"))
     volume = read(saved(dataset, tmp_path))
-    assert volume.data.ravel()[:4].tolist() == [65535, 65525, 65515, 65505]
-    assert volume.suggested_window == (65535.0 - 120, 65535.0 - 80)
+    assert volume.data.ravel()[:4].tolist() == [110, 100, 90, 80]
+    assert volume.suggested_window == (110.0 - 120, 110.0 - 80)
 
 
 @pytest.mark.parametrize(

@@ -44,9 +44,10 @@ class PlaneHeader:
     ``orientation`` holds the row direction (along which columns count up) and the column direction, six
     numbers; ``spacing_hw_mm`` the distance of rows and of columns; ``thickness_mm`` that of planes for a
     single one, ``between_mm`` what the file says of neighbouring ones; ``window`` (low, high) in rescaled
-    values; ``table_bits`` the depth of the values that a table gives, 0 without one; ``suv_factor`` makes
-    rescaled PET values SUVbw. ``pixels`` and ``layout`` say where the pixels are and how they lie; ``notes``
-    are what was odd in the header and what was assumed; ``tags`` tell repeats of a plane from each other.
+    values; ``table_range`` the lowest and highest value of the modality's table, if there is one;
+    ``suv_factor`` makes rescaled PET values SUVbw. ``pixels`` and ``layout`` say where the pixels are and how
+    they lie; ``notes`` are what was odd in the header and what was assumed; ``tags`` tell repeats of a plane
+    from each other.
     """
 
     path: Path
@@ -66,7 +67,7 @@ class PlaneHeader:
     between_mm: float | None
     slope: float
     intercept: float
-    table_bits: int
+    table_range: tuple[float, float] | None
     suv_factor: float | None
     window: tuple[float, float] | None
     number: int | None
@@ -235,14 +236,14 @@ def _planes(header: Elements, path: Path, pixels: PixelElement, layout: PixelLay
                 between_mm=place.between_mm,
                 slope=scale.slope,
                 intercept=scale.intercept,
-                table_bits=scale.table_bits,
+                table_range=scale.table_range,
                 suv_factor=None if uptake is None else uptake.factor,
                 window=None if is_colour else _window(frame, pixels, layout, scale),
                 number=None if number is None else int(number),
                 pixels=pixels,
                 layout=layout,
                 tags=_tags_of(frame, at),
-                raw=find_raw_pixels(pixels, layout, has_table=scale.table_bits > 0),
+                raw=find_raw_pixels(pixels, layout, has_table=scale.table_range is not None),
             )
         )
     return planes

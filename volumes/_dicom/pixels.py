@@ -125,7 +125,7 @@ def _put(stack: NDArray[Any] | None, place: int, values: NDArray[Any], n_planes:
 def _values(planes: Sequence[PlaneHeader]) -> Iterator[NDArray[Any]]:
     """Pixels of planes of one file in their units, turned round where the file stores high for dark."""
     first = planes[0]
-    needs_tables = first.table_bits > 0 or first.photometric == "PALETTE COLOR"
+    needs_tables = first.table_range is not None or first.photometric == "PALETTE COLOR"
     tables = read_tables(first.path) if needs_tables else None
     try:
         with quiet_pydicom():
@@ -222,8 +222,8 @@ def _turned(values: NDArray[Any], plane: PlaneHeader) -> NDArray[Any]:
 
 def _mirror_sum(plane: PlaneHeader) -> float:
     """Sum of the darkest and the brightest possible value: value -> sum - value turns it round."""
-    if plane.table_bits:
-        return float((1 << plane.table_bits) - 1)
+    if plane.table_range is not None:
+        return sum(plane.table_range)
     return plane.slope * sum(plane.stored_range) + 2 * plane.intercept
 
 

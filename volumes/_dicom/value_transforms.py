@@ -16,20 +16,21 @@ if TYPE_CHECKING:
     from pydicom.dataset import FileDataset
 
 _SAME_SCALE = 1e-4  # headers round
+_SHALLOW = 8  # bits up to which a table's entries may lie two in a word
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Rescaling, ``stored * slope + intercept``; or a table, whose values have so many bits (0 for none)."""
+    """Rescaling, ``stored * slope + intercept``; or a table, with the lowest and highest value it gives."""
 
     slope: float = 1.0
     intercept: float = 0.0
-    table_bits: int = 0
+    table_range: tuple[float, float] | None = None
 
     def of_range(self, low: float, high: float) -> tuple[float, float]:
         """Return the rescaled ends of a range of stored values, the lower first."""
-        if self.table_bits:
-            return 0.0, float((1 << self.table_bits) - 1)
+        if self.table_range is not None:
+            return self.table_range
         ends = (low * self.slope + self.intercept, high * self.slope + self.intercept)
         return min(ends), max(ends)
 
@@ -52,9 +53,10 @@ def scale_of(frame: FrameElements) -> Scale:
     table = file.item("ModalityLUTSequence")
     if table is not None and table.has("LUTData"):
         file.notes.add(f"values went through the table of {tag_name('ModalityLUTSequence')}")
-        descriptor = table.numbers("LUTDescriptor")
+        entries = table.table("LUTData")
+        is_deep = len(entries) and float((*table.numbers("LUTDescriptor"), 0, 0, 0)[2]) > _SHALLOW
         return Scale(
-            table_bits=16 if len(descriptor) < 3 or not 0 < descriptor[2] <= 16 else int(descriptor[2])
+            table_range=(float(entries.min()), float(entries.max())) if is_deep else (0.0, 2.0**_SHALLOW - 1)
         )
     slope, intercept = frame.number("RescaleSlope"), frame.number("RescaleIntercept")
     if slope == 0:
