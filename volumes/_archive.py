@@ -22,6 +22,7 @@ __all__ = ["ArchiveReader"]
 
 _RATIOS = {zipfile.ZIP_STORED: 1.0, zipfile.ZIP_DEFLATED: DEFLATE}
 _IS_ENCRYPTED = 1
+_ZIP = b"PK\x03\x04"
 # What systems put beside the files that a person meant.
 _CLUTTER = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")
 _SHARE_OF_DISK = 0.9
@@ -52,8 +53,11 @@ class ArchiveReader:
     name: str = "zip"
 
     def claims(self, path: Path, head: bytes) -> bool:
-        """Whether the first bytes are a zip's, and those of the file itself."""
-        return head.startswith(b"PK\x03\x04") and zipfile.is_zipfile(path)
+        """Whether the first bytes are a zip's, and not only once they are decompressed."""
+        if not head.startswith(_ZIP):
+            return False
+        with path.open("rb") as stream:
+            return stream.read(len(_ZIP)) == _ZIP
 
     def list_series(self, path: Path, head: bytes) -> tuple[SeriesInfo, ...]:
         """List the volumes of what is in the archive."""

@@ -101,7 +101,7 @@ CASES: dict[str, tuple[str, Made, type, str]] = {
     "png signature only": ("a.png", lambda p: b"\x89PNG\r\n\x1a\n", volumes.BrokenFile, "picture"),
     "dicom without content": (
         "a.dcm", lambda p: b"\0" * 128 + b"DICM", volumes.UnsupportedImage, "not an image"),
-    "zip": ("a.zip", lambda p: b"PK\x03\x04" + b"\0" * 100, volumes.UnknownFormat, "NIfTI"),
+    "zip": ("a.zip", lambda p: b"PK\x03\x04" + b"\0" * 100, volumes.BrokenFile, "damaged zip"),
 }  # fmt: skip
 
 

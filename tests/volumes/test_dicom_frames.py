@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.sequence import Sequence
@@ -163,6 +164,41 @@ def test_nuclear_medicine_counts_slices_from_the_first(step: float, tmp_path: Pa
     first = 0 if step > 0 else 2
     np.testing.assert_allclose(volume.geometry.index_to_mm((first, 0, 0)), (0, 0, 100))
     assert volume.data[first, 0, 0] == 0
+
+
+def test_time_slots_of_nuclear_medicine_are_volumes_of_their_own(tmp_path: Path) -> None:
+    place = item(ImagePositionPatient=[0.0, 0.0, 100.0], ImageOrientationPatient=AXIAL)
+    dataset = image(
+        ramp(6, 4, 5), NM, Modality="NM", SliceVector=[1, 2, 3, 1, 2, 3], TimeSlotVector=[1, 1, 1, 2, 2, 2],
+        DetectorInformationSequence=Sequence([place]), SpacingBetweenSlices=3.0, PixelSpacing=[2.0, 2.0],
+    )  # fmt: skip
+    path = saved(dataset, tmp_path)
+    infos = volumes.list_series(path)
+    assert [info.shape for info in infos] == [(3, 4, 5)] * 2
+    assert read(path, series=infos[1].key).data[:, 0, 0].tolist() == [60, 80, 100]
+
+
+@pytest.mark.parametrize("kind", ["enhanced", "shuffled", "behind", "in front"])
+def test_simpleitk_sees_each_voxel_at_the_same_point(kind: str, tmp_path: Path) -> None:
+    if kind in ("enhanced", "shuffled"):
+        order = range(4) if kind == "enhanced" else (3, 2, 1, 0)
+        dataset = enhanced([np.array((5, 6, 7)) + 3 * step * NORMAL for step in order])
+        dataset.PixelData = ramp(4, 4, 5).tobytes()
+    else:
+        place = item(ImagePositionPatient=[1.0, 2.0, 100.0], ImageOrientationPatient=OBLIQUE)
+        dataset = image(
+            ramp(3, 4, 5), NM, Modality="NM", SliceVector=[1, 2, 3], FrameIncrementPointer=0x00540080,
+            NumberOfSlices=3, DetectorInformationSequence=Sequence([place]), PixelSpacing=[2.0, 2.5],
+            SpacingBetweenSlices=3.0 if kind == "behind" else -3.0,
+        )  # fmt: skip
+    path = saved(dataset, tmp_path)
+    volume, image_itk = read(path), sitk.ReadImage(path)
+    theirs = sitk.GetArrayFromImage(image_itk)
+    for value in (0, 7, 33, 59):
+        ours_idx = tuple(int(axis[0]) for axis in np.nonzero(np.asarray(volume.data) == value))
+        at = [int(axis[0]) for axis in np.nonzero(theirs == value)]
+        point = image_itk.TransformIndexToPhysicalPoint(at[::-1])
+        np.testing.assert_allclose(volume.geometry.index_to_mm(ours_idx), point, atol=1e-4)
 
 
 def test_one_position_for_all_frames_is_none(tmp_path: Path) -> None:

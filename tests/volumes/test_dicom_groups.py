@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
-import SimpleITK as sitk
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
@@ -112,6 +111,20 @@ def test_diffusion_without_and_with_directions(make_series: Make) -> None:
 
     folder = make_series(repeated(3), each=each, SeriesNumber=3)
     assert [info.key for info in list_series(folder)] == ["3/b0", "3/b1000/g0", "3/b1000/g1"]
+
+
+def test_long_and_almost_equal_numbers_keep_keys_of_their_own(make_series: Make) -> None:
+    long = make_series(
+        repeated(2), each=lambda at: {"AcquisitionNumber": 20_230_101 + repeat_of(at)}, SeriesNumber=3
+    )
+    assert [info.key for info in list_series(long)] == ["3/a20230101", "3/a20230102"]
+    near = make_series(
+        repeated(2),
+        folder="near",
+        each=lambda at: {"DiffusionBValue": 1000.0001 + 0.0001 * repeat_of(at)},
+        SeriesNumber=3,
+    )
+    assert [info.key for info in list_series(near)] == ["3/b1000/1", "3/b1000/2"]
 
 
 def test_repeats_without_a_tag_are_taken_by_number_with_a_note(make_series: Make) -> None:
@@ -254,25 +267,6 @@ def test_frames_are_grouped_as_files_are(name: str, make_series: Make) -> None:
     second = read(file, series=keys[1])
     assert ((second.data[:, 0, 0].astype(int) + 1024) // 30).tolist() == [1, 3, 5]
     assert [source and source.frame for source in second.provenance.sources] == [1, 3, 5]
-
-
-def test_real_heart_phases_are_volumes_where_simpleitk_makes_one_false_stack(shared_data: Path) -> None:
-    folder = shared_data / "dicom_zoo" / "series" / "sunnybrook_cine_phases"
-    keys = [info.key for info in list_series(folder)]
-    assert keys == ["300/t0", "300/t1", "300/t2", "300/t3"]
-    for at, key in enumerate(keys):
-        volume = read(folder, series=key)
-        assert volume.shape == (5, 256, 256)
-        assert volume.geometry.spacing_mm[0] == pytest.approx(10.0, abs=1e-3)
-        for index, source in enumerate(volume.provenance.sources):
-            assert source is not None
-            dataset = pydicom.dcmread(source.path)
-            assert (dataset.InstanceNumber - 81) // 5 % 4 == at
-            assert np.array_equal(volume.data[index], dataset.pixel_array)
-            place = volume.geometry.index_to_mm((index, 0, 0))
-            np.testing.assert_allclose(place, dataset.ImagePositionPatient, atol=2e-3)
-    names = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder))
-    assert sitk.ReadImage(names).GetSize()[2] == 20
 
 
 @given(

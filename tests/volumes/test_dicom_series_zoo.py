@@ -10,6 +10,7 @@ import nibabel
 import numpy as np
 import pydicom
 import pytest
+import SimpleITK as sitk
 
 from volumes import Volume, list_series, read
 
@@ -100,3 +101,22 @@ def test_every_voxel_lies_where_dcm2niix_puts_it(
     assert np.abs(found - np.round(found)).max() < 0.02  # voxel centres meet
     theirs = np.asarray(judge.dataobj)[tuple(np.round(found).astype(int).T)]
     np.testing.assert_allclose(np.asarray(volume.data)[tuple(places.T)], theirs, rtol=1e-5)
+
+
+def test_real_heart_phases_are_volumes_where_simpleitk_makes_one_false_stack(shared_data: Path) -> None:
+    folder = shared_data / "dicom_zoo" / "series" / "sunnybrook_cine_phases"
+    keys = [info.key for info in list_series(folder)]
+    assert keys == ["300/t0", "300/t1", "300/t2", "300/t3"]
+    for at, key in enumerate(keys):
+        volume = read(folder, series=key)
+        assert volume.shape == (5, 256, 256)
+        assert volume.geometry.spacing_mm[0] == pytest.approx(10.0, abs=1e-3)
+        for index, source in enumerate(volume.provenance.sources):
+            assert source is not None
+            dataset = pydicom.dcmread(source.path)
+            assert (dataset.InstanceNumber - 81) // 5 % 4 == at
+            assert np.array_equal(volume.data[index], dataset.pixel_array)
+            place = volume.geometry.index_to_mm((index, 0, 0))
+            np.testing.assert_allclose(place, dataset.ImagePositionPatient, atol=2e-3)
+    names = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder))
+    assert sitk.ReadImage(names).GetSize()[2] == 20

@@ -148,6 +148,19 @@ def test_the_modality_table_gives_values(tmp_path: Path) -> None:
     assert "table of ModalityLUTSequence (0028,3000)" in notes_of(path)
 
 
+def test_dark_and_bright_are_exchanged_behind_the_table(tmp_path: Path) -> None:
+    tags = {
+        "PhotometricInterpretation": "MONOCHROME1",
+        "Modality": "CR",
+        "WindowCenter": 100,
+        "WindowWidth": 40,
+    }
+    dataset = image(ramp(4, 5, dtype=np.uint8), **tags, **lut(12, 0, "ModalityLUTSequence"))
+    volume = read(saved(dataset, tmp_path))
+    assert volume.data.ravel()[:4].tolist() == [110, 100, 90, 80]
+    assert volume.suggested_window == (110.0 - 120, 110.0 - 80)
+
+
 @pytest.mark.parametrize(
     ("tags", "window"),
     [

@@ -161,9 +161,10 @@ def _by_pillow(stream: bytes, header: StreamHeader, layout: PixelLayout) -> Fram
 
     with Image.open(io.BytesIO(stream), formats=("JPEG",)) as picture:
         is_ybr = header.is_ybr if header.is_ybr is not None else layout.photometric != "RGB"
-        if header.samples == 3 and header.is_ybr is None and not is_ybr:
-            picture.draft("YCbCr", picture.size)  # so that nothing is converted
-        return np.asarray(picture)
+        if header.samples == 1 or header.is_ybr is False:
+            return np.asarray(picture)
+        picture.draft("YCbCr", picture.size)  # so that nothing is converted
+        return to_rgb(np.asarray(picture)) if is_ybr else np.asarray(picture)
 
 
 def _by_charls(stream: bytes, header: StreamHeader, layout: PixelLayout) -> Frame:

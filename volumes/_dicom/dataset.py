@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from volumes._dicom.functional_groups import VECTORS
 from volumes._dicom.plane_tags import TAGS
 from volumes._limits import DEFLATE, check_memory
 from volumes.errors import BrokenFile, UnsupportedImage
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from pydicom.dataset import FileDataset
 
 _KEYWORDS = (
-    *TAGS, "SOPClassUID", "Modality", "SeriesInstanceUID", "SeriesDescription", "FrameOfReferenceUID",
+    *TAGS, *VECTORS, "SOPClassUID", "Modality", "SeriesInstanceUID", "SeriesDescription",
+    "FrameOfReferenceUID",
     "Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration",
     "NumberOfFrames",
     "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelPaddingValue",

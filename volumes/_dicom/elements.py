@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from volumes._dicom.header_warnings import HeaderNotes, SenselessElement, tag_name
 
@@ -51,6 +52,21 @@ class Elements:
             self.notes.add(f"{reason}; it was left out")
             return default
         return (found if len(found) > 1 else found[0]) if found else default
+
+    def table(self, keyword: str) -> NDArray[np.uint16]:
+        """Return the entries of a table, words of 16 bits; none where it is absent or damaged."""
+        tag, _ = _entry(keyword)
+        try:
+            element: Any = self.dataset.get_item(tag)
+            value = element.value
+            is_little = getattr(element, "is_little_endian", True)
+        except Exception:  # absent, or of a value representation that pydicom does not know
+            return np.empty(0, np.uint16)
+        if isinstance(value, bytes):
+            return np.frombuffer(value[: len(value) // 2 * 2], "<u2" if is_little else ">u2").astype(
+                np.uint16
+            )
+        return np.asarray(_listed(value), dtype=np.int64).astype(np.uint16)
 
     def text(self, keyword: str) -> str:
         """Return the element's whole text without padding; empty where it is absent."""

@@ -29,6 +29,17 @@ GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
     "WindowCenter": (("FrameVOILUTSequence", "WindowCenter"),),
     "WindowWidth": (("FrameVOILUTSequence", "WindowWidth"),),
 }
+# How nuclear medicine counts its frames, beside the slices.
+VECTORS = (
+    "EnergyWindowVector",
+    "DetectorVector",
+    "PhaseVector",
+    "RotationVector",
+    "RRIntervalVector",
+    "TimeSlotVector",
+    "AngularViewVector",
+    "TimeSliceVector",
+)
 
 
 @dataclass(frozen=True)
@@ -105,6 +116,20 @@ def frames_of(file: Elements, n_frames: int) -> tuple[FrameElements, ...]:
     # An empty item in place of one that is absent: a frame's own groups always stand before the shared ones.
     behind = shared[:1] or (_nothing(file),) if own else shared[:1]
     return tuple(FrameElements(file, (*own[frame : frame + 1], *behind)) for frame in range(n_frames))
+
+
+def counts_of(file: Elements, frame: int) -> tuple[int, ...]:
+    """Return which energy window, detector, phase, rotation … a frame of a nuclear medicine image is of.
+
+    Parameters
+    ----------
+    file : Elements
+        The file's header.
+    frame : int
+        Number of the frame, from 0.
+    """
+    vectors = [file.numbers(keyword) for keyword in VECTORS if file.has(keyword)]
+    return tuple(int(vector[frame]) for vector in vectors if frame < len(vector))
 
 
 def _nothing(file: Elements) -> Elements:

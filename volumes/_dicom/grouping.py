@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -84,7 +84,19 @@ def group_planes(planes: Sequence[PlaneHeader]) -> tuple[PlaneGroup, ...]:
         for number, sibling in enumerate(siblings, start=1):
             own = key if len(siblings) == 1 else f"{key}/{number}"
             groups += [_group(own, sibling, part) for part in _parts(sibling)]
-    return tuple(sorted(groups, key=lambda group: _natural(group.info.key)))
+    return tuple(sorted(_with_own_keys(groups), key=lambda group: _natural(group.info.key)))
+
+
+def _with_own_keys(groups: Sequence[PlaneGroup]) -> list[PlaneGroup]:
+    """Count keys that came out alike, such as those of b-values that differ in the last decimals."""
+    counts, used = Counter(group.info.key for group in groups), Counter[str]()
+    own = []
+    for group in groups:
+        key = group.info.key
+        used[key] += 1
+        info = replace(group.info, key=f"{key}/{used[key]}") if counts[key] > 1 else group.info
+        own.append(replace(group, info=info))
+    return own
 
 
 def _series_keys(by_uid: dict[str, list[PlaneHeader]]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from volumes._dicom.compression import note_stream
 from volumes._dicom.dataset import quiet_pydicom, read_dataset, read_header
 from volumes._dicom.elements import Elements
-from volumes._dicom.functional_groups import FrameElements, frames_of
+from volumes._dicom.functional_groups import FrameElements, counts_of, frames_of
 from volumes._dicom.header_warnings import HeaderNotes, SenselessElement, tag_name
 from volumes._dicom.not_images import name_of_class, name_without_pixels
 from volumes._dicom.pixel_checks import check_length, room_bytes, settle_high_bit
@@ -44,9 +44,10 @@ class PlaneHeader:
     ``orientation`` holds the row direction (along which columns count up) and the column direction, six
     numbers; ``spacing_hw_mm`` the distance of rows and of columns; ``thickness_mm`` that of planes for a
     single one, ``between_mm`` what the file says of neighbouring ones; ``window`` (low, high) in rescaled
-    values. ``pixels`` and ``layout`` say where the pixels are and how they lie; ``suv_factor`` makes rescaled
-    PET values SUVbw; ``notes`` are what was odd in the header and what was assumed; ``tags`` tell repeats of
-    a plane from each other.
+    values; ``table_range`` the lowest and highest value of the modality's table, if there is one;
+    ``suv_factor`` makes rescaled PET values SUVbw. ``pixels`` and ``layout`` say where the pixels are and how
+    they lie; ``notes`` are what was odd in the header and what was assumed; ``tags`` tell repeats of a plane
+    from each other.
     """
 
     path: Path
@@ -66,7 +67,7 @@ class PlaneHeader:
     between_mm: float | None
     slope: float
     intercept: float
-    has_table: bool
+    table_range: tuple[float, float] | None
     suv_factor: float | None
     window: tuple[float, float] | None
     number: int | None
@@ -135,7 +136,7 @@ def _headers_of(dataset: FileDataset, header: Elements, path: Path, stream: Bina
         return FileHeaders((), instead)
     pixels = _pixels_of(dataset, path, stream)
     if pixels is None:
-        raise BrokenFile(f"{path} ends before its pixels; get a complete copy")
+        raise BrokenFile(f"{path} has no pixels, or ends before them; get a complete copy")
     layout = read_layout(header, pixels)
     is_film_only = layout.photometric == "YBR_PARTIAL_420" and not pixels.is_film
     if layout.photometric not in (*_COLOURS, *_GREYS) or layout.samples not in (1, 3) or is_film_only:
@@ -235,14 +236,14 @@ def _planes(header: Elements, path: Path, pixels: PixelElement, layout: PixelLay
                 between_mm=place.between_mm,
                 slope=scale.slope,
                 intercept=scale.intercept,
-                has_table=scale.has_table,
+                table_range=scale.table_range,
                 suv_factor=None if uptake is None else uptake.factor,
                 window=None if is_colour else _window(frame, pixels, layout, scale),
                 number=None if number is None else int(number),
                 pixels=pixels,
                 layout=layout,
-                tags=_tags_of(frame),
-                raw=find_raw_pixels(pixels, layout, has_table=scale.has_table),
+                tags=_tags_of(frame, at),
+                raw=find_raw_pixels(pixels, layout, has_table=scale.table_range is not None),
             )
         )
     return planes
@@ -257,9 +258,11 @@ def _window(
     return window_of(frame, scale.of_range(*stored))
 
 
-def _tags_of(frame: FrameElements) -> PlaneTags:
+def _tags_of(frame: FrameElements, at: int) -> PlaneTags:
     """Return what tells the frame from others at its position."""
-    return read_tags(frame.file, frame.own, frame.shared)
+    tags = read_tags(frame.file, frame.own, frame.shared)
+    counts = () if tags.dimensions else counts_of(frame.file, at)
+    return replace(tags, dimensions=counts) if counts else tags
 
 
 def _text(header: Elements, keyword: str) -> str:

@@ -125,7 +125,7 @@ def _put(stack: NDArray[Any] | None, place: int, values: NDArray[Any], n_planes:
 def _values(planes: Sequence[PlaneHeader]) -> Iterator[NDArray[Any]]:
     """Pixels of planes of one file in their units, turned round where the file stores high for dark."""
     first = planes[0]
-    needs_tables = first.has_table or first.photometric == "PALETTE COLOR"
+    needs_tables = first.table_range is not None or first.photometric == "PALETTE COLOR"
     tables = read_tables(first.path) if needs_tables else None
     try:
         with quiet_pydicom():
@@ -135,10 +135,9 @@ def _values(planes: Sequence[PlaneHeader]) -> Iterator[NDArray[Any]]:
                 elif plane.is_colour:
                     yield stored
                 elif tables is not None:
-                    yield through_table(stored, tables)
+                    yield _turned(through_table(stored, tables), plane)
                 else:
-                    values = rescaled(stored, plane.slope, plane.intercept)
-                    yield _mirrored(values, plane) if is_turned(plane) else values
+                    yield _turned(rescaled(stored, plane.slope, plane.intercept), plane)
     except VolumeError:
         raise
     except MissingDecoder as reason:
@@ -216,8 +215,15 @@ def _extended_offsets(plane: PlaneHeader) -> tuple[int, ...]:
     return tuple(np.frombuffer(table[: len(table) // 8 * 8], "<u8").tolist())
 
 
+def _turned(values: NDArray[Any], plane: PlaneHeader) -> NDArray[Any]:
+    """Values turned round, where high is stored for dark."""
+    return _mirrored(values, plane) if is_turned(plane) else values
+
+
 def _mirror_sum(plane: PlaneHeader) -> float:
-    """Sum of the darkest and the brightest storable value, rescaled: value -> sum - value turns it round."""
+    """Sum of the darkest and the brightest possible value: value -> sum - value turns it round."""
+    if plane.table_range is not None:
+        return sum(plane.table_range)
     return plane.slope * sum(plane.stored_range) + 2 * plane.intercept
 
 

@@ -11,7 +11,7 @@ from volumes._dicom.elements import Elements
 from volumes._dicom.functional_groups import FrameElements
 from volumes._dicom.header_warnings import SenselessElement, tag_name
 
-_UNIT_TOLERANCE = 1e-4
+_UNIT_TOLERANCE = 5e-4
 _UNIT_LIMIT = 1e-2
 _CENTIMETRES = 3  # PhysicalUnitsXDirection
 _MM_PER_CM = 10.0
@@ -171,7 +171,7 @@ def _at_patient(spacing: tuple[float, float], file: Elements) -> tuple[float, fl
         f"{tag_name('PixelSpacing')} is missing; {tag_name('ImagerPixelSpacing')}, measured at the detector,"
     )
     factor = file.spare_number("EstimatedRadiographicMagnificationFactor")
-    if factor is None or factor <= 0:
+    if factor is None or factor <= 0 or factor == 1:
         file.notes.add(f"{taken} was taken")
         return spacing
     file.notes.add(f"{taken} was divided by the magnification of {factor:.4g}")

@@ -201,12 +201,17 @@ def _numbered(letter: str, word: str) -> tuple[Callable[[Any, int], str], Callab
     """Return the label and the words of a tag that is itself a number; ``x`` where it is absent."""
 
     def label(value: Any, _: int) -> str:
-        return f"{letter}x" if value is None else f"{letter}{value:g}"
+        return f"{letter}x" if value is None else f"{letter}{_short(value)}"
 
     def words(value: Any, _: int) -> str:
-        return f"no {word}" if value is None else f"{word} {value:g}"
+        return f"no {word}" if value is None else f"{word} {_short(value)}"
 
     return label, words
+
+
+def _short(value: float) -> str:
+    """Write a number, whole ones without a point."""
+    return str(int(value)) if float(value).is_integer() else f"{value:g}"
 
 
 def _counted(

@@ -15,19 +15,22 @@ from volumes._dtypes import compact
 if TYPE_CHECKING:
     from pydicom.dataset import FileDataset
 
+_SAME_SCALE = 1e-4  # headers round
+_SHALLOW = 8  # bits up to which a table's entries may lie two in a word
+
 
 @dataclass(frozen=True)
 class Scale:
-    """Rescaling, ``stored * slope + intercept``; ``has_table`` says that a table gives values instead."""
+    """Rescaling, ``stored * slope + intercept``; or a table, with the lowest and highest value it gives."""
 
     slope: float = 1.0
     intercept: float = 0.0
-    has_table: bool = False
+    table_range: tuple[float, float] | None = None
 
     def of_range(self, low: float, high: float) -> tuple[float, float]:
         """Return the rescaled ends of a range of stored values, the lower first."""
-        if self.has_table:
-            return float("-inf"), float("inf")
+        if self.table_range is not None:
+            return self.table_range
         ends = (low * self.slope + self.intercept, high * self.slope + self.intercept)
         return min(ends), max(ends)
 
@@ -47,9 +50,14 @@ def scale_of(frame: FrameElements) -> Scale:
             raise SenselessElement(f"{tag_name('DoseGridScaling')} is {scaling:g}")
         file.notes.add(f"values are stored ones times {tag_name('DoseGridScaling')}: {_dose_unit(frame)}")
         return Scale(scaling)
-    if file.items("ModalityLUTSequence") and file.items("ModalityLUTSequence")[0].has("LUTData"):
+    table = file.item("ModalityLUTSequence")
+    if table is not None and table.has("LUTData"):
         file.notes.add(f"values went through the table of {tag_name('ModalityLUTSequence')}")
-        return Scale(has_table=True)
+        entries = table.table("LUTData")
+        is_deep = len(entries) and float((*table.numbers("LUTDescriptor"), 0, 0, 0)[2]) > _SHALLOW
+        return Scale(
+            table_range=(float(entries.min()), float(entries.max())) if is_deep else (0.0, 2.0**_SHALLOW - 1)
+        )
     slope, intercept = frame.number("RescaleSlope"), frame.number("RescaleIntercept")
     if slope == 0:
         file.notes.add(f"{tag_name('RescaleSlope')} is 0; 1 was assumed")
@@ -94,10 +102,8 @@ def _note_real_world(frame: FrameElements) -> None:
             continue
         slope = mapping.spare_number("RealWorldValueSlope")
         intercept = mapping.spare_number("RealWorldValueIntercept")
-        if slope is None or (slope, intercept or 0.0) == (
-            frame.spare_number("RescaleSlope") or 1.0,
-            frame.spare_number("RescaleIntercept") or 0.0,
-        ):
+        own = (frame.spare_number("RescaleSlope") or 1.0, frame.spare_number("RescaleIntercept") or 0.0)
+        if slope is None or np.allclose((slope, intercept or 0.0), own, rtol=_SAME_SCALE, atol=_SAME_SCALE):
             return
         frame.file.notes.add(
             f"{tag_name('RealWorldValueMappingSequence')} maps stored values times {slope:g} plus "
