@@ -177,7 +177,8 @@ class _MappedVolume:
 
     def read_box(self, start: tuple[int, ...], stop: tuple[int, ...]) -> NDArray[Any]:
         """Read the voxels of a half-open box."""
-        view = self.images._arranged(self.images.voxels.mapped(), self.images.axes, self.at)
+        is_scattered = stop[0] - start[0] > 1 and 2 * (stop[1] - start[1]) < self.shape[1]
+        view = self.images._arranged(self.images.voxels.mapped(is_scattered), self.images.axes, self.at)
         box = view[tuple(slice(low, high) for low, high in zip(start, stop, strict=True))]
         where = str(self.images.voxels.path)
         return finished(np.array(box), self.images.scaling, where).astype(self.dtype, copy=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import errno
 import math
+import mmap
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -79,8 +80,13 @@ class VoxelFiles:
             else:  # a number of text takes two bytes with the space after it, but for the last
                 check_claim(self.path, (math.prod(self.shape),), 1, stored)
 
-    def mapped(self) -> NDArray[Any]:
+    def mapped(self, is_scattered: bool = False) -> NDArray[Any]:
         """Map the file into memory: bytes are read when they are looked at.
+
+        Parameters
+        ----------
+        is_scattered : bool
+            Whether little is looked at here and there, so that reading ahead would be in vain.
 
         Raises
         ------
@@ -90,7 +96,12 @@ class VoxelFiles:
             If the system refuses it.
         """
         try:
-            return np.memmap(self.parts[0], self.dtype, "r", self.start + self.skip, self.shape)
+            with self.parts[0].open("rb") as stream:
+                content = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+            if is_scattered and hasattr(mmap, "MADV_RANDOM"):
+                content.madvise(mmap.MADV_RANDOM)
+            values = np.frombuffer(content, self.dtype, math.prod(self.shape), self.start + self.skip)
+            return values.reshape(self.shape)
         except ValueError as error:
             raise BrokenFile(
                 f"{self.path} is shorter than it was when it was opened; open it again"
