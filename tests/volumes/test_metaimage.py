@@ -123,6 +123,7 @@ def test_vectors_and_times_are_volumes_of_their_own(tmp_path: Path) -> None:
         (text("ElementSpacing = 1 1"), InvalidGeometry, "2 sizes"),
         (text("ElementSpacing = 1 0 1"), InvalidGeometry, "a.mha: .*flat"),
         (text("ElementSpacing = 1 one 1"), InvalidGeometry, "not finite"),
+        (text("Offset 1 2 3"), BrokenFile, "no field: 'Offset 1 2 3'"),
         (text("HeaderSize = x", "a.raw"), BrokenFile, "HeaderSize"),
         (text("", "LIST"), BrokenFile, "outside its folder"),
         (text(sizes="2 2 2 1 3"), UnsupportedImage, "5 dimensions, 2x2x2x1x3"),
