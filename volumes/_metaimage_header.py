@@ -63,9 +63,9 @@ class MetaHeader:
         return numbers
 
     def is_true(self, key: str, otherwise: bool = False) -> bool:
-        """Whether a line says true."""
-        text = self.fields.get(key, "").lower()
-        return text in ("true", "1") if text else otherwise
+        """Whether a line says true: by its first letter, as ITK takes it."""
+        text = self.fields.get(key, "")
+        return text[0] in "Tt1" if text else otherwise
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -115,7 +115,7 @@ def read_header(path: Path) -> MetaHeader:
     Raises
     ------
     BrokenFile
-        If its last line is missing.
+        If a line is no field, or the last one is missing.
     UnreadableFile
         If the system refuses the file.
     """
@@ -129,9 +129,10 @@ def read_header(path: Path) -> MetaHeader:
     while (end := top.find(b"\n", at)) >= 0:
         key, equals, value = top[at:end].decode("utf-8", "replace").partition("=")
         at = end + 1
-        if equals:
-            fields[key.strip()] = value.strip()
-        if equals and key.strip() == _LAST_KEY:
+        if not equals and key.strip():
+            raise BrokenFile(f"{path} has a line in its header that is no field: {key[:60]!r}; mend it")
+        fields[key.strip()] = value.strip()
+        if key.strip() == _LAST_KEY:
             is_list = value.split()[:1] == ["LIST"]
             names = top[at:].decode("utf-8", "replace").split("\n") if is_list else []
             return MetaHeader(path, fields, tuple(name.strip() for name in names if name.strip()), at)

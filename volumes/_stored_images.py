@@ -103,18 +103,15 @@ class StoredImages:
         found = self.list_series()
         if len(found) == 1:
             refuse_series(options, self.voxels.path)
-        chosen = list(itertools.product(*self._choices()))[
-            choose_series(found, options.series, self.voxels.path)
-        ]
-        at = dict(chosen)
+        place = choose_series(found, options.series, self.voxels.path)
+        at = dict(list(itertools.product(*self._choices()))[place])
         if self.voxels.is_mappable and self._volume_bytes() > LAZY_BYTES:
             return LazyArray(_MappedVolume(self, at))
-        lead = tuple(
-            itertools.takewhile(lambda index: index is not None, map(self._index(at).get, self.axes))
-        )
-        rest = self.axes[len(lead) :]
-        raw = self.voxels.read(tuple(int(index) for index in lead if index is not None))
-        return finished(self._arranged(raw, rest, at), self.scaling, str(self.voxels.path))
+        index = self._index(at)
+        lead = tuple(itertools.takewhile(index.__contains__, self.axes))
+        raw = self.voxels.read(tuple(index[letter] for letter in lead))
+        volume = self._arranged(raw, self.axes[len(lead) :], at)
+        return finished(volume, self.scaling, str(self.voxels.path))
 
     def _length(self, letter: str) -> int:
         return self.voxels.shape[self.axes.index(letter)]
@@ -177,7 +174,8 @@ class _MappedVolume:
 
     def read_box(self, start: tuple[int, ...], stop: tuple[int, ...]) -> NDArray[Any]:
         """Read the voxels of a half-open box."""
-        view = self.images._arranged(self.images.voxels.mapped(), self.images.axes, self.at)
+        is_scattered = stop[0] - start[0] > 1 and 2 * (stop[1] - start[1]) < self.shape[1]
+        view = self.images._arranged(self.images.voxels.mapped(is_scattered), self.images.axes, self.at)
         box = view[tuple(slice(low, high) for low, high in zip(start, stop, strict=True))]
         where = str(self.images.voxels.path)
         return finished(np.array(box), self.images.scaling, where).astype(self.dtype, copy=False)

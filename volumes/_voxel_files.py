@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import errno
 import math
+import mmap
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -70,17 +71,27 @@ class VoxelFiles:
 
     def check(self) -> None:
         """Raise BrokenFile unless the files are there and can hold what is claimed."""
+        share = (math.prod(self.shape) // len(self.parts),)
         for part in self.parts:
-            stored = max(_size(part, self.path) - self.start, 0)
+            stored = _size(part, self.path) - self.start
+            if stored < 0:
+                raise BrokenFile(
+                    f"{self.path} says its voxels start at byte {self.start:.6g}, after its end; "
+                    "get a complete copy"
+                )
             if self.encoding in _RATIOS:
-                share = (math.prod(self.shape) // len(self.parts),)
                 stored -= self.skip if self.encoding == "raw" else 0
                 check_claim(self.path, share, self.dtype.itemsize, max(stored, 0), _RATIOS[self.encoding])
-            else:  # a number of text takes two bytes with the space after it, but for the last
-                check_claim(self.path, (math.prod(self.shape),), 1, stored)
+            else:  # a number that is written out takes a byte and more
+                check_claim(self.path, share, 1, stored)
 
-    def mapped(self) -> NDArray[Any]:
+    def mapped(self, is_scattered: bool = False) -> NDArray[Any]:
         """Map the file into memory: bytes are read when they are looked at.
+
+        Parameters
+        ----------
+        is_scattered : bool
+            Whether little is looked at here and there, so that reading ahead would be in vain.
 
         Raises
         ------
@@ -90,7 +101,12 @@ class VoxelFiles:
             If the system refuses it.
         """
         try:
-            return np.memmap(self.parts[0], self.dtype, "r", self.start + self.skip, self.shape)
+            with self.parts[0].open("rb") as stream:
+                content = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+            if is_scattered and hasattr(mmap, "MADV_RANDOM"):
+                content.madvise(mmap.MADV_RANDOM)
+            values = np.frombuffer(content, self.dtype, math.prod(self.shape), self.start + self.skip)
+            return values.reshape(self.shape)
         except ValueError as error:
             raise BrokenFile(
                 f"{self.path} is shorter than it was when it was opened; open it again"
@@ -184,22 +200,32 @@ class VoxelFiles:
         check_memory(self.path, n_values * _SPELT_BYTES)
         content = b"".join(self._after_start(part) for part in self.parts)
         if self.encoding == "hex":
-            return np.frombuffer(bytes.fromhex(content.decode("ascii")), self.dtype, n_values)
-        words = content.replace(b",", b" ").split(maxsplit=n_values)[:n_values]
+            plain = bytes.fromhex(content.decode("ascii", "replace"))
+            return np.frombuffer(plain, self.dtype, n_values, self.skip).copy()
+        words = content[self.skip :].replace(b",", b" ").split(maxsplit=n_values)[:n_values]
         if len(words) < n_values:
             raise EOFError(f"its header asks for {n_values} numbers, and it has {len(words)}")
-        if self.dtype.kind == "f":
-            return np.array([float(word) for word in words], self.dtype)
-        numbers = [int(word) for word in words]
-        limits = np.iinfo(self.dtype)
-        if min(numbers) < limits.min or max(numbers) > limits.max:
-            raise ValueError(f"a number is not of the type {self.dtype}")
-        return np.array(numbers, self.dtype)
+        return _numbers(words, self.dtype)
 
     def _after_start(self, part: Path) -> bytes:
         with part.open("rb") as stream:
             stream.seek(self.start)
             return stream.read()
+
+
+def _numbers(words: list[bytes], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Turn words into numbers of a type; ValueError where one is none of it."""
+    try:
+        if dtype.kind == "f":
+            with np.errstate(all="ignore"):
+                return np.array([float(word) for word in words], dtype)
+        numbers = [int(word) for word in words]
+    except ValueError:
+        raise ValueError("a word among its voxels is no number") from None
+    limits = np.iinfo(dtype)
+    if min(numbers) < limits.min or max(numbers) > limits.max:
+        raise ValueError(f"a number among its voxels is not of the type {dtype}")
+    return np.array(numbers, dtype)
 
 
 def _inflated(stream: BinaryIO) -> Iterator[bytes]:

@@ -4,7 +4,7 @@ VolumeError
 ├── MissingFile (FileNotFoundError)      nothing at that path
 ├── UnreadableFile (OSError)             there, but the system refuses to read it
 ├── UnknownFormat (ValueError)           no reader knows the content, or no writer the suffix
-├── UnsupportedImage (ValueError)        a sound file of a kind that is not read (4-D, complex, a DICOM SEG …)
+├── UnsupportedImage (ValueError)        a sound file of a kind that is not read (CIFTI, complex, SR …)
 ├── BrokenFile (ValueError)              truncated, damaged or contradicting itself
 ├── InvalidBox (ValueError)              a box whose stop lies before its start, or outside its array
 ├── InvalidGeometry (ValueError)         an affine that is not finite, flat, or cannot be stored

@@ -133,6 +133,19 @@ def test_forms_that_differ_by_rounding_are_not_noted(tmp_path: Path) -> None:
     assert read(tmp_path / "a.nii").provenance.notes == ()
 
 
+def test_a_form_with_an_impossible_code_is_left_out(tmp_path: Path) -> None:
+    raw = bytearray(image_of(FIRST, (1, 1), SECOND).to_bytes())
+    struct.pack_into("<h", raw, 254, 258)
+    (tmp_path / "a.nii").write_bytes(raw)
+    volume = read(tmp_path / "a.nii")
+    assert volume.geometry.is_close(nibabel_geometry(tmp_path / "a.nii"), 1e-5)
+    assert any("the code 258" in note for note in volume.provenance.notes)
+    struct.pack_into("<h", raw, 252, 0)
+    (tmp_path / "a.nii").write_bytes(raw)
+    with pytest.raises(InvalidGeometry, match=r"codes \[258, 0\]"):
+        read(tmp_path / "a.nii")
+
+
 def test_a_moved_image_gets_forms_of_its_own(tmp_path: Path) -> None:
     nibabel.save(image_of(FIRST, (4, 2), SECOND), tmp_path / "a.nii")
     volume = read(tmp_path / "a.nii")

@@ -23,7 +23,13 @@ from hypothesis import strategies as st
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, EnhancedCTImageStorage, ExplicitVRLittleEndian, generate_uid
 
-from tests.volumes.judges import RAS_TO_LPS, labelled_mm_by_nibabel, labelled_mm_by_simpleitk
+from tests.volumes.judges import (
+    RAS_TO_LPS,
+    geometry_of,
+    labelled_mm_by_nibabel,
+    labelled_mm_by_simpleitk,
+    nibabel_geometry,
+)
 from volumes import Geometry, Provenance, Volume, list_series, read, write
 
 SHAPE = (3, 4, 5)
@@ -206,6 +212,23 @@ def test_any_geometry(tmp_path_factory: pytest.TempPathFactory, affine: np.ndarr
         write(folder / name, labels, like=volume)
         assert np.linalg.norm(labelled_mm_by_simpleitk(folder / name) - point_mm) <= TOLERANCE_MM
     assert np.linalg.norm(labelled_mm_by_nibabel(folder / OUTPUTS[0]) - point_mm) <= TOLERANCE_MM
+
+
+@settings(max_examples=40)
+@given(affines(), st.sampled_from([(1, 1), (2, 0), (0, 1)]), st.sampled_from(["a.nii", "a.nii.gz"]))
+def test_any_place_is_read_as_the_others_read_it(
+    tmp_path_factory: pytest.TempPathFactory, affine: np.ndarray, codes: tuple[int, int], name: str
+) -> None:
+    path = tmp_path_factory.mktemp("any") / name
+    ras = RAS_TO_LPS @ affine[:, [2, 1, 0, 3]]
+    image = nibabel.Nifti1Image(phantom().T, None)
+    image.header.set_qform(ras, codes[1])
+    image.header.set_sform(ras, codes[0])
+    nibabel.save(image, path)
+    geometry = read(path).geometry
+    assert geometry.is_close(geometry_of(sitk.ReadImage(str(path))), TOLERANCE_MM)
+    if codes[0]:  # nibabel rounds qforms near a half turn more coarsely than NIfTI's own library
+        assert geometry.is_close(nibabel_geometry(path), TOLERANCE_MM)
 
 
 ZOO = {

@@ -21,6 +21,7 @@ __all__ = ["Form", "NiftiProvenance", "Place", "from_ras", "place_of", "to_ras"]
 
 _UNIT_MM = {1: ("metres", 1e3), 3: ("microns", 1e-3)}
 _UNIT_BITS = 7
+_CODES = range(6)
 _APART_MM, _APART_VOXELS = 0.01, 0.1
 _ROUNDED_NORM = 1.001  # of a quaternion's last three numbers; beyond it they are no rotation
 _TWO_PLACES = (
@@ -116,6 +117,9 @@ def place_of(header: AnyHeader, name: str, shape: tuple[int, int, int], path: Pa
     if not geometries:
         if sform or qform:
             raise InvalidGeometry(f"{path} has an orientation that is flat; mend its header")
+        codes = [int(header["sform_code"]), int(header["qform_code"])]
+        if not set(codes) <= set(_CODES):
+            raise InvalidGeometry(f"{path} has the codes {codes} for its orientation; mend its header")
         mm = np.array(header["pixdim"][1:4], dtype=np.float64) * factor
         spacing = (float(mm[2]), float(mm[1]), float(mm[0]))
         notes.append("the file holds no orientation; its axes were taken as LPS")
@@ -146,11 +150,20 @@ def _mend_pixdim(header: AnyHeader, path: Path) -> list[str]:
     return notes
 
 
+def _code(header: AnyHeader, form: str, notes: list[str]) -> int:
+    """Return the code of a form; 0, with a note, for a number that NIfTI does not have."""
+    code = int(header[f"{form}_code"])
+    if code in _CODES:
+        return code
+    notes.append(f"the {form} has the code {code}, which NIfTI does not have, and was left out")
+    return 0
+
+
 def _sform(
     header: AnyHeader, factor: float, shape: tuple[int, int, int], path: Path, notes: list[str]
 ) -> Form | None:
     """Return the sform in mm; the axis of a single plane may be left out of it."""
-    if int(header["sform_code"]) <= 0:
+    if not _code(header, "sform", notes):
         return None
     ras = np.eye(4)
     for row, name in enumerate(("srow_x", "srow_y", "srow_z")):
@@ -171,7 +184,7 @@ def _sform(
 
 def _qform(header: AnyHeader, factor: float, path: Path, notes: list[str]) -> Form | None:
     """Return the qform in mm."""
-    if int(header["qform_code"]) <= 0:
+    if not _code(header, "qform", notes):
         return None
     quaternion = np.array([header[name] for name in ("quatern_b", "quatern_c", "quatern_d")], np.float64)
     offset = [float(header[name]) for name in ("qoffset_x", "qoffset_y", "qoffset_z")]
@@ -182,7 +195,7 @@ def _qform(header: AnyHeader, factor: float, path: Path, notes: list[str]) -> Fo
         )
     norm = float(np.linalg.norm(quaternion))
     if norm > _ROUNDED_NORM:
-        if int(header["sform_code"]) <= 0:
+        if not _code(header, "sform", []):
             raise InvalidGeometry(
                 f"{path} has a qform that is no rotation: {quaternion.tolist()}; mend its header"
             )
