@@ -179,9 +179,8 @@ class Session:
     def choose(self, plane: PlaneRef, candidate: int, object_id: int | None = None) -> Edit:
         """Take another candidate of the model's last answer in a plane, its logits included.
 
-        Of the current object when `object_id` is None. Propagation starts from it. Choices in a row in one
-        plane are one step to undo, beside the prompt's. Raises InvalidPrompt where there is no such one,
-        no answer in that plane that still stands, or the object is locked.
+        Propagation starts from it. Choices in a row in one plane are one step to undo, beside the prompt's.
+        Raises InvalidPrompt: no such candidate, no answer in that plane that still stands, a locked object.
         """
         state = self._unlocked(object_id)
         anchor = state.chosen_on(plane, candidate)
@@ -257,8 +256,8 @@ class Session:
     def adopt(self, labels: NDArray[Any], names: Mapping[int, str] | None = None) -> dict[int, int]:
         """Take in the objects of other labels (P, R, C), such as an older file's, and lock them: one step.
 
-        They get only voxels that no object has; one whose id is taken gets the next free id. Returns the id
-        of each value that found a place. Raises InvalidEdit as the class, InvalidPrompt for too large ids.
+        They get voxels that no object has, under their id or the next free one: it is returned for each value
+        that found a place. Raises InvalidEdit as the class, InvalidPrompt for ids that are too large.
         """
         return self._ledger.adopt(fit_labels(labels, self.volume.shape), names or {})
 

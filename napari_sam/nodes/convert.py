@@ -31,8 +31,8 @@ class ConvertJob:
         The image that the labels belong to: they are put onto its grid, and written beside it.
     as_labels : bool, optional
         Whether it is labels. None decides by the content: a DICOM SEG, an RTSTRUCT and COCO JSON are labels,
-        so is whatever has an image that it belongs to, and what goes into a format of labels alone; all else
-        is an image.
+        so is whatever has names or an image that it belongs to, and what goes into a format of labels alone;
+        all else is an image.
     names : Path, optional
         A JSON of names and colours, as `napari_sam.nodes.names_file.read_names` takes it.
     """

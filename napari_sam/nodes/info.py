@@ -23,8 +23,12 @@ __all__ = [
     "describe_volume",
     "find_orientation",
     "info_record",
+    "is_placed",
     "read_for_info",
 ]
+
+_PLACED = ("DICOM", "NIfTI", "Analyze", "NRRD", "MetaImage", "MGH", "AFNI", "phantom")
+"""Beginnings of the names of formats that say how the image lies in a patient."""
 
 _N_NAMED = 8
 _SHOWN_DEG = 0.05
@@ -168,6 +172,15 @@ def find_orientation(geometry: Geometry) -> Orientation:
     return Orientation(code, max(math.degrees(math.acos(min(1.0, abs(share)))) for share in along))
 
 
+def is_placed(volume_format: str, geometry: Geometry) -> bool:
+    """Return whether a file of a format says how its image lies in a patient, beyond the size of a voxel.
+
+    A format that need not say so does where the grid is turned, or does not begin at the origin.
+    """
+    plain = Geometry.from_spacing(geometry.shape, geometry.spacing_mm)
+    return volume_format.startswith(_PLACED) or not geometry.is_close(plain)
+
+
 def info_record(info: VolumeInfo) -> dict[str, Any]:
     """Turn a description into plain values for JSON; nothing in it names a patient or a study."""
     return {
@@ -175,6 +188,7 @@ def info_record(info: VolumeInfo) -> dict[str, Any]:
         "orientation": info.orientation.code,
         "orientation_words": info.orientation.words,
         "oblique_deg": round(info.orientation.oblique_deg, 3),
+        "is_placed": is_placed(info.format, info.geometry),
         "format": info.format,
         "modality": info.modality,
         "notes": list(info.notes),

@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 
 from napari_sam.nodes.image_input import ImageInput
-from napari_sam.nodes.info import VolumeInfo, describe_volume, find_orientation, info_record, read_for_info
+from napari_sam.nodes.info import (
+    VolumeInfo,
+    describe_volume,
+    find_orientation,
+    info_record,
+    is_placed,
+    read_for_info,
+)
 from napari_sam.nodes.label_files import label_kind, read_labels, roi_names
 from napari_sam.nodes.patient import PATIENT_FIELDS, patient_record, source_file
 from napari_sam.nodes.report import geometry_record
@@ -165,7 +172,7 @@ def _label_record(kind: str, labels: LabelVolume) -> dict[str, Any]:
 def _image_rows(info: VolumeInfo) -> Iterator[tuple[str, str]]:
     yield "format", info.format
     yield "modality", info.modality or "unknown"
-    yield from _place_rows(info.geometry, ", RGB" if info.is_rgb else "")
+    yield from _place_rows(info.geometry, info.is_rgb, is_placed(info.format, info.geometry))
     for sentence in info.irregular or ("regular",):
         yield "planes", sentence
     overview = " (of an overview; the voxels stay in the file)" if info.is_lazy else ""
@@ -178,13 +185,16 @@ def _image_rows(info: VolumeInfo) -> Iterator[tuple[str, str]]:
         yield "note", note
 
 
-def _place_rows(geometry: Geometry, colour: str = "") -> Iterator[tuple[str, str]]:
+def _place_rows(geometry: Geometry, is_rgb: bool = False, is_known: bool = True) -> Iterator[tuple[str, str]]:
     orientation = find_orientation(geometry)
     extent_mm = [n * step for n, step in zip(geometry.shape, geometry.spacing_mm, strict=True)]
     tilt = f", oblique by {orientation.oblique_deg:.1f}°" if orientation.oblique_deg >= 0.05 else ""
-    yield "shape", f"{_times(geometry.shape, 'd')} (planes, rows, columns){colour}"
+    yield "shape", f"{_times(geometry.shape, 'd')} (planes, rows, columns){', RGB' if is_rgb else ''}"
     yield "spacing", f"{_times(geometry.spacing_mm, '.5g')} mm"
     yield "extent", f"{_times(extent_mm, '.5g')} mm"
+    if not is_known:
+        yield "orientation", "the file does not say how the image lies; SPL and the origin 0, 0, 0 are taken"
+        return
     yield "origin", ", ".join(f"{mm:.6g}" for mm in geometry.affine[:3, 3]) + " mm (LPS)"
     yield "orientation", f"{orientation.code}: {orientation.words}{tilt}"
 

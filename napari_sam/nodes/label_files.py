@@ -9,6 +9,7 @@ from typing import Any
 
 import volumes
 from napari_sam.nodes.image_input import ImageInput, Place, is_url
+from napari_sam.nodes.outputs import is_in_zarr
 from volumes import LabelVolume, UnsupportedImage, Volume
 
 __all__ = ["is_label_output", "label_kind", "read_labels", "roi_names"]
@@ -49,7 +50,7 @@ def label_kind(place: Place) -> str:
 def is_label_output(path: Path) -> bool:
     """Return whether a file of that name can hold labels and no image."""
     name = path.name.lower()
-    takes_labels = name.endswith(volumes.label_suffixes())
+    takes_labels = is_in_zarr(path) or name.endswith(volumes.label_suffixes())
     return takes_labels and not name.endswith(volumes.image_suffixes())
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "check_label_suffix",
     "check_outputs",
     "check_suffix",
+    "is_in_zarr",
     "output_caveats",
     "write_bytes",
 ]
@@ -66,7 +67,7 @@ def check_label_format(path: Path, volume: Volume) -> None:
     rows, columns = (slice(n // 4, n - n // 4) for n in like.shape[1:])
     labels[:, rows, columns] = 1
     with tempfile.TemporaryDirectory() as folder:
-        trial = Path(folder) / path.name
+        trial = Path(folder) / (f"{path.name}.ome.zarr" if is_in_zarr(path) else path.name)
         try:
             volumes.write(trial, labels, like=like)
         except VolumeError as error:
@@ -103,7 +104,8 @@ def check_label_suffix(path: Path) -> None:
     UnknownFormat
         An unknown suffix.
     """
-    check_suffix(path, volumes.label_suffixes(), "labels")
+    if not is_in_zarr(path):
+        check_suffix(path, volumes.label_suffixes(), "labels")
 
 
 def check_suffix(path: Path, suffixes: Sequence[str], what: str) -> None:
@@ -140,21 +142,27 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def is_in_zarr(path: Path) -> bool:
+    """Return whether a path means labels inside an OME-Zarr image: ``IMAGE.ome.zarr/labels/NAME``."""
+    return path.parent.name == "labels" and _is_zarr(path.parent.parent)
+
+
 def _check_writable(path: Path) -> None:
+    folder = path.parent.parent if is_in_zarr(path) else path.parent  # "labels" need not be there yet
     if path.is_dir() and not _is_zarr(path):
         raise UnwritableOutput(f"cannot write {path}: it is a folder; name a file in it")
-    if not path.parent.is_dir():
-        raise UnwritableOutput(f"cannot write {path}: there is no folder {path.parent}; make it first")
+    if not folder.is_dir():
+        raise UnwritableOutput(f"cannot write {path}: there is no folder {folder}; make it first")
     try:
-        with tempfile.TemporaryFile(dir=path.parent):
+        with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         raise UnwritableOutput(
-            f"cannot write {path}: {error.strerror} in {path.parent}; choose a writable folder"
+            f"cannot write {path}: {error.strerror} in {folder}; choose a writable folder"
         ) from error
 
 
 def _is_zarr(path: Path) -> bool:
     """Return whether a folder is a file in all but name: a Zarr that was written before."""
-    inside = (path / name for name in (".zgroup", ".zarray", "zarr.json"))
-    return path.name.lower().endswith(".zarr") and any(one.exists() for one in inside)
+    inside = (path / name for name in (".zgroup", ".zattrs", ".zarray", "zarr.json"))
+    return any(one.is_file() for one in inside)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam.core.window import Window
+from napari_sam.nodes.info import is_placed
 from napari_sam.plugin._cases import ImageSource
 from volumes import Geometry, LazyArray, Provenance, Volume
 
@@ -31,7 +32,6 @@ NAMESPACE = "napari-sam-volumes"
 tuple of Segment or a callable that gives it.
 """
 
-_ORIENTED = ("DICOM", "NIfTI", "NRRD", "MetaImage", "MGH", "phantom")
 _N_LOOKED_AT = 8
 
 
@@ -49,7 +49,7 @@ def source_of(layer: Any) -> ImageSource:
 def patient_geometry(layer: Any) -> Geometry | None:
     """Return the geometry of a layer that our reader read from a format which knows how the patient lies."""
     volume = layer.metadata.get(NAMESPACE, {}).get("volume")
-    if isinstance(volume, Volume) and volume.provenance.format.startswith(_ORIENTED):
+    if isinstance(volume, Volume) and is_placed(volume.provenance.format, volume.geometry):
         return volume.geometry
     return None
 

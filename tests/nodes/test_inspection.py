@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import volumes
 from napari_sam.nodes.image_input import ImageInput
-from napari_sam.nodes.info import describe_file, describe_volume
+from napari_sam.nodes.info import describe_file, describe_volume, is_placed
 from napari_sam.nodes.inspection import inspect_file
 from napari_sam.nodes.label_files import label_kind
 from volumes import Geometry, LabelVolume, PlaneSource, Provenance, Segment, SeriesInfo, Volume
@@ -141,3 +141,10 @@ def test_series_are_listed_without_their_uids(monkeypatch: pytest.MonkeyPatch, t
     asked = inspect_file(ImageInput(tmp_path), with_patient=True)
     assert UID in "\n".join(asked.lines)
     assert asked.record["series"][0]["series_uid"] == UID
+
+
+def test_a_picture_does_not_say_how_it_lies() -> None:
+    geometry = Geometry.from_spacing((1, 4, 5), (1, 0.5, 0.5))
+    assert not is_placed("TIFF", geometry)
+    assert is_placed("NIfTI", geometry)
+    assert is_placed("OME-Zarr", geometry.flip(1))

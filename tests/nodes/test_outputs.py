@@ -81,6 +81,25 @@ def test_a_zarr_may_be_replaced_and_other_folders_not(tmp_path: Path) -> None:
         check_outputs([tmp_path / "old.ome.zarr" / "labels"], [tmp_path / "old.ome.zarr"])
 
 
+def test_labels_may_go_into_the_image_that_they_are_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image, tried = tmp_path / "image.ome.zarr", []
+    inside = image / "labels" / "liver"
+    image.mkdir()
+    with pytest.raises(UnknownFormat):
+        check_label_suffix(inside)
+    (image / ".zattrs").touch()
+    check_label_suffix(inside)
+    check_outputs([image], [inside])
+    monkeypatch.setattr(volumes, "write", lambda path, labels, *, like: tried.append(path.name))
+    check_label_format(inside, Volume(np.zeros((3, 4, 5)), Geometry.from_spacing((3, 4, 5)), Provenance("t")))
+    assert tried == ["liver.ome.zarr"]
+    inside.mkdir(parents=True)
+    with pytest.raises(UnwritableOutput, match="it is a folder"):
+        check_outputs([image], [inside])
+
+
 def test_bytes_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     write_bytes(path, b"old")

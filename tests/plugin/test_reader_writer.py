@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import volumes
+from napari_sam.plugin._dialogs import ask_yes, choose_series
 from napari_sam.plugin._images import LayerSource
 from napari_sam.plugin._opening import layer_name
 from napari_sam.plugin._reader import get_reader, read_layers
@@ -78,6 +79,7 @@ def test_person_chooses_some_of_several_series(shared_data, monkeypatch):
     import napari_sam.plugin._opening as opening
 
     folder = shared_data / "dicom_zoo" / "series" / "tcia_mr_three_series_mixed"
+    monkeypatch.setattr(opening, "choose_series", lambda series: ())
     with pytest.raises(volumes.MixedSeries):
         read_layers(folder)
     listed = []
@@ -117,8 +119,6 @@ def test_gaps_and_tilts_are_taken_only_if_a_person_says_so(error, name, tmp_path
 
     refusing, questions = Refusing(error, name), []
     monkeypatch.setattr(volumes, "read", refusing)
-    with pytest.raises(error):
-        read_layers(tmp_path)  # nobody there to ask
     monkeypatch.setattr(opening, "ask_yes", lambda title, question: questions.append(question) or False)
     with pytest.raises(error):
         read_layers(tmp_path)
@@ -198,3 +198,10 @@ class TestLayersThatAreNotInMemory:
     def test_the_coarsest_of_several_levels_stands_for_all(self):
         levels = [np.ones((8, 8, 8)), np.full((4, 4, 4), 2.0)]
         assert np.array_equal(LayerSource(levels).overview(), levels[1])
+
+
+def test_without_a_window_nobody_is_asked(monkeypatch):
+    qt = pytest.importorskip("qtpy.QtWidgets", exc_type=ImportError)
+    monkeypatch.setattr(qt.QApplication, "instance", staticmethod(lambda: None))
+    assert choose_series((volumes.SeriesInfo("1", "CT", "", (1, 2, 3)),)) == ()
+    assert not ask_yes("Missing planes", "Open it all the same?")
