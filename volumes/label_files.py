@@ -26,7 +26,7 @@ from volumes.volume import Volume
 __all__ = ["LabelReader", "read_labels"]
 
 # Formats that say where their voxels lie even at the origin along the world's axes.
-_PLACED = ("NIfTI", "Analyze", "NRRD", "MetaImage", "MGH", "DICOM")
+_PLACED = ("NIfTI", "Analyze", "NRRD", "MetaImage", "MGH", "AFNI", "DICOM")
 _SAME_PLACE = 0.01
 """Grids that differ by less than this part of a voxel are one."""
 _N_NAMED = 8

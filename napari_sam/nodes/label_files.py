@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import volumes
 from napari_sam.nodes.image_input import ImageInput, Place, is_url
 from napari_sam.nodes.outputs import is_in_zarr
-from volumes import LabelVolume, UnsupportedImage, Volume
+from volumes import LabelVolume, Volume
 
 __all__ = ["is_label_output", "label_kind", "read_labels", "roi_names"]
 
@@ -62,10 +61,7 @@ def read_labels(source: ImageInput, like: Volume | None = None) -> LabelVolume:
     VolumeError
         As `volumes.read_labels`.
     """
-    reader: Callable[..., LabelVolume] | None = getattr(volumes, "read_labels", None)
-    if reader is None:
-        raise UnsupportedImage(f"{source.place} is labels, which this version does not read; pass an image")
-    return reader(source.place, like=like, series=source.series)
+    return volumes.read_labels(source.place, like=like, series=source.series)
 
 
 def roi_names(path: Path) -> tuple[str, ...]:

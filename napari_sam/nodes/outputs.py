@@ -76,8 +76,7 @@ def check_label_format(path: Path, volume: Volume) -> None:
 
 def output_caveats(path: Path, like: Volume) -> tuple[str, ...]:
     """Say what a file of that name will not hold of a volume's geometry, one sentence each."""
-    caveats = getattr(volumes, "caveats", None)
-    return () if caveats is None else tuple(caveats(path, like))
+    return volumes.caveats(path, like)
 
 
 def _corner_of(volume: Volume) -> Volume:
