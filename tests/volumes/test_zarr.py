@@ -340,6 +340,13 @@ def test_an_address_without_its_library_names_the_extra() -> None:
         (".zattrs", "{"),
         ("0/.zarray", '{"zarr_format": 2}'),
         ("0/.zarray", "[]"),
+        (
+            "0/.zarray",
+            (
+                '{"zarr_format": 2, "shape": [4, 4], "chunks": [0, 4], "dtype": "|u1", "order": "C",'
+                ' "compressor": null, "filters": null, "fill_value": 0}'
+            ),
+        ),
         (".zgroup", '{"zarr_format": 9}'),
     ],
 )

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from volumes._quiet import quiet_stderr
+
 __all__ = ["DECODED", "MOST_RATIO", "PICTURES", "Strip", "decode_strip"]
 
 _NONE, _FAX, _LZW, _JPEG, _PACKBITS, _LZMA = 1, (2, 3, 4), 5, 7, 32773, 34925
@@ -155,6 +157,8 @@ def _through_libtiff(data: bytes, strip: Strip) -> bytes:
         tags.append((530, 3, strip.subsampling))
     with _open(_tiff(data, tags)) as picture:
         _check_size(picture.size, strip, size)
+        with quiet_stderr():  # libtiff says there what is damaged
+            picture.load()
         if code in _FAX:
             return np.packbits(np.array(picture), axis=1).tobytes()
         return np.array(picture).tobytes()

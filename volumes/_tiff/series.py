@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from volumes._axes import AxisPlan, Choice, plan_axes
 from volumes._limits import check_claim, check_memory
+from volumes._quiet import quiet_stderr
 from volumes._stored import StoredArray, StoredSource
 from volumes._tiff.codecs import MOST_RATIO
 from volumes._tiff.located import paged_array
@@ -190,7 +191,7 @@ def _through_pillow(path: Path, pages: Sequence[Any], mode: str | None = None) -
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(path) as picture:
+            with quiet_stderr(), Image.open(path, formats=["TIFF"]) as picture:
                 decoded = []
                 for page in pages:
                     picture.seek(page.index)

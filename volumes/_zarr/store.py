@@ -56,7 +56,8 @@ class Place:
     @property
     def attributes(self) -> dict[str, Any]:
         """Its attributes; those that OME-NGFF 0.5 keeps under ``ome`` as 0.4 has them."""
-        attributes = dict(self.node.attrs)
+        with speaking(self.name):
+            attributes = dict(self.node.attrs)
         inner = attributes.get("ome")
         return attributes | inner if isinstance(inner, dict) else attributes
 
@@ -79,10 +80,15 @@ class Place:
 
         Raises
         ------
+        BrokenFile
+            If its chunks are empty.
         UnsupportedImage
             If that would run a codec that is not known to be harmless.
         """
         if self.is_array:
+            array: Any = self.node
+            if min(array.chunks, default=1) < 1:
+                raise BrokenFile(f"{self.name} has chunks of {array.chunks} values; get a sound copy")
             for codec in _codec_names(self.node.metadata.to_dict()):
                 if codec.removeprefix("numcodecs.") not in _CODECS:
                     raise UnsupportedImage(
