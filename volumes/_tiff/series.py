@@ -134,6 +134,7 @@ def find_series(tiff: TiffFile, path: Path) -> list[FoundSeries]:
     UnsupportedImage
         If a series has axes or colours that are not read.
     """
+    len(tiff.pages)  # follows the chain of pages once, which notices where it bites its own tail
     every = [(index, one) for index, one in enumerate(tiff.series) if one.shape]
     full = [(index, one) for index, one in every if not one.keyframe.is_reduced] or every
     if not full:
