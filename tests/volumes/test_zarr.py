@@ -328,6 +328,11 @@ def test_an_address_without_its_library_names_the_extra() -> None:
     with pytest.raises(UnsupportedImage, match=r"napari-sam-volumes\[remote\]") as caught:
         read("abfs://user:secret@bucket/a.zarr?token=secret")
     assert "secret" not in str(caught.value)
+    with pytest.raises(UnsupportedImage, match="no address that can be read") as caught:
+        read("nonsense://user:secret@a/b?token=secret")
+    assert "secret" not in str(caught.value)
+    with pytest.raises(MissingFile, match="as text, not as Path"):
+        read(Path("https://example.org/a.zarr"))
 
 
 @pytest.mark.parametrize(

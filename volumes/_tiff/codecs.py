@@ -142,7 +142,8 @@ def _through_libtiff(data: bytes, strip: Strip) -> bytes:
     code = strip.compression
     if code == _JPEG:
         size = (strip.columns, strip.rows)
-        bits, samples, photometric = [8] * strip.samples, strip.samples, strip.photometric
+        bits, samples = [8] * strip.samples, strip.samples
+        photometric = _GREY if samples == 1 else strip.photometric
     elif code in _FAX:
         size, bits, samples, photometric = (strip.columns, strip.rows), [1], 1, _GREY
     else:

@@ -153,7 +153,7 @@ def _found(tiff: TiffFile, path: Path, index: int, series: TiffPageSeries) -> Fo
         notes.append(
             "palette colours were turned into RGB" if _needs_colours(page) else "a palette was left out"
         )
-    if page.photometric == _WHITE_IS_ZERO and page.bitspersample > 1:
+    if page.photometric == _WHITE_IS_ZERO:
         notes.append("the file shows zero as white; the values are as stored")
     plan = plan_axes(letters, series.shape, str(path))
     return FoundSeries(path, series, plan, describe(tiff, index), notes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +24,9 @@ MARKERS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 """One of them lies in each folder of a store."""
 
 _LONGEST_REASON = 200
+_SECRET = re.compile(r"(://)[^/@\s']*@|\?[^\s'\"]*")
+"""User and password, or query, of an address."""
+
 _CODECS = {
     "blosc", "zlib", "gzip", "zstd", "lz4", "lzma", "bz2", "delta", "shuffle", "fixedscaleoffset", "quantize",
     "bitround", "packbits", "crc32", "crc32c", "adler32", "fletcher32", "jenkins_lookup3", "astype",
@@ -167,6 +171,10 @@ def _store(location: Path | str, name: str) -> tuple[Store, str]:
                 f"{name} needs libraries that are not installed ({_reason(error)}); "
                 'pip install "napari-sam-volumes[remote]", for s3:// also s3fs'
             ) from error
+        except ValueError as error:  # fsspec knows no such protocol
+            raise UnsupportedImage(
+                f"{name} is no address that can be read ({_reason(error)}); pass https://… or a folder"
+            ) from error
     if location.is_dir():
         return LocalStore(location, read_only=True), ""
     return ZipStore(location, mode="r"), zip_root(location)
@@ -208,5 +216,5 @@ def _codec_names(metadata: Mapping[str, Any]) -> list[str]:
 
 def _reason(error: BaseException) -> str:
     """Return what a library says, on one short line."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = _SECRET.sub(r"\1", " ".join(str(error).split())) or type(error).__name__
     return text if len(text) <= _LONGEST_REASON else text[:_LONGEST_REASON] + "…"
