@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import warnings
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,9 @@ MARKERS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 """One of them lies in each folder of a store."""
 
 _LONGEST_REASON = 200
+_OF_CONTENT = {errno.EINVAL, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR}
+"""What the system says where names and offsets in a store cannot be."""
+
 _SECRET = re.compile(r"(://)[^/@\s']*@|\?[^\s'\"]*")
 """User and password, or query, of an address."""
 
@@ -115,6 +119,8 @@ def speaking(name: str) -> Iterator[None]:
     except OSError as error:
         if isinstance(error, FileNotFoundError):
             raise BrokenFile(f"{name} lacks a part that it names; get a complete copy") from error
+        if error.errno in _OF_CONTENT:
+            raise BrokenFile(f"{name} is damaged ({_reason(error)}); get an undamaged copy") from error
         raise UnreadableFile(
             f"{name} cannot be read: {_reason(error)}; check the place, its permissions and the connection"
         ) from error
