@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import lzma
 import struct
+import threading
 import warnings
 import zlib
 from collections.abc import Sequence
@@ -21,6 +22,9 @@ from numpy.typing import NDArray
 from volumes._quiet import quiet_stderr
 
 __all__ = ["DECODED", "MOST_RATIO", "PICTURES", "Strip", "decode_strip"]
+
+_opening = threading.Lock()
+"""Filters of warnings are the process's, and strips are decoded by several threads."""
 
 _NONE, _FAX, _LZW, _JPEG, _PACKBITS, _LZMA = 1, (2, 3, 4), 5, 7, 32773, 34925
 _DEFLATE = (8, 32946)
@@ -193,7 +197,7 @@ def _open(data: bytes):  # type: ignore[no-untyped-def]
     """Open a picture in memory, without Pillow's warnings."""
     from PIL import Image
 
-    with warnings.catch_warnings():
+    with _opening, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return Image.open(io.BytesIO(data))
 

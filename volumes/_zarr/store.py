@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     import zarr
     from zarr.abc.store import Store
 
-__all__ = ["MARKERS", "Place", "is_address", "open_place", "shown_address", "speaking", "zip_root"]
+__all__ = [
+    "MARKERS",
+    "Place",
+    "is_address",
+    "open_place",
+    "shown_address",
+    "speaking",
+    "without_warnings",
+    "zip_root",
+]
 
 MARKERS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 """One of them lies in each folder of a store."""
@@ -79,7 +88,7 @@ class Place:
         UnsupportedImage
             If an array has a codec that is not trusted.
         """
-        with speaking(f"{self.name}/{path}"):
+        with speaking(f"{self.name}/{path}"), without_warnings():
             node: Any = self.node[path]  # type: ignore[index]
             return Place(self.store, node, f"{self.name}/{path}").trusted()
 
@@ -108,12 +117,18 @@ class Place:
 
 
 @contextmanager
+def without_warnings() -> Iterator[None]:
+    """Keep zarr's warnings about a store's metadata to itself. Not for threads: filters are the process's."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
 def speaking(name: str) -> Iterator[None]:
     """Turn whatever the libraries raise for a damaged or unreachable store into one line."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
+        yield
     except VolumeError:
         raise
     except OSError as error:
@@ -145,7 +160,7 @@ def open_place(location: Path | str) -> Place:
     import zarr
 
     name = shown_address(location) if isinstance(location, str) else str(location)
-    with speaking(name):
+    with speaking(name), without_warnings():
         store, inside = _store(location, name)
         try:
             node = zarr.open(store, path=inside, mode="r", use_consolidated=False)
