@@ -73,7 +73,7 @@ def read_wide_png(path: Path) -> NDArray[Any]:
 
 
 def _read_wide_grey_alpha(path: Path) -> NDArray[Any]:
-    """Read grey with alpha, which ITK does not take, as the colours of 8 bits that the same bytes would be."""
+    """Read grey with alpha, which ITK does not take, as colours of 8 bits with the same bytes."""
     from PIL import Image
 
     content = bytearray(path.read_bytes())
@@ -81,4 +81,4 @@ def _read_wide_grey_alpha(path: Path) -> NDArray[Any]:
     content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
     with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
         halves = np.array(picture)
-    return halves[..., 0].astype(np.uint16) << 8 | halves[..., 1]
+    return np.asarray(halves[..., 0].astype(np.uint16) << 8 | halves[..., 1])

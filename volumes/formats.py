@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from pathlib import Path
 from typing import Protocol
@@ -167,7 +168,9 @@ def reader_for(path: Path) -> tuple[Reader | None, bytes]:
 def _existing(path: str | Path) -> Path:
     path = Path(path)
     if not path.exists():
-        raise MissingFile(f"{path} does not exist; check the path")
+        looks_remote = re.match(r"[a-z][a-z0-9]+:/[^/]", path.as_posix())
+        remedy = "pass an address as text, not as Path" if looks_remote else "check the path"
+        raise MissingFile(f"{path} does not exist; {remedy}")
     return path
 
 

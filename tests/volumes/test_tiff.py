@@ -225,6 +225,18 @@ def test_a_damaged_tile_is_an_error_only_where_it_is(
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_chain_of_pages_that_bites_its_tail(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", STACK[:2], compression="zlib", metadata=None)
+    with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
+        _first, second = (page.offset for page in tiff.pages)
+    content = bytearray((tmp_path / "a.tif").read_bytes())
+    (n_tags,) = struct.unpack_from("<H", content, second)
+    struct.pack_into("<I", content, second + 2 + 12 * n_tags, second)
+    (tmp_path / "a.tif").write_bytes(content)
+    with pytest.raises(BrokenFile, match="circular"):
+        read(tmp_path / "a.tif")
+
+
 def test_pages_of_different_sizes_are_no_stack(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", GREY, metadata=None)
     tifffile.imwrite(tmp_path / "a.tif", GREY[:20], metadata=None, append=True)

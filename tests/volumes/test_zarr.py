@@ -328,6 +328,11 @@ def test_an_address_without_its_library_names_the_extra() -> None:
     with pytest.raises(UnsupportedImage, match=r"napari-sam-volumes\[remote\]") as caught:
         read("abfs://user:secret@bucket/a.zarr?token=secret")
     assert "secret" not in str(caught.value)
+    with pytest.raises(UnsupportedImage, match="no address that can be read") as caught:
+        read("nonsense://user:secret@a/b?token=secret")
+    assert "secret" not in str(caught.value)
+    with pytest.raises(MissingFile, match="as text, not as Path"):
+        read(Path("https://example.org/a.zarr"))
 
 
 @pytest.mark.parametrize(
@@ -340,6 +345,13 @@ def test_an_address_without_its_library_names_the_extra() -> None:
         (".zattrs", "{"),
         ("0/.zarray", '{"zarr_format": 2}'),
         ("0/.zarray", "[]"),
+        (
+            "0/.zarray",
+            (
+                '{"zarr_format": 2, "shape": [4, 4], "chunks": [0, 4], "dtype": "|u1", "order": "C",'
+                ' "compressor": null, "filters": null, "fill_value": 0}'
+            ),
+        ),
         (".zgroup", '{"zarr_format": 9}'),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,6 +71,8 @@ def film_errors(path: Path) -> Iterator[None]:
     except VolumeError:
         raise
     except PermissionError as error:
+        if os.access(path, os.R_OK):  # FFmpeg's own word for content that it refuses
+            raise BrokenFile(f"{path} cannot be read as a film; get an undamaged copy") from error
         raise UnreadableFile(f"{path} cannot be read; check its permissions") from error
     except MemoryError as error:
         raise UnsupportedImage(f"{path} has frames that do not fit in memory; save it smaller") from error

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import lzma
 import struct
+import threading
 import warnings
 import zlib
 from collections.abc import Sequence
@@ -18,7 +19,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from volumes._quiet import quiet_stderr
+
 __all__ = ["DECODED", "MOST_RATIO", "PICTURES", "Strip", "decode_strip"]
+
+_opening = threading.Lock()
+"""Filters of warnings are the process's, and strips are decoded by several threads."""
 
 _NONE, _FAX, _LZW, _JPEG, _PACKBITS, _LZMA = 1, (2, 3, 4), 5, 7, 32773, 34925
 _DEFLATE = (8, 32946)
@@ -140,7 +146,8 @@ def _through_libtiff(data: bytes, strip: Strip) -> bytes:
     code = strip.compression
     if code == _JPEG:
         size = (strip.columns, strip.rows)
-        bits, samples, photometric = [8] * strip.samples, strip.samples, strip.photometric
+        bits, samples = [8] * strip.samples, strip.samples
+        photometric = _GREY if samples == 1 else strip.photometric
     elif code in _FAX:
         size, bits, samples, photometric = (strip.columns, strip.rows), [1], 1, _GREY
     else:
@@ -155,6 +162,8 @@ def _through_libtiff(data: bytes, strip: Strip) -> bytes:
         tags.append((530, 3, strip.subsampling))
     with _open(_tiff(data, tags)) as picture:
         _check_size(picture.size, strip, size)
+        with quiet_stderr():  # libtiff says there what is damaged
+            picture.load()
         if code in _FAX:
             return np.packbits(np.array(picture), axis=1).tobytes()
         return np.array(picture).tobytes()
@@ -188,7 +197,7 @@ def _open(data: bytes):  # type: ignore[no-untyped-def]
     """Open a picture in memory, without Pillow's warnings."""
     from PIL import Image
 
-    with warnings.catch_warnings():
+    with _opening, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return Image.open(io.BytesIO(data))
 

@@ -72,7 +72,8 @@ def describe_page(page: TiffPage) -> Layout | None:
         or (is_packed and page.dtype.kind not in "bu")
         or (not is_packed and bits != page.dtype.itemsize * 8)
         or page.predictor not in (1, _HORIZONTAL, _FLOATING)
-        or (int(page.photometric) == _YCBCR and page.compression != _JPEG)
+        or (int(page.photometric) == _YCBCR and (page.compression != _JPEG or plane_wise))
+        or (page.compression == _JPEG and (bits != 8 or page.jpegheader is not None))
     ):
         return None
     chunk = (page.tilelength, page.tilewidth) if page.is_tiled else (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -140,7 +141,7 @@ class PagedArray:
         except VolumeError:
             raise
         except OSError as error:
-            if error.errno is None:  # Pillow's own, for damaged data
+            if error.errno in (None, errno.EINVAL):  # Pillow's own, or an offset that cannot be
                 raise _damaged(page.path, error) from error
             raise UnreadableFile(
                 f"{page.path} cannot be read: {error.strerror}; check the file and its permissions"

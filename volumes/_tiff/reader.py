@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from volumes._axes import TIMES_AS_PLANES, Choice
 from volumes._dtypes import compact
 from volumes._image2d import NO_SIZE
@@ -133,7 +135,7 @@ def _opened(path: Path) -> Iterator[TiffFile]:
     collector = _Collector()
     logger.addHandler(collector)
     try:
-        with tifffile.TiffFile(path) as tiff:
+        with np.errstate(all="ignore"), tifffile.TiffFile(path) as tiff:
             yield tiff
     except VolumeError as error:
         if collector.messages and not isinstance(error, BrokenFile | UnreadableFile):

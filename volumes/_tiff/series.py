@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from volumes._axes import AxisPlan, Choice, plan_axes
 from volumes._limits import check_claim, check_memory
+from volumes._quiet import quiet_stderr
 from volumes._stored import StoredArray, StoredSource
 from volumes._tiff.codecs import MOST_RATIO
 from volumes._tiff.located import paged_array
@@ -133,6 +134,7 @@ def find_series(tiff: TiffFile, path: Path) -> list[FoundSeries]:
     UnsupportedImage
         If a series has axes or colours that are not read.
     """
+    len(tiff.pages)  # follows the chain of pages once, which notices where it bites its own tail
     every = [(index, one) for index, one in enumerate(tiff.series) if one.shape]
     full = [(index, one) for index, one in every if not one.keyframe.is_reduced] or every
     if not full:
@@ -151,7 +153,7 @@ def _found(tiff: TiffFile, path: Path, index: int, series: TiffPageSeries) -> Fo
         notes.append(
             "palette colours were turned into RGB" if _needs_colours(page) else "a palette was left out"
         )
-    if page.photometric == _WHITE_IS_ZERO and page.bitspersample > 1:
+    if page.photometric == _WHITE_IS_ZERO:
         notes.append("the file shows zero as white; the values are as stored")
     plan = plan_axes(letters, series.shape, str(path))
     return FoundSeries(path, series, plan, describe(tiff, index), notes)
@@ -190,7 +192,7 @@ def _through_pillow(path: Path, pages: Sequence[Any], mode: str | None = None) -
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(path) as picture:
+            with quiet_stderr(), Image.open(path, formats=["TIFF"]) as picture:
                 decoded = []
                 for page in pages:
                     picture.seek(page.index)

@@ -9,7 +9,7 @@ from typing import Any
 
 from volumes._axes import AxisPlan, plan_axes
 from volumes._zarr.ome import Channel, Multiscale, parse_channels, parse_multiscale
-from volumes._zarr.store import MARKERS, Place, open_place, speaking
+from volumes._zarr.store import MARKERS, Place, open_place, speaking, without_warnings
 from volumes.errors import BrokenFile, UnknownSeries, UnsupportedImage, VolumeError
 
 __all__ = ["ZarrImage", "find_images", "found_around"]
@@ -169,7 +169,7 @@ def _members(place: Place, attributes: dict[str, Any]) -> list[str]:
         listed = _listed_series(place)
         if listed:
             return listed
-    with speaking(place.name):
+    with speaking(place.name), without_warnings():
         node: Any = place.node
         names = [name for _, (name, _) in zip(range(_MOST_MEMBERS), node.members(), strict=False)]
     return sorted(names, key=lambda name: (not name.isdigit(), int(name) if name.isdigit() else 0, name))

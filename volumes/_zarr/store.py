@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,12 +19,27 @@ if TYPE_CHECKING:
     import zarr
     from zarr.abc.store import Store
 
-__all__ = ["MARKERS", "Place", "is_address", "open_place", "shown_address", "speaking", "zip_root"]
+__all__ = [
+    "MARKERS",
+    "Place",
+    "is_address",
+    "open_place",
+    "shown_address",
+    "speaking",
+    "without_warnings",
+    "zip_root",
+]
 
 MARKERS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 """One of them lies in each folder of a store."""
 
 _LONGEST_REASON = 200
+_OF_CONTENT = {errno.EINVAL, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR}
+"""What the system says where names and offsets in a store cannot be."""
+
+_SECRET = re.compile(r"(://)[^/@\s']*@|\?[^\s'\"]*")
+"""User and password, or query, of an address."""
+
 _CODECS = {
     "blosc", "zlib", "gzip", "zstd", "lz4", "lzma", "bz2", "delta", "shuffle", "fixedscaleoffset", "quantize",
     "bitround", "packbits", "crc32", "crc32c", "adler32", "fletcher32", "jenkins_lookup3", "astype",
@@ -56,7 +73,8 @@ class Place:
     @property
     def attributes(self) -> dict[str, Any]:
         """Its attributes; those that OME-NGFF 0.5 keeps under ``ome`` as 0.4 has them."""
-        attributes = dict(self.node.attrs)
+        with speaking(self.name):
+            attributes = dict(self.node.attrs)
         inner = attributes.get("ome")
         return attributes | inner if isinstance(inner, dict) else attributes
 
@@ -70,7 +88,7 @@ class Place:
         UnsupportedImage
             If an array has a codec that is not trusted.
         """
-        with speaking(f"{self.name}/{path}"):
+        with speaking(f"{self.name}/{path}"), without_warnings():
             node: Any = self.node[path]  # type: ignore[index]
             return Place(self.store, node, f"{self.name}/{path}").trusted()
 
@@ -79,10 +97,15 @@ class Place:
 
         Raises
         ------
+        BrokenFile
+            If its chunks are empty.
         UnsupportedImage
             If that would run a codec that is not known to be harmless.
         """
         if self.is_array:
+            array: Any = self.node
+            if min(array.chunks, default=1) < 1:
+                raise BrokenFile(f"{self.name} has chunks of {array.chunks} values; get a sound copy")
             for codec in _codec_names(self.node.metadata.to_dict()):
                 if codec.removeprefix("numcodecs.") not in _CODECS:
                     raise UnsupportedImage(
@@ -94,17 +117,25 @@ class Place:
 
 
 @contextmanager
+def without_warnings() -> Iterator[None]:
+    """Keep zarr's warnings about a store's metadata to itself. Not for threads: filters are the process's."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
 def speaking(name: str) -> Iterator[None]:
     """Turn whatever the libraries raise for a damaged or unreachable store into one line."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
+        yield
     except VolumeError:
         raise
     except OSError as error:
         if isinstance(error, FileNotFoundError):
             raise BrokenFile(f"{name} lacks a part that it names; get a complete copy") from error
+        if error.errno in _OF_CONTENT:
+            raise BrokenFile(f"{name} is damaged ({_reason(error)}); get an undamaged copy") from error
         raise UnreadableFile(
             f"{name} cannot be read: {_reason(error)}; check the place, its permissions and the connection"
         ) from error
@@ -129,7 +160,7 @@ def open_place(location: Path | str) -> Place:
     import zarr
 
     name = shown_address(location) if isinstance(location, str) else str(location)
-    with speaking(name):
+    with speaking(name), without_warnings():
         store, inside = _store(location, name)
         try:
             node = zarr.open(store, path=inside, mode="r", use_consolidated=False)
@@ -160,6 +191,10 @@ def _store(location: Path | str, name: str) -> tuple[Store, str]:
             raise UnsupportedImage(
                 f"{name} needs libraries that are not installed ({_reason(error)}); "
                 'pip install "napari-sam-volumes[remote]", for s3:// also s3fs'
+            ) from error
+        except ValueError as error:  # fsspec knows no such protocol
+            raise UnsupportedImage(
+                f"{name} is no address that can be read ({_reason(error)}); pass https://… or a folder"
             ) from error
     if location.is_dir():
         return LocalStore(location, read_only=True), ""
@@ -202,5 +237,5 @@ def _codec_names(metadata: Mapping[str, Any]) -> list[str]:
 
 def _reason(error: BaseException) -> str:
     """Return what a library says, on one short line."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = _SECRET.sub(r"\1", " ".join(str(error).split())) or type(error).__name__
     return text if len(text) <= _LONGEST_REASON else text[:_LONGEST_REASON] + "…"
