@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -39,49 +40,58 @@ def read_raw_planes(planes: Sequence[PlaneHeader]) -> NDArray[Any] | None:
         return None
     shape = (len(planes), *planes[0].shape_hw)
     dtype = np.dtype(first.dtype)
-    check_memory(planes[0].path.parent, int(np.prod(shape)) * dtype.itemsize)
+    check_memory(planes[0].path.parent, math.prod(shape) * dtype.itemsize)
     stored = np.empty(shape, dtype)
-    if not _fill_all(stored, planes):
+    ends = _fill_all(stored, planes)
+    if ends is None:
         return None
     stored = stored.astype(dtype.newbyteorder("="), copy=False)
     scales = {(plane.slope, plane.intercept) for plane in planes}
     if scales == {(1.0, 0.0)}:
         return stored
     if all(slope.is_integer() and intercept.is_integer() for slope, intercept in scales):
-        return _whole(stored, *scales.pop()) if len(scales) == 1 else None
+        return _whole(stored, ends, *scales.pop()) if len(scales) == 1 else None
     return _real(stored, planes)
 
 
-def _fill_all(stored: NDArray[Any], planes: Sequence[PlaneHeader]) -> bool:
-    """Read all planes into their places, those of large stacks on a few threads.
+def _fill_all(stored: NDArray[Any], planes: Sequence[PlaneHeader]) -> tuple[int, int] | None:
+    """Read all planes into their places, large stacks on a few threads; return the ends of their range.
 
     Fresh memory is as slow to touch as a cached file is to copy, and both run beside each other.
     """
     n_threads = min(_MOST_THREADS, os.cpu_count() or 1) if stored.nbytes > _SMALL_BYTES else 1
     if n_threads == 1:
-        return all(_fill(target, plane) for target, plane in zip(stored, planes, strict=True))
-    with ThreadPoolExecutor(n_threads) as pool:
-        return all(pool.map(_fill, stored, planes))
+        found = [_fill(target, plane) for target, plane in zip(stored, planes, strict=True)]
+    else:
+        with ThreadPoolExecutor(n_threads) as pool:
+            found = list(pool.map(_fill, stored, planes))
+    ends = [pair for pair in found if pair is not None]
+    if len(ends) < len(found):
+        return None
+    return min(low for low, _ in ends), max(high for _, high in ends)
 
 
-def _fill(target: NDArray[Any], plane: PlaneHeader) -> bool:
-    """Read one plane into its place; whether it was all there and within its range."""
+def _fill(target: NDArray[Any], plane: PlaneHeader) -> tuple[int, int] | None:
+    """Read one plane into its place; return its ends, None where it was not all there or beyond its range."""
     if plane.raw is None:
-        return False
+        return None
     try:
         with plane.path.open("rb", buffering=0) as stream:
             stream.seek(plane.raw.offset_bytes + plane.frame * target.nbytes)
             n_read = stream.readinto(target.data.cast("B"))
     except OSError:
-        return False
-    low, high = plane.stored_range
-    return n_read == target.nbytes and low <= int(target.min()) and int(target.max()) <= high
+        return None
+    low, high = int(target.min()), int(target.max())
+    is_sound = n_read == target.nbytes and plane.stored_range[0] <= low and high <= plane.stored_range[1]
+    return (low, high) if is_sound else None
 
 
-def _whole(stored: NDArray[Any], slope: float, intercept: float) -> NDArray[Any] | None:
+def _whole(
+    stored: NDArray[Any], ends: tuple[int, int], slope: float, intercept: float
+) -> NDArray[Any] | None:
     """Rescale by whole numbers in place where the results fit 16 bits; None where they do not."""
-    ends = [int(end) * int(slope) + int(intercept) for end in (stored.min(), stored.max())]
-    if min(ends) < _INT16.min or max(ends) > _INT16.max:
+    rescaled = [end * int(slope) + int(intercept) for end in ends]
+    if min(rescaled) < _INT16.min or max(rescaled) > _INT16.max:
         return None
     # Unsigned numbers wrap round at 2**16, so the sum is right however far a product went beyond.
     wrapping = (stored.astype(np.int16) if stored.dtype.itemsize == 1 else stored).view(np.uint16)
