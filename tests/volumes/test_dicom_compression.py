@@ -210,6 +210,14 @@ def test_more_frames_than_a_file_can_hold(tmp_path: Path) -> None:
         read(path)
 
 
+def test_run_lengths_cannot_hold_so_much(tmp_path: Path) -> None:
+    dataset = image(SMOOTH)
+    dataset.compress(RLELossless, generate_instance_uid=False)
+    dataset.Rows = dataset.Columns = 60_000
+    with pytest.raises(volumes.BrokenFile, match="says it holds 1x60000x60000x1 values"):
+        read(saved(dataset, tmp_path))
+
+
 def test_frames_deflated_one_by_one(tmp_path: Path) -> None:
     streams = []
     for frame in TEXTURE:

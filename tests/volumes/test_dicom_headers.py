@@ -190,6 +190,21 @@ def test_bytes_behind_the_pixels(tmp_path: Path) -> None:
     assert "PixelData (7FE0,0010) is 5 bytes longer than its image" in notes_of(saved(dataset, tmp_path))
 
 
+def test_colours_of_half_the_columns_take_an_even_number(tmp_path: Path) -> None:
+    dataset = image(ramp(4, 5, 3, dtype=np.uint8), PhotometricInterpretation="YBR_FULL_422")
+    with pytest.raises(volumes.BrokenFile, match=r"Columns \(0028,0011\) is odd"):
+        read(saved(dataset, tmp_path))
+
+
+def test_colours_of_jpeg_2000_in_pixels_that_are_not_compressed(tmp_path: Path) -> None:
+    pixels = ramp(4, 4, 3, dtype=np.uint8)
+    path = saved(image(pixels, PhotometricInterpretation="YBR_RCT"), tmp_path)
+    assert np.array_equal(read(path).data[0], pixels)
+    assert "(0028,0004) is YBR_RCT, of JPEG 2000 only; RGB was assumed" in notes_of(path)
+    with pytest.raises(volumes.UnsupportedImage, match="in colours that are not read"):
+        read(saved(image(pixels, PhotometricInterpretation="YBR_PARTIAL_420"), tmp_path))
+
+
 def test_colours_that_are_not_read(tmp_path: Path) -> None:
     four = image(ramp(4, 4), SamplesPerPixel=4, PhotometricInterpretation="CMYK", Columns=1)
     odd = image(ramp(4, 4, 3, dtype=np.uint8), PhotometricInterpretation="HSV")

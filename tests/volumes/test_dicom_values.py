@@ -110,6 +110,13 @@ def test_floating_point_pixels(keyword: str, dtype: str, tmp_path: Path) -> None
     np.testing.assert_array_equal(volume.data[0], values.astype(np.float32))
 
 
+def test_numbers_beyond_float32_become_infinite(tmp_path: Path) -> None:
+    values = np.array([[1e300, -1e300, 1.0]])
+    dataset = image(ramp(1, 3), f"{STORAGE}30", PixelData=None, BitsAllocated=64)
+    dataset.DoubleFloatPixelData = values.tobytes()
+    assert read(saved(dataset, tmp_path)).data.ravel().tolist() == [np.inf, -np.inf, 1.0]
+
+
 def test_a_slope_of_zero_is_not_believed(tmp_path: Path) -> None:
     path = saved(image(ramp(4, 5), RescaleSlope=0, RescaleIntercept=-5), tmp_path)
     assert read(path).data[0, 0, 1] == -4
@@ -233,6 +240,7 @@ def test_suv_with_a_full_time_of_the_injection_and_over_midnight(tmp_path: Path)
     ("tags", "words"),
     [
         ({"Units": "CNTS"}, "CNTS: Units (0054,1001) is not BQML"),
+        ({"Units": "DOE"}, "unknown unit: Units (0054,1001)"),
         ({"Units": None}, "unknown unit: Units (0054,1001)"),
         ({"PatientWeight": None}, "BQML: PatientWeight (0010,1030) is missing"),
         ({"PatientWeight": 0}, "PatientWeight (0010,1030) is missing"),

@@ -34,6 +34,8 @@ _GROUPS = (b"\x02\x00", b"\x08\x00", b"\x00\x02", b"\x00\x08")
 _COLOURS = ("RGB", "PALETTE COLOR", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "YBR_PARTIAL_420")
 _GREYS = ("MONOCHROME1", "MONOCHROME2")
 _SAME_DISTANCE_MM, _SAME_DISTANCE = 0.06, 0.02
+# Bytes that one byte of a frame can stand for at most, where that is less than in pictures' codecs.
+_RATIOS = {"1.2.840.10008.1.2.5": 64.0, "1.2.840.10008.1.2.8.1": DEFLATE}
 _LEAST_FRAGMENT = 10  # bytes of the shortest fragment, its item's head included
 
 
@@ -183,7 +185,8 @@ def _check_claim(
     if pixels.offset_bytes is None:
         room, ratio = path.stat().st_size, DEFLATE
     else:
-        room, ratio = room_bytes(stream, pixels), PICTURE_CODEC if pixels.is_compressed else 1.0
+        room = room_bytes(stream, pixels)
+        ratio = _RATIOS.get(pixels.syntax, PICTURE_CODEC) if pixels.is_compressed else 1.0
     if pixels.is_compressed and not pixels.is_film and layout.n_frames * _LEAST_FRAGMENT > room:
         raise SenselessElement(
             f"{tag_name('NumberOfFrames')} is {layout.n_frames}, more than the file can hold"

@@ -19,6 +19,13 @@ _WEIGHT_KG = (0.01, 500.0)
 _MOST_HALF_LIVES = 10.0  # beyond that, a clock or a day is wrong
 _DAY = timedelta(days=1)
 
+# Defined terms: nothing else that may stand in these elements is repeated.
+_KINDS = ("BW", "LBM", "LBMJAMES128", "LBMJANMA", "BSA", "IBW")
+_UNITS = (
+    "CNTS", "NONE", "CM2", "CM2ML", "PCNT", "CPS", "BQML", "MGMINML", "UMOLMINML", "MLMING", "MLG", "1CM",
+    "UMOLML", "PROPCNTS", "PROPCPS", "MLMINML", "MLML", "STDDEV",
+)  # fmt: skip
+
 
 class _CannotTell(ValueError):
     """Why there is no SUV."""
@@ -45,11 +52,13 @@ def uptake_of(header: Elements) -> Uptake | None:
     units = header.text("Units").upper()
     if units == "GML":
         kind = header.text("SUVType").upper() or "BW"
+        kind = kind if kind in _KINDS else "of an unknown kind"
         return Uptake(None, f"values are SUV ({kind} in g/ml), as {tag_name('Units')} says")
     try:
         factor = _factor(header, units)
     except (_CannotTell, SenselessElement) as reason:
-        return Uptake(None, f"values are no SUV but {units or 'of an unknown unit'}: {reason}")
+        shown = units if units in _UNITS else "of an unknown unit"
+        return Uptake(None, f"values are no SUV but {shown}: {reason}")
     return Uptake(factor, f"values are SUVbw (g/ml): those of the file, in Bq/ml, times {factor:.6g}")
 
 
