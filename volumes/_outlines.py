@@ -3,8 +3,8 @@
 An outline runs along the border between pixels inside and outside, a hundredth of a pixel further in. Every
 pixel centre is half a pixel away from it, so that whoever fills it by pixel centres gets the very same pixels
 back, and rounding does no harm; and whoever rounds it to whole pixels and fills with the border, as OpenCV
-does, gets them too. Pixels that touch at a corner only are two objects. A hole is joined to the outline around
-it by a narrow channel (the keyhole that DICOM asks for), which runs along pixel edges too.
+does, gets them too. Pixels that touch at a corner only are two objects. A hole is joined to the outline
+around it by a narrow channel (the keyhole that DICOM asks for), which runs along pixel edges too.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ def _append(way: list[_Corner], corners: list[_Corner], following: list[int]) ->
 
 
 def _turns(loop: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Corners at which a closed walk (N, 2) turns, moved inward: to the right of both edges that meet there."""
+    """Corners at which a closed walk (N, 2) turns, moved inward, to the right of both edges there."""
     before, after = loop - np.roll(loop, 1, axis=0), np.roll(loop, -1, axis=0) - loop
     is_turn = (before != after).any(axis=1)
     along = (before + after)[is_turn]
