@@ -25,6 +25,10 @@ class CocoWriter:
 
     suffixes: tuple[str, ...] = (".json",)
 
+    def caveats(self, path: Path, like: Volume) -> tuple[str, ...]:
+        """Say what the file will lack."""
+        return ("COCO JSON holds neither the voxel size nor the place of the labels",)
+
     def write(self, path: Path, labels: NDArray[Any], like: Volume, segments: Sequence[Segment]) -> None:
         """Write labels (P, R, C). An image's id is its plane's index, a category's id its label.
 

@@ -1,9 +1,10 @@
 """Outlines of a mask along the edges of its pixels, and masks filled from outlines.
 
-An outline runs along the border between pixels inside and outside, through their corners: every pixel centre
-is half a pixel away from it, so that whoever fills it by pixel centres gets the very same pixels back, and
-rounding does no harm. Pixels that touch at a corner only are two objects. A hole is joined to the outline
-around it by a channel without width (the keyhole that DICOM asks for), which runs along pixel edges too.
+An outline runs along the border between pixels inside and outside, a hundredth of a pixel further in. Every
+pixel centre is half a pixel away from it, so that whoever fills it by pixel centres gets the very same pixels
+back, and rounding does no harm; and whoever rounds it to whole pixels and fills with the border, as OpenCV
+does, gets them too. Pixels that touch at a corner only are two objects. A hole is joined to the outline
+around it by a narrow channel (the keyhole that DICOM asks for), which runs along pixel edges too.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ __all__ = ["fill_outlines", "outline_box", "trace_outlines"]
 
 # Steps in the four directions, clockwise: along the columns, down the rows, back, up; inside is on the right.
 _STEPS = np.array([(0, 1), (1, 0), (0, -1), (-1, 0)])
+
+_INWARD_PX = 0.01
 
 _Corner = tuple[int, int]
 
@@ -32,8 +35,8 @@ def trace_outlines(mask: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
     -------
     list of NDArray[float64], shape (N, 2)
         (row, column) index coordinates of the corners, closed without repeating the first; pixel centres are
-        whole numbers, so all values end in .5. Filled by the even-odd rule, or by winding, together they
-        give the mask back.
+        whole numbers, so all values lie close to halves. Filled by the even-odd rule, or by winding,
+        together they give the mask back.
     """
     corners, following = _borders(mask)
     walks = _walks(following)
@@ -172,6 +175,8 @@ def _append(way: list[_Corner], corners: list[_Corner], following: list[int]) ->
 
 
 def _turns(loop: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Leave out the points at which a closed walk (N, 2) goes straight on."""
+    """Corners at which a closed walk (N, 2) turns, moved inward, to the right of both edges there."""
     before, after = loop - np.roll(loop, 1, axis=0), np.roll(loop, -1, axis=0) - loop
-    return np.asarray(loop[(before != after).any(axis=1)], dtype=np.float64)
+    is_turn = (before != after).any(axis=1)
+    along = (before + after)[is_turn]
+    return np.asarray(loop[is_turn] + _INWARD_PX * along[:, ::-1] * (1, -1), dtype=np.float64)

@@ -100,7 +100,7 @@ def _read(path: Path, like: Volume | None, series: str | None) -> _Found:
         if like is None:
             raise UnsupportedImage(
                 f"{path} is a DICOM structure set, whose contours have no grid; "
-                "give the image that they were drawn on"
+                "give the image that they were drawn on (like, --like)"
             )
         return _Found(read_structure_set(path, like).labels, is_placed=True)
     names: object = reader

@@ -201,8 +201,10 @@ def turned(dataset: FileDataset) -> None:
             ].PlaneOrientationSequence
 
 
-def without_syntax(dataset: FileDataset) -> None:
-    dataset.file_meta.TransferSyntaxUID = pydicom.uid.UID("1.2.3.4")
+def repeated(dataset: FileDataset) -> None:
+    first, second = dataset.PerFrameFunctionalGroupsSequence[:2]
+    second.PlanePositionSequence = first.PlanePositionSequence
+    second.SegmentIdentificationSequence = first.SegmentIdentificationSequence
 
 
 @pytest.mark.parametrize(
@@ -210,6 +212,7 @@ def without_syntax(dataset: FileDataset) -> None:
     [
         (tiled, UnsupportedImage, "tiled slide"),
         (turned, UnsupportedImage, "different directions"),
+        (repeated, UnsupportedImage, "at one place"),
         (lambda one: setattr(one, "NumberOfFrames", 9), BrokenFile, "describes 4 of them"),
         (lambda one: setattr(one, "Rows", 60000), BrokenFile, "bytes for them"),
         (lambda one: setattr(one, "PixelData", one.PixelData[:20]), BrokenFile, "bytes for them"),

@@ -195,7 +195,7 @@ def test_what_cannot_be_written_is_one_line_without_secrets(name: str, tmp_path:
     broken = replace(image, provenance=replace(image.provenance, sources=(PlaneSource(torn), *sources[1:])))
     other = Volume(image.data, image.geometry, Provenance("NIfTI"))
     for like, given, error, words in [
-        (other, labels, UnsupportedImage, "refers to DICOM images, and the image is NIfTI"),
+        (other, labels, UnsupportedImage, "refers to DICOM images, and the image was read from NIfTI"),
         (image, 0 * labels, InvalidLabels, "are empty"),
         (image, labels.astype(np.uint32) * 70000, InvalidLabels, "up to 65535"),
         (gone, labels, MissingFile, "no longer there"),

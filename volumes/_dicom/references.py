@@ -151,8 +151,9 @@ def referenced_images(like: Volume, path: Path, what: str) -> ImageReferences:
     sources = like.provenance.sources
     if len(sources) != like.shape[0] or not any(sources):
         raise UnsupportedImage(
-            f"cannot write {path}: {what} refers to DICOM images, and the image is {like.provenance.format}; "
-            "write to .nii.gz, or give the DICOM series as the image"
+            f"cannot write {path}: {what} refers to DICOM images, and the image was read from "
+            f"{like.provenance.format}; "
+            "write to .nii.gz, or give the DICOM series that they were drawn on (like, --like)"
         )
     headers: dict[Path, Dataset] = {}
     planes: list[ImageReference | None] = []

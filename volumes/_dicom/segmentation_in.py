@@ -107,6 +107,11 @@ def read_segmentation(path: Path, like: Volume | None) -> ReferencedLabels:
             check_frame({header.grid.frame_uid or ""}, series_uids, like, path)
         is_own = like is not None and (like.provenance.series_uid or "") in series_uids
         layout = lay_out(header.grid, like.geometry if like else None, path, is_own=is_own)
+        if len(set(zip(header.numbers, layout.places, strict=True))) < len(header.numbers):
+            raise UnsupportedImage(
+                f"{path} has several frames of one segment at one place (time points, repeats …), which make "
+                "no label array; export them separately"
+            )
         notes = list(layout.notes)
         data = _composed(dataset, header, layout.places, layout.geometry.shape, path, notes)
     segments, data = _restored(header, data)

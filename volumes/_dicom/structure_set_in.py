@@ -134,14 +134,15 @@ def _drawn(
 ) -> LabelVolume:
     """Fill the contours of all regions in their order."""
     geometry, fate, notes = like.geometry, _Fate(Counter()), []
-    highest = max((segment.value for segment in segments.values()), default=1)
-    data: NDArray[Any] = np.zeros(geometry.shape, dtype=np.uint8 if highest < 256 else np.uint16)
-    check_memory(path, data.nbytes)
+    dtype = np.dtype(
+        np.uint8 if max((one.value for one in segments.values()), default=1) < 256 else np.uint16
+    )
+    check_memory(path, int(np.prod(geometry.shape, dtype=np.int64)) * dtype.itemsize)
+    data: NDArray[Any] = np.zeros(geometry.shape, dtype=dtype)
     overlaps: Counter[tuple[int, int]] = Counter()
-    contours = {
-        int(item.ReferencedROINumber): item.get("ContourSequence") or ()
-        for item in dataset.get("ROIContourSequence") or ()
-    }
+    contours: dict[int, list[Dataset]] = {}
+    for item in dataset.get("ROIContourSequence") or ():
+        contours.setdefault(int(item.ReferencedROINumber), []).extend(item.get("ContourSequence") or ())
     order = {int(item.ROINumber): None for item in regions}
     n_drawn = 0
     for number in order:

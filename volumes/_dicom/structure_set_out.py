@@ -207,5 +207,4 @@ def _contours(
 
 def _decimal(value: float) -> str:
     """Write a number in at most 16 characters."""
-    text = f"{value:.6f}".rstrip("0").rstrip(".")
-    return text if len(text) <= 16 else f"{value:.8g}"
+    return f"{value:.10g}"
