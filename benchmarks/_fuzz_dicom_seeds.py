@@ -34,6 +34,7 @@ _CT, _ENHANCED_CT, _FILM = (
     "1.2.840.10008.5.1.4.1.1.2.1",
     "1.2.840.10008.5.1.4.1.1.3.1",
 )
+_HIGHDICOM = "1.2.826.0.1.3680043.10.511."
 _PET = "1.2.840.10008.5.1.4.1.1.128"
 _RTSTRUCT, _REPORT = "1.2.840.10008.5.1.4.1.1.481.3", "1.2.840.10008.5.1.4.1.1.88.33"
 
@@ -145,11 +146,22 @@ def segmentation(images: list[FileDataset], kind: str) -> FileDataset:
         images, mask, highdicom.seg.SegmentationTypeValues[kind], described, uid(8), 8, uid(3, 80), 1,
         "seeds", "seeds", "1", "1",
     )  # fmt: skip
-    made.ContentDate, made.ContentTime = SECRETS[3], "120000"
-    made.DimensionOrganizationSequence[0].DimensionOrganizationUID = uid(8, 1)
-    for item in made.DimensionIndexSequence:
-        item.DimensionOrganizationUID = uid(8, 1)
+    _settle(made)
     return made
+
+
+def _settle(dataset: FileDataset) -> None:
+    """Give times and UIDs that were made up just now values that are always the same."""
+    own: dict[str, str] = {}
+    for element in dataset.iterall():
+        if element.VR == "TM":
+            element.value = "120000"
+        elif element.VR == "DA" and element.value:
+            element.value = SECRETS[3]
+        elif element.VR == "DT":
+            element.value = SECRETS[3] + "120000"
+        elif element.VR == "UI" and str(element.value).startswith(_HIGHDICOM):
+            element.value = own.setdefault(str(element.value), uid(8, 1, len(own)))
 
 
 def enhanced() -> FileDataset:
