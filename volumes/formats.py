@@ -131,7 +131,7 @@ def read(
         return read_address(str(path), options)
     path = _existing(path)
     if path.is_dir():
-        return _folder_reader(path).read(path, options)
+        return folder_reader_for(path).read(path, options)
     head = _head(path)
     return _reader(path, head).read(path, head, options)
 
@@ -148,7 +148,7 @@ def list_series(path: str | Path) -> tuple[SeriesInfo, ...]:
         return list_address(str(path))
     path = _existing(path)
     if path.is_dir():
-        return _folder_reader(path).list_series(path)
+        return folder_reader_for(path).list_series(path)
     head = _head(path)
     return _reader(path, head).list_series(path, head)
 
@@ -190,8 +190,14 @@ def _reader(path: Path, head: bytes) -> Reader:
     return reader
 
 
-def _folder_reader(folder: Path) -> FolderReader:
-    """Return the reader of a folder."""
+def folder_reader_for(folder: Path) -> FolderReader:
+    """Return the reader of a folder.
+
+    Raises
+    ------
+    NoDicomFound
+        If none claims it.
+    """
     reader = next((reader for reader in FOLDER_READERS if reader.claims(folder)), None)
     if reader is None:
         raise NoDicomFound(

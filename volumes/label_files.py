@@ -19,11 +19,11 @@ from volumes._dtypes import smallest_label_type
 from volumes._limits import check_memory
 from volumes.errors import ForeignLabels, InvalidLabels, UnsupportedImage
 from volumes.geometry import Geometry
-from volumes.segments import LabelVolume
+from volumes.segments import LabelVolume, Segment
 from volumes.series import ReadOptions, refuse_series
 from volumes.volume import Volume
 
-__all__ = ["LabelReader", "read_labels"]
+__all__ = ["NamesReader", "read_labels"]
 
 # Formats that say where their voxels lie even at the origin along the world's axes.
 _PLACED = ("NIfTI", "Analyze", "NRRD", "MetaImage", "MGH", "AFNI", "DICOM")
@@ -33,11 +33,11 @@ _N_NAMED = 8
 
 
 @runtime_checkable
-class LabelReader(Protocol):
-    """A reader of a format that can hold names, colours and codes of labels."""
+class NamesReader(Protocol):
+    """A reader of a format that can hold names, colours and codes of label values."""
 
-    def read_labels(self, path: Path, head: bytes, options: ReadOptions) -> LabelVolume:
-        """Read a file that it claims as labels; raises a VolumeError where that fails."""
+    def read_segments(self, path: Path, head: bytes) -> tuple[Segment, ...]:
+        """Describe the values of a file or folder that it claims; empty where nothing is said of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +80,8 @@ def read_labels(path: str | Path, *, like: Volume | None = None, series: str | N
     """
     if not Path(path).is_file():
         found = _of_volume(formats.read(path, series=series), path)
+        if Path(path).is_dir():
+            found = _named(found, formats.folder_reader_for(Path(path)), Path(path), b"")
     else:
         found = _read(Path(path), like, series)
     return found.labels if like is None else _onto(found, like, Path(path))
@@ -103,10 +105,17 @@ def _read(path: Path, like: Volume | None, series: str | None) -> _Found:
                 "give the image that they were drawn on (like, --like)"
             )
         return _Found(read_structure_set(path, like).labels, is_placed=True)
-    names: object = reader
-    if isinstance(names, LabelReader):
-        return _Found(names.read_labels(path, head, ReadOptions(series)), is_placed=True)
-    return _of_volume(formats.read(path, series=series), path)
+    return _named(_of_volume(formats.read(path, series=series), path), reader, path, head)
+
+
+def _named(found: _Found, reader: object, path: Path, head: bytes) -> _Found:
+    """Add what the file says of the values that the labels hold."""
+    if not isinstance(reader, NamesReader):
+        return found
+    labels = found.labels
+    held = {value for plane in labels.data for value in np.unique(plane).tolist()}
+    segments = tuple(one for one in reader.read_segments(path, head) if one.value in held)
+    return replace(found, labels=replace(labels, segments=segments))
 
 
 def _sop_class(path: Path) -> str:

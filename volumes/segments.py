@@ -68,6 +68,9 @@ class Segment:
     algorithm: str = ""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "value", int(self.value))  # numpy's numbers are taken too
+        if self.colour is not None:
+            object.__setattr__(self, "colour", tuple(int(one) for one in self.colour))
         if self.value < 1:
             raise InvalidLabels(f"a segment has the value {self.value}; values start at 1, 0 is background")
         colour = self.colour

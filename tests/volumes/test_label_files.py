@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -57,6 +58,38 @@ def test_each_format_comes_back_onto_its_image(name: str, image: Volume, tmp_pat
     assert back.data.dtype == np.uint8
     assert back.geometry == image.geometry
     assert any("does not say where" in note for note in back.notes) == (name == "a.tif")
+
+
+@pytest.mark.parametrize("name", ["a.seg.nrrd", "a.ome.zarr", "a.seg.dcm"])
+def test_names_and_colours_come_back(name: str, image: Volume, tmp_path: Path) -> None:
+    labels = phantom_labels(image.shape)
+    segments = [Segment(value, f"part {value}", (10 * value, 20, 30)) for value in np.unique(labels) if value]
+    write(tmp_path / name, labels, like=image, segments=segments)
+    back = read_labels(tmp_path / name, like=image)
+    assert np.array_equal(back.data, labels)
+    assert [(one.value, one.name) for one in back.segments] == [(one.value, one.name) for one in segments]
+    colours = [one.colour for one in back.segments]
+    rounded = 2 if name.endswith(".dcm") else 0  # CIELab with 16 bits
+    np.testing.assert_allclose(colours, [one.colour for one in segments], atol=rounded)
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "no dictionary",
+        {"properties": 3, "colors": {}},
+        {"properties": [1, {"label-value": "2"}, {"label-value": -1, "name": "x"}, {"label-value": True}]},
+        {"colors": [{"label-value": 1, "rgba": [1, 2]}, {"label-value": 1, "rgba": [1.5, 300, "x", 4]}]},
+    ],
+)
+def test_names_of_a_label_image_that_make_no_sense_are_left_out(
+    label: object, image: Volume, tmp_path: Path
+) -> None:
+    write(tmp_path / "a.zarr", phantom_labels(image.shape), like=image)
+    attributes = json.loads((tmp_path / "a.zarr/.zattrs").read_text())
+    (tmp_path / "a.zarr/.zattrs").write_text(json.dumps(attributes | {"image-label": label}))
+    back = read_labels(tmp_path / "a.zarr", like=image)
+    assert all(one.name == "" and one.colour is None for one in back.segments)
 
 
 def test_a_picture_of_labels(tmp_path: Path) -> None:
@@ -168,12 +201,16 @@ def test_a_reader_that_knows_names_is_asked_for_them(
         def claims(self, path: Path, head: bytes) -> bool:
             return head.startswith(b"NAMED")
 
-        def read_labels(self, path: Path, head: bytes, options: ReadOptions) -> LabelVolume:
-            return LabelVolume(np.ones((1, 1, 1), np.uint8), Geometry.from_spacing((1, 1, 1)), SEGMENTS)
+        def read(self, path: Path, head: bytes, options: ReadOptions) -> Volume:
+            data = np.array([[[SEGMENTS[0].value, 0]]], np.uint8)
+            return Volume(data, Geometry.from_spacing(data.shape), Provenance(self.name))
+
+        def read_segments(self, path: Path, head: bytes) -> tuple[Segment, ...]:
+            return SEGMENTS
 
     monkeypatch.setattr(formats, "READERS", (Named(), *formats.READERS))
     (tmp_path / "a.xyz").write_bytes(b"NAMED")
-    assert read_labels(tmp_path / "a.xyz").segments == SEGMENTS
+    assert read_labels(tmp_path / "a.xyz").segments == SEGMENTS[:1]  # what it says of values that are there
 
 
 def test_labels_on_a_real_series(shared_data: Path) -> None:

@@ -14,11 +14,13 @@ from volumes._image2d import NO_SIZE
 from volumes._stored import StoredSource
 from volumes._zarr.images import ZarrImage, find_images, found_around
 from volumes._zarr.metadata import AFFINE_KEY
+from volumes._zarr.names import read_names
 from volumes._zarr.source import ChunkedArray
 from volumes._zarr.store import MARKERS, open_place, speaking, zip_root
 from volumes.errors import InvalidGeometry
 from volumes.geometry import Geometry
 from volumes.lazy import LazyArray
+from volumes.segments import Segment
 from volumes.series import ReadOptions, SeriesInfo, choose_series
 from volumes.volume import Provenance, Volume
 
@@ -44,6 +46,10 @@ class ZarrFolderReader:
     def read(self, folder: Path, options: ReadOptions) -> Volume:
         """Open one of them."""
         return _read(folder, options)
+
+    def read_segments(self, path: Path, head: bytes) -> tuple[Segment, ...]:
+        """Describe the values of a label image; empty for other images."""
+        return read_names(path)
 
 
 @dataclass(frozen=True)
