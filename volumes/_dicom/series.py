@@ -84,8 +84,10 @@ def _planes_of(path: Path, head: bytes) -> FoundPlanes:
         return find_in_dicomdir(path)
     headers = read_headers(path)
     if not headers.planes:
+        holds_labels = headers.instead.endswith(("(DICOM SEG)", "(RTSTRUCT)"))
+        remedy = "read it as labels (read_labels), or pass" if holds_labels else "pass"
         raise UnsupportedImage(
-            f"{path} is {headers.instead}; pass the file or folder of the images it belongs to"
+            f"{path} is {headers.instead}; {remedy} the file or folder of the images it belongs to"
         )
     return FoundPlanes(headers.planes)
 
