@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import locale
 from pathlib import Path
 from typing import Any
 
@@ -117,5 +118,7 @@ def jpeg_lossless(content: bytes, folder: Path) -> bytes:
     writer.KeepOriginalImageUIDOn()
     writer.UseCompressionOn()
     writer.SetCompressor("JPEG")
+    kept = locale.setlocale(locale.LC_ALL)  # GDCM leaves "C" behind when it writes
     writer.Execute(image)
+    locale.setlocale(locale.LC_ALL, kept)
     return target.read_bytes()
