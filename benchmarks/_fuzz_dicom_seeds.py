@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +34,7 @@ _CT, _ENHANCED_CT, _FILM = (
     "1.2.840.10008.5.1.4.1.1.2.1",
     "1.2.840.10008.5.1.4.1.1.3.1",
 )
+_HIGHDICOM = "1.2.826.0.1.3680043.10.511."
 _PET = "1.2.840.10008.5.1.4.1.1.128"
 _RTSTRUCT, _REPORT = "1.2.840.10008.5.1.4.1.1.481.3", "1.2.840.10008.5.1.4.1.1.88.33"
 
@@ -85,63 +85,47 @@ def pet() -> FileDataset:
 def structure_set() -> FileDataset:
     """Make an RTSTRUCT with one structure on the planes of `plane`."""
     left_out = dict.fromkeys(
-        (
-            "Rows",
-            "Columns",
-            "PixelData",
-            "PixelSpacing",
-            "BitsAllocated",
-            "BitsStored",
-            "HighBit",
-            "PixelRepresentation",
-            "SamplesPerPixel",
-            "PhotometricInterpretation",
-        )
+        ("Rows", "Columns", "PixelData", "PixelSpacing", "BitsAllocated", "BitsStored", "HighBit",
+         "PixelRepresentation", "SamplesPerPixel", "PhotometricInterpretation")
+    )  # fmt: skip
+    structure = _dataset(ROINumber=1, ROIName="organ", ReferencedFrameOfReferenceUID=uid(4))
+    contours = Sequence([_contour(number) for number in (2, 3)])
+    drawn = _dataset(ReferencedROINumber=1, ROIDisplayColor=[255, 0, 0], ContourSequence=contours)
+    seen = _dataset(ObservationNumber=1, ReferencedROINumber=1, RTROIInterpretedType="ORGAN")
+    return plane(
+        90, SOPClassUID=_RTSTRUCT, Modality="RTSTRUCT", SeriesInstanceUID=uid(9), StructureSetLabel="seed",
+        ReferencedFrameOfReferenceSequence=Sequence([_references()]),
+        StructureSetROISequence=Sequence([structure]), ROIContourSequence=Sequence([drawn]),
+        RTROIObservationsSequence=Sequence([seen]), **left_out,
+    )  # fmt: skip
+
+
+def _contour(number: int) -> Dataset:
+    """Make a rectangle on a plane."""
+    z = 2.5 * number
+    return _dataset(
+        ContourGeometricType="CLOSED_PLANAR",
+        NumberOfContourPoints=4,
+        ContourData=[6, -6, z, 15, -6, z, 15, 3, z, 6, 3, z],
+        ContourImageSequence=Sequence([_reference(number)]),
     )
-    contours = [
-        _dataset(
-            ContourGeometricType="CLOSED_PLANAR",
-            NumberOfContourPoints=4,
-            ContourData=[6, -6, 2.5 * number, 15, -6, 2.5 * number, 15, 3, 2.5 * number, 6, 3, 2.5 * number],
-            ContourImageSequence=Sequence(
-                [_dataset(ReferencedSOPClassUID=_CT, ReferencedSOPInstanceUID=uid(3, number))]
-            ),
-        )
-        for number in (2, 3)
-    ]
-    series = _dataset(
-        SeriesInstanceUID=uid(2),
-        ContourImageSequence=Sequence(
-            [
-                _dataset(ReferencedSOPClassUID=_CT, ReferencedSOPInstanceUID=uid(3, number))
-                for number in range(1, 5)
-            ]
-        ),
-    )
+
+
+def _references() -> Dataset:
+    """Refer to the frame of reference, the study, the series and its planes."""
+    images = Sequence([_reference(number) for number in range(1, 5)])
     study = _dataset(
         ReferencedSOPClassUID="1.2.840.10008.3.1.2.3.1",
         ReferencedSOPInstanceUID=uid(1),
-        RTReferencedSeriesSequence=Sequence([series]),
+        RTReferencedSeriesSequence=Sequence(
+            [_dataset(SeriesInstanceUID=uid(2), ContourImageSequence=images)]
+        ),
     )
-    frame = _dataset(FrameOfReferenceUID=uid(4), RTReferencedStudySequence=Sequence([study]))
-    return plane(
-        90,
-        SOPClassUID=_RTSTRUCT,
-        Modality="RTSTRUCT",
-        SeriesInstanceUID=uid(9),
-        StructureSetLabel="seed",
-        ReferencedFrameOfReferenceSequence=Sequence([frame]),
-        StructureSetROISequence=Sequence(
-            [_dataset(ROINumber=1, ROIName="organ", ReferencedFrameOfReferenceUID=uid(4))]
-        ),
-        ROIContourSequence=Sequence(
-            [_dataset(ReferencedROINumber=1, ROIDisplayColor=[255, 0, 0], ContourSequence=Sequence(contours))]
-        ),
-        RTROIObservationsSequence=Sequence(
-            [_dataset(ObservationNumber=1, ReferencedROINumber=1, RTROIInterpretedType="ORGAN")]
-        ),
-        **left_out,
-    )
+    return _dataset(FrameOfReferenceUID=uid(4), RTReferencedStudySequence=Sequence([study]))
+
+
+def _reference(number: int) -> Dataset:
+    return _dataset(ReferencedSOPClassUID=_CT, ReferencedSOPInstanceUID=uid(3, number))
 
 
 def segmentation(images: list[FileDataset], kind: str) -> FileDataset:
@@ -162,11 +146,22 @@ def segmentation(images: list[FileDataset], kind: str) -> FileDataset:
         images, mask, highdicom.seg.SegmentationTypeValues[kind], described, uid(8), 8, uid(3, 80), 1,
         "seeds", "seeds", "1", "1",
     )  # fmt: skip
-    made.ContentDate, made.ContentTime = SECRETS[3], "120000"
-    made.DimensionOrganizationSequence[0].DimensionOrganizationUID = uid(8, 1)
-    for item in made.DimensionIndexSequence:
-        item.DimensionOrganizationUID = uid(8, 1)
+    _settle(made)
     return made
+
+
+def _settle(dataset: FileDataset) -> None:
+    """Give times and UIDs that were made up just now values that are always the same."""
+    own: dict[str, str] = {}
+    for element in dataset.iterall():
+        if element.VR == "TM":
+            element.value = "120000"
+        elif element.VR == "DA" and element.value:
+            element.value = SECRETS[3]
+        elif element.VR == "DT":
+            element.value = SECRETS[3] + "120000"
+        elif element.VR == "UI" and str(element.value).startswith(_HIGHDICOM):
+            element.value = own.setdefault(str(element.value), uid(8, 1, len(own)))
 
 
 def enhanced() -> FileDataset:
@@ -213,53 +208,54 @@ def _dataset(**tags: Any) -> Dataset:
 
 def dicom_seeds(scratch: Path) -> dict[str, dict[str, bytes]]:
     """Return by format, then by name: the bytes of one file each."""
-    frames = np.random.default_rng(7).integers(0, 256, (3, *SHAPE_HW, 3)).astype(np.uint8)
-    film = {
-        "SOPClassUID": _FILM,
-        "Modality": "US",
-        "NumberOfFrames": 3,
-        "FrameTime": 40,
-        "PixelData": frames.tobytes(),
-        "PixelSpacing": None,
-    }
-    makers: dict[str, dict[str, Callable[[], bytes]]] = {
-        "DICOM": {
-            "explicit": lambda: saved(plane()),
-            "implicit": lambda: saved(plane(), ImplicitVRLittleEndian),
-            "big-endian": lambda: saved(plane(), ExplicitVRBigEndian),
-            "deflated": lambda: saved(plane(), DeflatedExplicitVRLittleEndian),
-            "no-preamble": lambda: saved(plane())[132:],
-            "colour": lambda: saved(colour()),
-            "palette": lambda: saved(palette()),
-            "table": lambda: saved(with_table()),
-            "pet": lambda: saved(pet()),
-            "monochrome1": lambda: saved(plane(PhotometricInterpretation="MONOCHROME1", Modality="CR")),
-            "report": lambda: saved(
-                plane(SOPClassUID=_REPORT, Modality="SR", Rows=None, Columns=None, PixelData=None)
-            ),
-        },
+    planes = [plane(number) for number in range(1, 5)]
+    plain = saved(plane(RescaleSlope=None, RescaleIntercept=None))
+    return {
+        "DICOM": _images(),
         "DICOM compressed": {
-            "jpeg": lambda: jpeg(colour()),
-            "jpeg-lossless": lambda: jpeg_lossless(
-                saved(plane(RescaleSlope=None, RescaleIntercept=None)), scratch
-            ),
-            "jpeg-ls": lambda: saved(plane(), JPEGLSLossless),
-            "jpeg-2000": lambda: saved(plane(), JPEG2000Lossless),
-            "rle": lambda: saved(plane(), RLELossless),
-            "rle-colour": lambda: saved(colour(), RLELossless),
+            "jpeg": jpeg(colour()),
+            "jpeg-lossless": jpeg_lossless(plain, scratch),
+            "jpeg-ls": saved(plane(), JPEGLSLossless),
+            "jpeg-2000": saved(plane(), JPEG2000Lossless),
+            "rle": saved(plane(), RLELossless),
+            "rle-colour": saved(colour(), RLELossless),
         },
         "DICOM multi-frame": {
-            "film": lambda: saved(colour(**film)),
-            "enhanced": lambda: saved(enhanced()),
-            "enhanced-2000": lambda: saved(enhanced(), JPEG2000Lossless),
-            "enhanced-rle": lambda: saved(enhanced(), RLELossless),
+            "film": saved(film()),
+            "enhanced": saved(enhanced()),
+            "enhanced-2000": saved(enhanced(), JPEG2000Lossless),
+            "enhanced-rle": saved(enhanced(), RLELossless),
         },
         "DICOM SEG": {
-            kind.lower(): lambda kind=kind: saved(
-                segmentation([plane(number) for number in range(1, 5)], kind)
-            )
-            for kind in ("BINARY", "LABELMAP")
+            "binary": saved(segmentation(planes, "BINARY")),
+            "labelmap": saved(segmentation(planes, "LABELMAP")),
         },
-        "DICOM RTSTRUCT": {"rtstruct": lambda: saved(structure_set())},
+        "DICOM RTSTRUCT": {"rtstruct": saved(structure_set())},
     }
-    return {format_: {name: make() for name, make in group.items()} for format_, group in makers.items()}
+
+
+def _images() -> dict[str, bytes]:
+    """Make uncompressed files of one plane, and a report."""
+    no_image = {"Rows": None, "Columns": None, "PixelData": None}
+    return {
+        "explicit": saved(plane()),
+        "implicit": saved(plane(), ImplicitVRLittleEndian),
+        "big-endian": saved(plane(), ExplicitVRBigEndian),
+        "deflated": saved(plane(), DeflatedExplicitVRLittleEndian),
+        "no-preamble": saved(plane())[132:],
+        "colour": saved(colour()),
+        "palette": saved(palette()),
+        "table": saved(with_table()),
+        "pet": saved(pet()),
+        "monochrome1": saved(plane(PhotometricInterpretation="MONOCHROME1", Modality="CR")),
+        "report": saved(plane(SOPClassUID=_REPORT, Modality="SR", **no_image)),
+    }
+
+
+def film() -> FileDataset:
+    """Make an ultrasound film of three colour frames."""
+    frames = np.random.default_rng(7).integers(0, 256, (3, *SHAPE_HW, 3)).astype(np.uint8)
+    return colour(
+        SOPClassUID=_FILM, Modality="US", NumberOfFrames=3, FrameTime=40, PixelSpacing=None,
+        PixelData=frames.tobytes(),
+    )  # fmt: skip
