@@ -44,6 +44,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="fuzz-") as scratch:
         _warm_up(options.seeds)
         _limit_addresses(options.limit_bytes)
+        print("ready", file=answers, flush=True)
         for line in sys.stdin:
             number, folder = int(line), Path(scratch) / line.strip()
             folder.mkdir()

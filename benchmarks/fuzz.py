@@ -51,6 +51,7 @@ class Worker:
     def judge(self, number: int) -> Found:
         """Have one file made, read and judged."""
         process = self._process or self._start()
+        printed_bytes = Path(self._printed.name).stat().st_size
         process.stdin.write(f"{number}\n")
         process.stdin.flush()
         watch = threading.Timer(self._limit_s, process.kill)
@@ -65,7 +66,7 @@ class Worker:
             code = self._end()
             is_hang = time.monotonic() - began >= self._limit_s
             words = f"no end after {self._limit_s:g} s" if is_hang else f"the process died with {code}"
-            outcome = Outcome(FAILED, f"{words}; it printed {self._last_words()!r}")
+            outcome = Outcome(FAILED, f"{words}; it printed {self._printed_since(printed_bytes)!r}")
         return Found(number, case["format"], case["case"], outcome)
 
     def stop(self) -> None:
@@ -84,14 +85,16 @@ class Worker:
 
     def _start(self) -> Any:
         command = [sys.executable, "-X", "faulthandler", "-m", "benchmarks._fuzz_worker", *self._arguments]
-        self._process = subprocess.Popen(
+        process = self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._printed, text=True, cwd=_ROOT
         )
-        return self._process
+        process.stdout.readline()  # it says that its libraries are loaded: what follows is timed
+        return process
 
-    def _last_words(self) -> str:
-        content = Path(self._printed.name).read_bytes()[-1500:].decode(errors="replace")
-        return " ".join(content.split())[-600:]
+    def _printed_since(self, start: int) -> str:
+        """Return what the process printed, from the last fatal error on where there was one."""
+        content = Path(self._printed.name).read_bytes()[start:].decode(errors="replace")
+        return " ".join(content[max(content.rfind("Fatal Python error"), 0) :].split())[:600]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
