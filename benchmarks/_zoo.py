@@ -7,11 +7,13 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import volumes
-from volumes import SeriesInfo, Volume
+from volumes import Geometry, LabelVolume, SeriesInfo, Volume
 
 ZOOS = ("dicom_zoo", "format_zoo")
 COLUMNS = ("path", "key", "outcome", "shape", "dtype", "spacing_mm", "corner_mm", "modality", "voxels")
@@ -32,6 +34,7 @@ class Reading:
     volume: Volume | None
     outcome: str
     line: str = ""
+    labels: LabelVolume | None = None
 
     @property
     def name(self) -> str:
@@ -48,7 +51,9 @@ def readings(data: Path, zoo: str) -> Iterator[Reading]:
         try:
             found = volumes.list_series(path)
         except volumes.VolumeError as error:
-            yield Reading(zoo, row, path, None, None, type(error).__name__, without_folders(error, path))
+            line, labels = without_folders(error, path), _labels(path)
+            outcome = type(error).__name__ if labels is None else "labels"
+            yield Reading(zoo, row, path, None, None, outcome, line, labels)
             continue
         for one in found:
             try:
@@ -57,6 +62,14 @@ def readings(data: Path, zoo: str) -> Iterator[Reading]:
                 yield Reading(zoo, row, path, one, None, type(error).__name__, without_folders(error, path))
             else:
                 yield Reading(zoo, row, path, one, volume, "read")
+
+
+def _labels(path: Path) -> LabelVolume | None:
+    """Read what is no image as labels; None where it is none either, or needs its image."""
+    try:
+        return volumes.read_labels(path)
+    except volumes.VolumeError:
+        return None
 
 
 def without_folders(error: volumes.VolumeError, path: Path) -> str:
@@ -71,28 +84,27 @@ def expectation(reading: Reading) -> tuple[str, ...]:
     mean and standard deviation.
     """
     key = reading.series.key if reading.series is not None else ""
-    volume = reading.volume
+    volume, labels = reading.volume, reading.labels
+    if labels is not None:
+        names = ";".join(f"{one.value}:{one.name}" for one in labels.segments)
+        return (
+            reading.name, key, "labels", *_grid(labels.data, labels.geometry), names, _voxels(labels.data, "")
+        )  # fmt: skip
     if volume is None:
         return reading.name, key, reading.outcome, "", "", "", "", "", reading.line
-    spacing = " ".join(f"{length:.4g}" for length in volume.geometry.spacing_mm)
-    corner = " ".join(f"{round(number, 2) + 0.0:.2f}" for number in volume.geometry.index_to_mm((0, 0, 0)))
-    shape = "x".join(map(str, volume.data.shape))
-    modality = volume.provenance.modality or ""
-    return (
-        reading.name,
-        key,
-        "read",
-        shape,
-        str(volume.data.dtype),
-        spacing,
-        corner,
-        modality,
-        _voxels(volume, reading.index.get("transfer_syntax", "")),
-    )
+    grid, modality = _grid(volume.data, volume.geometry), volume.provenance.modality or ""
+    syntax = reading.index.get("transfer_syntax", "")
+    return reading.name, key, "read", *grid, modality, _voxels(np.asarray(volume.data), syntax)
 
 
-def _voxels(volume: Volume, syntax: str) -> str:
-    data = np.asarray(volume.data)
+def _grid(data: Any, geometry: Geometry) -> tuple[str, str, str, str]:
+    """Return shape, type, spacing and the first voxel's place."""
+    spacing = " ".join(f"{length:.4g}" for length in geometry.spacing_mm)
+    corner = " ".join(f"{round(number, 2) + 0.0:.2f}" for number in geometry.index_to_mm((0, 0, 0)))
+    return "x".join(map(str, data.shape)), str(data.dtype), spacing, corner
+
+
+def _voxels(data: NDArray[Any], syntax: str) -> str:
     is_lossy = ("Lossless" not in syntax and any(name in syntax for name in _LOSSY)) or "Near" in syntax
     if is_lossy or data.dtype.kind == "f":
         return f"mean {data.mean(dtype=np.float64):.4g} deviation {data.std(dtype=np.float64):.4g}"

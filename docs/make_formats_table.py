@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from volumes import SeriesInfo, Volume
 PAGE = Path(__file__).with_name("formats.md")
 EXPECTATIONS = Path(__file__).parents[1] / "tests" / "volumes" / "zoo_expectations.tsv"
 MARKER = "<!-- the table; made by make_formats_table.py -->\n"
-_LONGEST_NOTE = 300
+_OFTEN = 4
 Judge = Callable[[Path, Volume, SeriesInfo], Verdict]
 
 # Where a judge is known to be wrong, or to mean something else; the file's name and the judge.
@@ -58,6 +59,7 @@ KNOWN = {
     ("SC_ybr_full_uncompressed.dcm", "dcm2niix"): "shows YBR as if it were RGB",
     ("SC_rgb_rle_2frame.dcm", "dcm2niix"): "wrong in the second frame",
     ("SC_rgb_small_odd_big_endian.dcm", "dcm2niix"): "swaps pairs of 8-bit values",
+    ("xyc_8bit__membranes_nuclei.tif", "SimpleITK"): "shows it through its palette",
     ("emri_small_jpeg_2k_lossless.dcm", "dcm2niix"): "right in the first frame only",
     (
         "emri_small_jpeg_2k_lossless_too_short.dcm",
@@ -74,18 +76,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not all((options.data / zoo / "INDEX.tsv").is_file() for zoo in ZOOS):
         print(f"{options.data} holds no {' and '.join(ZOOS)} with an INDEX.tsv", file=sys.stderr)
         return 2
-    lines, expected = [], ["\t".join(COLUMNS)]
-    for zoo in ZOOS:
-        found = list(readings(options.data, zoo))
-        expected += ["\t".join(expectation(one)) for one in found]
-        lines += list(sections(zoo, found))
+    found = {zoo: list(readings(options.data, zoo)) for zoo in ZOOS}
+    everything = [one for of_zoo in found.values() for one in of_zoo]
+    expected = ["\t".join(COLUMNS), *("\t".join(expectation(one)) for one in everything)]
+    marks = footnotes(everything)
+    lines = [f"- [{mark}] {note}" for note, mark in marks.items()] + [""]
+    for zoo, of_zoo in found.items():
+        lines += sections(zoo, of_zoo, marks)
     EXPECTATIONS.write_text("\n".join(expected) + "\n", encoding="utf-8")
     above = PAGE.read_text(encoding="utf-8").partition(MARKER)[0]
     PAGE.write_text(above + MARKER + "\n" + "\n".join(lines) + "\n", encoding="utf-8")
     return 0
 
 
-def sections(zoo: str, found: Sequence[Reading]) -> Iterator[str]:
+def footnotes(found: Sequence[Reading]) -> dict[str, str]:
+    """Give each note that is made often a mark."""
+    notes = Counter(
+        note for one in found if one.volume is not None for note in set(one.volume.provenance.notes)
+    )
+    often = [note for note, count in notes.most_common() if count >= _OFTEN]
+    return dict(zip(often, "abcdefghijklmnopqrstuvwxyz", strict=False))
+
+
+def sections(zoo: str, found: Sequence[Reading], marks: dict[str, str]) -> Iterator[str]:
     """Lay out a zoo, one table a folder, one line a file."""
     titles = (
         ("pydicom", "SimpleITK", "dcm2niix")
@@ -99,7 +112,7 @@ def sections(zoo: str, found: Sequence[Reading]) -> Iterator[str]:
         yield f"|---|---|---|{'---|' * len(titles)}"
         for name, of_file in itertools.groupby(of_folder, key=lambda one: one.path.name):
             volumes_ = list(of_file)
-            cells = [f"`{name}`", _what(volumes_[0]), _outcome(volumes_), *_verdicts(zoo, volumes_)]
+            cells = [f"`{name}`", _what(volumes_[0]), _outcome(volumes_, marks), *_verdicts(zoo, volumes_)]
             yield "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
         yield ""
 
@@ -119,19 +132,25 @@ def _what(reading: Reading) -> str:
     return "; ".join(filter(None, (kind, syntax, row["oddity"])))
 
 
-def _outcome(found: Sequence[Reading]) -> str:
+def _outcome(found: Sequence[Reading], marks: dict[str, str]) -> str:
     """Say what was made of a file, of each volume where it holds several."""
     parts = []
     for one in found:
-        if one.volume is None:
+        if one.labels is not None:
+            size = "×".join(map(str, one.labels.data.shape))
+            names = ", ".join(f"{part.value} {part.name}" for part in one.labels.segments)
+            words = f"no image; as labels {size} {one.labels.data.dtype}: {names}"
+        elif one.volume is None:
             words = f"{one.outcome}: {one.line}"
         else:
             size = "×".join(map(str, one.volume.data.shape))
             spacing = "×".join(f"{length:.4g}" for length in one.volume.geometry.spacing_mm)
-            notes = "; ".join(one.volume.provenance.notes)[:_LONGEST_NOTE]
+            said = one.volume.provenance.notes
+            rare = "; ".join(note for note in said if note not in marks)
+            signs = "".join(f" [{marks[note]}]" for note in said if note in marks)
             modality = one.volume.provenance.modality or ""
             words = f"{modality} {size} {one.volume.data.dtype}, {spacing} mm".strip()
-            words += f" ({notes})" if notes else ""
+            words += signs + (f" ({rare})" if rare else "")
         named = one.series is not None and len(found) > 1
         parts.append(f"`{one.series.key}`: {words}" if named and one.series is not None else words)
     return "<br>".join(parts)

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from skimage.draw import polygon2mask
 
 from benchmarks._fuzz_dicom_planes import plane, saved
-from benchmarks._outside import Seen, mask_on_grid
-from benchmarks._outside_dicom import seen_by_simpleitk
+from benchmarks._outside import Seen, compare, mask_on_grid
+from benchmarks._outside_dicom import has_dcm2niix, run_dcm2niix, seen_by_simpleitk
 from napari_sam.cli.main import main
 from tests.fakes import FakeSegmenter, ellipsoid_labels, labelled_volume
-from volumes import Geometry
+from volumes import Geometry, Provenance, Volume
 
 TRUTH = ellipsoid_labels((15, 48, 64)) > 0
 GREY = labelled_volume(TRUTH.astype(np.uint16)).data
@@ -215,3 +215,31 @@ def test_the_model_that_ships_finds_it_there_too(
     assert dice(found[7], TRUTH[7]) > 0.85
     assert not found[:7].any()
     assert not found[8:].any()
+
+
+@pytest.mark.skipif(not has_dcm2niix(), reason="dcm2niix is not installed (a Debian package)")
+def test_a_converted_series_is_what_dcm2niix_makes_of_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, out = write_dicom(tmp_path), tmp_path / "o.nii.gz"
+    assert main(["convert", str(source.path), str(out)]) == 0
+    assert capsys.readouterr().err == ""
+    image = Volume(GREY, source.geometry, Provenance("made"))
+    (theirs,) = run_dcm2niix(sorted(source.path.iterdir()))
+    assert str(compare(image, by_nibabel(out, source))) == "="
+    assert str(compare(image, theirs)) == "="
+
+
+@pytest.mark.parametrize("name", ["o.seg.dcm", "o.labelmap.dcm", "o.nrrd"])
+def test_labels_go_there_and_back(
+    name: str, segmenter: FakeSegmenter, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = write_dicom(tmp_path)
+    for out in (name, "straight.nii.gz"):
+        assert main(["segment", str(source.path), "-o", str(tmp_path / out), "--box", BOX]) == 0
+    back = tmp_path / "back.nii.gz"
+    assert main(["convert", str(tmp_path / name), str(back), "--like", str(source.path)]) == 0
+    assert capsys.readouterr().err == ""
+    straight = by_nibabel(tmp_path / "straight.nii.gz", source)
+    assert np.array_equal(by_nibabel(back, source).data, straight.data)
+    assert np.allclose(by_nibabel(back, source).affine_lps, straight.affine_lps, atol=1e-4)
