@@ -25,7 +25,7 @@ _IS_ENCRYPTED = 1
 _ZIP = b"PK\x03\x04"
 # What systems put beside the files that a person meant.
 _CLUTTER = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")
-_SHARE_OF_DISK = 0.9
+_SHARE_OF_DISK = 0.5
 _PIECE_BYTES = 1 << 20
 
 

@@ -30,7 +30,7 @@ class VolumeError(Exception):
     """Root of all errors of this package; its text is the message for the user, on one line."""
 
     def __str__(self) -> str:
-        return " ".join(str(argument) for argument in self.args)
+        return " ".join(" ".join(str(argument) for argument in self.args).split())
 
 
 class MissingFile(VolumeError, FileNotFoundError):

@@ -161,7 +161,7 @@ def reader_for(path: Path) -> tuple[Reader | None, bytes]:
     UnreadableFile, BrokenFile
         If the system refuses the file, or it is empty.
     """
-    head = _head(path)
+    head = _head(_existing(path))
     return next((reader for reader in READERS if reader.claims(path, head)), None), head
 
 
@@ -171,6 +171,8 @@ def _existing(path: str | Path) -> Path:
         looks_remote = re.match(r"[a-z][a-z0-9]+:/[^/]", path.as_posix())
         remedy = "pass an address as text, not as Path" if looks_remote else "check the path"
         raise MissingFile(f"{path} does not exist; {remedy}")
+    if not path.is_file() and not path.is_dir():
+        raise UnreadableFile(f"{path} is neither a file nor a folder (a device, a pipe …); pass a file")
     return path
 
 

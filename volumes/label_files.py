@@ -17,6 +17,7 @@ from volumes._dicom.segmentation_in import SEGMENTATION_CLASSES, read_segmentati
 from volumes._dicom.structure_set_in import STRUCTURE_SET_CLASS, read_structure_set
 from volumes._dtypes import smallest_label_type
 from volumes._limits import check_memory
+from volumes._zarr.store import is_address
 from volumes.errors import ForeignLabels, InvalidLabels, UnsupportedImage
 from volumes.geometry import Geometry
 from volumes.segments import LabelVolume, Segment
@@ -78,10 +79,11 @@ def read_labels(path: str | Path, *, like: Volume | None = None, series: str | N
     VolumeError
         As `read`.
     """
-    if not Path(path).is_file():
+    if is_address(path):
         found = _of_volume(formats.read(path, series=series), path)
-        if Path(path).is_dir():
-            found = _named(found, formats.folder_reader_for(Path(path)), Path(path), b"")
+    elif Path(path).is_dir():
+        volume = formats.read(path, series=series)
+        found = _named(_of_volume(volume, path), formats.folder_reader_for(Path(path)), Path(path), b"")
     else:
         found = _read(Path(path), like, series)
     return found.labels if like is None else _onto(found, like, Path(path))

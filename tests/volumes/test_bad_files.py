@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -153,3 +154,17 @@ def test_a_sheared_sform_with_a_qform_is_read_with_a_note(
     assert any("its sform was taken" in note for note in volume.provenance.notes)
     assert volume.geometry.spacing_mm == pytest.approx((3.0, np.hypot(2.0, 0.7), 1.0))
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.nii")
+    for read_it in (read, volumes.list_series, volumes.read_labels):
+        with pytest.raises(volumes.UnreadableFile, match="neither a file nor a folder"):
+            read_it(tmp_path / "a.nii")
+
+
+def test_a_message_is_one_line_whatever_the_file_is_called(tmp_path: Path) -> None:
+    with pytest.raises(volumes.MissingFile) as caught:
+        read(tmp_path / "two\nlines.nii")
+    assert "\n" not in str(caught.value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -144,7 +145,7 @@ def _opened(path: Path) -> Iterator[TiffFile]:
     except MemoryError as error:
         raise UnsupportedImage(f"{path} does not fit in memory; save a part of it") from error
     except Exception as error:  # tifffile raises whatever it met: struct.error, zlib.error, KeyError …
-        reason = " ".join(str(error).split())[:200]
+        reason = " ".join(re.sub(r"<[^<>]*>", "", str(error)).split())[:200]
         raise BrokenFile(f"{path} cannot be read as TIFF: {reason}; get an undamaged copy") from error
     finally:
         logger.removeHandler(collector)
