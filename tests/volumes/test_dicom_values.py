@@ -15,7 +15,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRBigEndian
 
 from tests.volumes.dicom_made import PET, STORAGE, image, item, ramp, saved
-from volumes import read
+from volumes import BrokenFile, read
 from volumes._dicom.native import native_frames
 from volumes._dicom.pixel_layout import PixelLayout
 
@@ -121,6 +121,13 @@ def test_a_slope_of_zero_is_not_believed(tmp_path: Path) -> None:
     path = saved(image(ramp(4, 5), RescaleSlope=0, RescaleIntercept=-5), tmp_path)
     assert read(path).data[0, 0, 1] == -4
     assert "RescaleSlope (0028,1053) is 0; 1 was assumed" in notes_of(path)
+
+
+@pytest.mark.parametrize("tag", ["RescaleSlope", "RescaleIntercept"])
+def test_a_rescaling_beyond_all_measure_is_refused(tag: str, tmp_path: Path) -> None:
+    path = saved(image(ramp(4, 5), **{tag: "1e308"}), tmp_path)
+    with pytest.raises(BrokenFile, match=rf"{tag} .* is 1e\+308"):
+        read(path)
 
 
 def test_padding_is_kept_and_noted(tmp_path: Path) -> None:

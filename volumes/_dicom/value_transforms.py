@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pydicom.dataset import FileDataset
 
 _SAME_SCALE = 1e-4  # headers round
+_MOST = float(np.finfo(np.float32).max) / 2**32  # so that 32 stored bits, rescaled, still are a float32
 _SHALLOW = 8  # bits up to which a table's entries may lie two in a word
 
 
@@ -41,12 +42,12 @@ def scale_of(frame: FrameElements) -> Scale:
     Raises
     ------
     SenselessElement
-        If slope or intercept is no number.
+        If slope or intercept is no number, or beyond what any measurement gives.
     """
     file = frame.file
     if file.has("DoseGridScaling"):
         scaling = file.number("DoseGridScaling") or 0.0
-        if scaling <= 0:
+        if not 0 < scaling <= _MOST:
             raise SenselessElement(f"{tag_name('DoseGridScaling')} is {scaling:g}")
         file.notes.add(f"values are stored ones times {tag_name('DoseGridScaling')}: {_dose_unit(frame)}")
         return Scale(scaling)
@@ -62,6 +63,9 @@ def scale_of(frame: FrameElements) -> Scale:
     if slope == 0:
         file.notes.add(f"{tag_name('RescaleSlope')} is 0; 1 was assumed")
         slope = 1.0
+    for name, number in (("RescaleSlope", slope), ("RescaleIntercept", intercept)):
+        if abs(number or 0.0) > _MOST:
+            raise SenselessElement(f"{tag_name(name)} is {number:g}")
     _note_real_world(frame)
     return Scale(1.0 if slope is None else slope, intercept or 0.0)
 
