@@ -21,9 +21,9 @@ from benchmarks._fuzz_cases import (
     size_words,
 )
 from benchmarks._fuzz_seeds import load_seeds
+from benchmarks._machine import FORGET_PEAK, STATUS, own_memory_bytes
 from volumes import Volume
 
-_STATUS, _FORGET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 _ADDRESSES_BYTES = 3 << 30
 
 
@@ -60,12 +60,12 @@ def main() -> int:
 
 def _watched(case: Case, like: Volume, options: argparse.Namespace) -> Outcome:
     """Judge a case, with an eye on memory and on what is printed."""
-    printed_bytes, before_bytes = os.fstat(2).st_size, _resident("VmRSS")
-    if _FORGET.exists():
-        _FORGET.write_text("5")
+    printed_bytes, before_bytes = os.fstat(2).st_size, own_memory_bytes("VmRSS")
+    if FORGET_PEAK.exists():
+        FORGET_PEAK.write_text("5")
     outcome = judge_case(case, like, with_cli=case.random.random() < options.cli_share)
     flush_streams()
-    grown_bytes = _resident("VmHWM") - before_bytes
+    grown_bytes = own_memory_bytes("VmHWM") - before_bytes
     if grown_bytes > options.limit_bytes:
         return Outcome(
             FAILED, f"took {size_words(grown_bytes)} of memory; {outcome.kind} {outcome.words[:200]}"
@@ -104,17 +104,9 @@ def _limit_addresses(limit_bytes: int) -> None:
         import resource
     except ImportError:
         return
-    if _STATUS.exists():
-        top = _resident("VmSize") + limit_bytes + _ADDRESSES_BYTES
+    if STATUS.exists():
+        top = own_memory_bytes("VmSize") + limit_bytes + _ADDRESSES_BYTES
         resource.setrlimit(resource.RLIMIT_AS, (top, top))
-
-
-def _resident(field: str) -> int:
-    """Return a field of the process's memory in bytes; 0 where the system does not tell."""
-    if not _STATUS.exists():
-        return 0
-    line = next(line for line in _STATUS.read_text().splitlines() if line.startswith(field + ":"))
-    return int(line.split()[1]) * 1024
 
 
 if __name__ == "__main__":

@@ -6,6 +6,9 @@ import os
 import platform
 from pathlib import Path
 
+STATUS, FORGET_PEAK = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+"""Where Linux tells a process of its memory, and where ``5`` makes it forget the peak so far."""
+
 
 def machine() -> str:
     """Name this machine: processor, usable cores, memory, system, Python."""
@@ -35,3 +38,11 @@ def _memory_gib() -> float:
     if not hasattr(os, "sysconf") or "SC_PHYS_PAGES" not in os.sysconf_names:
         return 0.0
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+
+
+def own_memory_bytes(field: str) -> int:
+    """Return a field of this process's memory (``VmRSS``, ``VmHWM`` …) in bytes; 0 where none tells it."""
+    if not STATUS.exists():
+        return 0
+    line = next(line for line in STATUS.read_text().splitlines() if line.startswith(field + ":"))
+    return int(line.split()[1]) * 1024

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import torch
 
+from benchmarks._machine import FORGET_PEAK, own_memory_bytes
 from benchmarks._published import SIZES, build_ours, build_reference_encoder, fill, reference_networks
-
-_STATUS, _FORGET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 def main() -> int:
@@ -21,7 +20,7 @@ def main() -> int:
     parser.add_argument("size", choices=SIZES)
     parser.add_argument("--reference", type=Path)
     options = parser.parse_args()
-    if not _FORGET.exists():
+    if not FORGET_PEAK.exists():
         print("peak memory is read from /proc, which this system does not have", file=sys.stderr)
         return 2
     size = SIZES[options.size]
@@ -33,16 +32,11 @@ def main() -> int:
     with torch.inference_mode():
         encoder.patch_embed(torch.zeros(1, 3, 1024, 1024))  # torch's own libraries and threads are loaded
         pixels = torch.rand(1, 3, 1024, 1024)
-        loaded_bytes = _read("VmRSS")
-        _FORGET.write_text("5")  # the peak so far
+        loaded_bytes = own_memory_bytes("VmRSS")
+        FORGET_PEAK.write_text("5")  # the peak so far
         encoder(pixels)
-    print(json.dumps({"loaded_bytes": loaded_bytes, "peak_bytes": _read("VmHWM")}))
+    print(json.dumps({"loaded_bytes": loaded_bytes, "peak_bytes": own_memory_bytes("VmHWM")}))
     return 0
-
-
-def _read(field: str) -> int:
-    line = next(line for line in _STATUS.read_text().splitlines() if line.startswith(field + ":"))
-    return int(line.split()[1]) * 1024
 
 
 if __name__ == "__main__":

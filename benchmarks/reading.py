@@ -21,9 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks._machine import load_average, machine
+from benchmarks._machine import FORGET_PEAK, load_average, machine, own_memory_bytes
 
-_STATUS, _FORGET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 _ROOT = Path(__file__).resolve().parents[1]
 PEERS = {
     "nii": ("nibabel", "SimpleITK"),
@@ -110,14 +109,14 @@ def read_once(who: str, path: Path) -> dict[str, float]:
     reader = _READERS[who]
     with tempfile.TemporaryDirectory() as folder:  # what a library loads at its first reading is not measured
         reader(make_file(Path(folder), path.name.partition(".")[2], 1)[0])
-    before_bytes = _memory("VmRSS")
-    if _FORGET.exists():
-        _FORGET.write_text("5")
+    before_bytes = own_memory_bytes("VmRSS")
+    if FORGET_PEAK.exists():
+        FORGET_PEAK.write_text("5")
     began = time.perf_counter()
     data = reader(path)
     largest = float(data.max())  # looks at all of it, where a library has only mapped the file
     seconds = time.perf_counter() - began
-    return {"seconds": seconds, "peak_bytes": _memory("VmHWM") - before_bytes, "largest": largest}
+    return {"seconds": seconds, "peak_bytes": own_memory_bytes("VmHWM") - before_bytes, "largest": largest}
 
 
 def _ours(path: Path) -> Any:
@@ -154,14 +153,6 @@ def _pillow(path: Path) -> Any:
 _READERS: dict[str, Callable[[Path], Any]] = {
     "ours": _ours, "nibabel": _nibabel, "SimpleITK": _simpleitk, "tifffile": _tifffile, "Pillow": _pillow,
 }  # fmt: skip
-
-
-def _memory(field: str) -> int:
-    """Return a field of the process's memory in bytes; 0 where the system does not tell."""
-    if not _STATUS.exists():
-        return 0
-    line = next(line for line in _STATUS.read_text().splitlines() if line.startswith(field + ":"))
-    return int(line.split()[1]) * 1024
 
 
 if __name__ == "__main__":
