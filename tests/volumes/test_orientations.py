@@ -173,7 +173,7 @@ def test_oblique_and_flipped(make: Maker, signs: tuple, tmp_path: Path) -> None:
     assert_lands_on((affine @ (*MARKED, 1))[:3], make(tmp_path, affine), tmp_path)
 
 
-@pytest.mark.parametrize("make", [write_nifti, write_nrrd])
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 @pytest.mark.parametrize("axes", [(0, 1, 2), (2, 1, 0), (1, 0, 2)])
 @pytest.mark.parametrize("tilt", [0.1, -0.4])
 def test_sheared_as_by_a_tilted_gantry(make: Maker, axes: tuple, tilt: float, tmp_path: Path) -> None:
