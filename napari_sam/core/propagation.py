@@ -3,7 +3,8 @@
 Each next plane is asked for with what the plane before it gave: its low-resolution logits, the box of its
 mask with a margin, and its innermost point; what the model gives is kept to that box. Fronts leave every
 anchor in both directions and take turns, so two anchors meet in the middle. A front stops where the rules
-say that it has lost the object.
+say that it has lost the object. Between two anchors it has to be somewhere all the same: planes there that
+no front could fill get the shape between their neighbours, and say so.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +32,7 @@ from napari_sam.core.propagation_rules import (
 )
 from napari_sam.core.segmenter import MaskPrediction, Segmenter, SegmentRequest
 from napari_sam.core.session import Session
+from napari_sam.core.shape_between import shape_between
 from napari_sam.errors import Cancelled
 
 __all__ = [
@@ -57,7 +60,7 @@ class PlanePrediction(MaskPrediction):
     overlap : float
         Its IoU with the mask of the plane before it; 1 for an anchor.
     state : str
-        ``"anchor"``, ``"propagated"`` (written) or ``"stopped"`` (not written).
+        ``"anchor"``, ``"propagated"`` or ``"interpolated"`` (written), or ``"stopped"`` (not written).
     reason : str
         Why the front ended here: ``"absent"``, ``"score"``, ``"overlap"``, ``"area"``, ``"intensity"``,
         ``"empty"``, ``"cancelled"``, and, for a plane that is written, ``"end of range"``; empty where it
@@ -78,6 +81,11 @@ class PlanePrediction(MaskPrediction):
     def mask(self) -> BoxedMask:
         """The mask that was taken."""
         return self.masks[self.candidate]
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the mask is to be written: it is neither an anchor's nor one that was refused."""
+        return self.state in ("propagated", "interpolated")
 
 
 def propagate(  # noqa: PLR0913 - one argument for each thing that a person can choose
@@ -132,16 +140,39 @@ def follow(
 ) -> Iterator[PlanePrediction]:
     """Yield the anchors, then plane by plane what the model says; touches no session.
 
-    A plane at which a front stopped may come again, from the other side.
+    A plane at which a front stopped may come again, from the other side, or at the end as ``"interpolated"``.
     """
     for index, seed in sorted(plan.seeds.items()):
         yield _told_without_model(PlaneRef(plan.axis, index), seed.mask, seed.score, "anchor")
     run = _Run(plan, segmenter, cancel or Cancel())
+    found = {index: seed.mask for index, seed in plan.seeds.items()}
+    was_cancelled = False
     while run.fronts:
         for front in tuple(run.fronts):
             prediction = run.advance(front)
             if prediction is not None:
+                if prediction.is_new:
+                    found[prediction.plane.index] = prediction.mask
+                was_cancelled |= prediction.reason == "cancelled"
                 yield prediction
+    if plan.limits.fills_between and not was_cancelled:
+        yield from _fill_between(plan, found)
+
+
+def _fill_between(plan: PropagationPlan, found: dict[int, BoxedMask]) -> Iterator[PlanePrediction]:
+    """Draw what is missing between two anchors, unless a person said in between that it is not there."""
+    first, last = min(plan.seeds), max(plan.seeds)
+    spacing_mm = plan.volume.geometry.spacing_mm
+    row_mm, column_mm = (spacing_mm[axis] for axis in range(3) if axis != plan.axis)
+    inner = sorted(index for index in found if first <= index <= last)
+    for before, after in pairwise(inner):
+        if after - before == 1 or any(before < wall < after for wall in plan.walls):
+            continue
+        for index in range(before + 1, after):
+            plane = PlaneRef(plan.axis, index)
+            mask = shape_between(found[before], found[after], plane, plan.volume.shape, (row_mm, column_mm))
+            if not mask.is_empty:
+                yield _told_without_model(plane, mask, 0.0, "interpolated")
 
 
 def _write_all(
@@ -151,7 +182,7 @@ def _write_all(
     stale = set(plan.stale)
     was_cancelled = False
     for prediction in predictions:
-        if prediction.state == "propagated":
+        if prediction.is_new:
             session.write(prediction.plane, prediction.mask, plan.object_id, group=group, propagated=True)
             stale.discard(prediction.plane.index)
         was_cancelled |= prediction.reason == "cancelled"

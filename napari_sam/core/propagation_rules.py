@@ -50,6 +50,8 @@ class PropagationLimits:
         But at least so many pixels.
     n_prefetched : int
         How many planes are named to `Segmenter.prefetch` at a time.
+    fills_between : bool
+        Whether planes between two anchors that no front could fill get the shape between their neighbours.
     """
 
     min_presence: float = 0.5
@@ -63,6 +65,7 @@ class PropagationLimits:
     margin: float = 0.05
     min_margin_px: int = 1
     n_prefetched: int = 2
+    fills_between: bool = True
 
     def grown_box(self, box: Box, plane: PlaneRef, volume_shape: tuple[int, int, int]) -> Box:
         """Return a mask's box with its margin, clipped to the plane."""

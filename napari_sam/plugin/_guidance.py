@@ -137,11 +137,19 @@ def propagation_summary(predictions: Sequence[PlanePrediction]) -> str:
         In the order in which they came.
     """
     done = sorted(p.plane.index for p in predictions if p.state != "stopped")
+    drawn = sorted(p.plane.index for p in predictions if p.state == "interpolated")
     stops = {
         f"{prediction.plane.index} ({_REASONS[prediction.reason]})": None
         for prediction in sorted(predictions, key=lambda prediction: prediction.plane.index)
-        if prediction.state == "stopped" and prediction.reason in _REASONS
+        if prediction.state == "stopped"
+        and prediction.reason in _REASONS
+        and prediction.plane.index not in drawn
     }
     where = f"Planes {done[0]} to {done[-1]} are done" if done else "No plane was done"
     ends = f"; it ended at {' and '.join(stops)}." if stops else "."
-    return f"{where}{ends} Check and correct, then accept (Q)."
+    lost = (
+        f" {len(drawn)} planes from {drawn[0]} on, where the model lost it, are drawn in between."
+        if drawn
+        else ""
+    )
+    return f"{where}{ends}{lost} Check and correct, then accept (Q)."

@@ -56,7 +56,7 @@ class Following:
 
         def one(prediction: PlanePrediction) -> None:
             done.append(prediction)
-            if prediction.state == "propagated":
+            if prediction.is_new:
                 session.write(prediction.plane, prediction.mask, plan.object_id, group=group, propagated=True)
             self.progress = (min(len(done), n_planes), n_planes)
             self._on_plane(session, prediction)
@@ -88,7 +88,7 @@ def _erase_unreached(
     session: Session, plan: PropagationPlan, done: Sequence[PlanePrediction], group: EditGroup
 ) -> None:
     """Erase what an earlier propagation filled and this one did not reach."""
-    reached = {prediction.plane.index for prediction in done if prediction.state == "propagated"}
+    reached = {prediction.plane.index for prediction in done if prediction.is_new}
     for index in sorted(plan.stale - reached):
         plane = PlaneRef(plan.axis, index)
         box = plane.box_of((0, 0, 0, 0))

@@ -280,6 +280,49 @@ class TestAnchors:
         assert of_two == ["stopped", "propagated"]
         assert session.labels.any(axis=(1, 2)).all()
 
+    def test_planes_that_no_front_could_fill_are_drawn_in_between(self) -> None:
+        session = cylinder_session()
+        lost = FakeSegmenter(scores=lambda plane: 0.1 if 3 <= plane.index <= 6 else 0.9)
+        predictions = by_plane(self.ends(session, lost, 0, 10))
+        assert [predictions[index].state for index in range(11)] == (
+            ["anchor", "propagated", "propagated"] + ["interpolated"] * 4 + ["propagated"] * 3 + ["anchor"]
+        )
+        assert all(np.array_equal(plane, session.labels[0]) for plane in session.labels)
+        session.undo()  # one step, with all the rest
+        assert session.labels.any(axis=(1, 2)).tolist() == [True] + [False] * 9 + [True]
+
+    def test_beyond_the_anchors_nothing_is_drawn(self) -> None:
+        session = cylinder_session()
+        lost = FakeSegmenter(scores=lambda plane: 0.1 if plane.index in (1, 5, 9) else 0.9)
+        self.ends(session, lost, 3, 7)
+        assert session.labels.any(axis=(1, 2)).tolist() == [False] * 2 + [True] * 7 + [False] * 2
+
+    def test_nothing_is_drawn_over_a_wall_or_where_it_is_not_wanted(self) -> None:
+        lost = FakeSegmenter(scores=lambda plane: 0.1 if 3 <= plane.index <= 6 else 0.9)
+        session = cylinder_session()
+        wall = PlaneRef(0, 5)
+        prompt_plane(session, FakeSegmenter(), wall)
+        box = wall.box(session.volume.shape)
+        before = session.labels[box.slices()].copy()
+        session.paint(box, before, np.zeros_like(before))
+        self.ends(session, lost, 0, 10)
+        assert session.labels.any(axis=(1, 2)).tolist() == [True] * 3 + [False] * 4 + [True] * 4
+        session = cylinder_session()
+        for index in (0, 10):
+            prompt_plane(session, lost, PlaneRef(0, index))
+        list(propagate(session, lost, 1, limits=PropagationLimits(fills_between=False)))
+        assert session.labels.any(axis=(1, 2)).tolist() == [True] * 3 + [False] * 4 + [True] * 4
+
+    def test_a_cancelled_run_draws_nothing(self) -> None:
+        session, cancel = cylinder_session(), Cancel()
+        lost = FakeSegmenter(scores=lambda plane: 0.1 if 3 <= plane.index <= 6 else 0.9)
+        for index in (0, 10):
+            prompt_plane(session, lost, PlaneRef(0, index))
+        for prediction in propagate(session, lost, 1, cancel=cancel):
+            if prediction.plane.index == 2:
+                cancel.cancel()
+        assert not session.labels[3:7].any()
+
     def test_a_plane_erased_by_hand_is_a_wall(self) -> None:
         session, segmenter = cylinder_session(), FakeSegmenter()
         wall = PlaneRef(0, 6)
