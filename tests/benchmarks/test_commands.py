@@ -12,7 +12,7 @@ import SimpleITK
 import torch
 from numpy.typing import NDArray
 
-from benchmarks import auto_masks, dicom_series, planes, volume
+from benchmarks import auto_masks, dicom_series, planes, propagation, volume
 from tests.fakes import FakeSegmenter, ellipsoid_labels
 
 
@@ -96,3 +96,25 @@ def test_dicom_series(capsys: pytest.CaptureFixture[str]) -> None:
     """It finds the voxels the same; how long either takes is not tested."""
     dicom_series.main(["--planes", "3", "--repeats", "1"])
     assert "the same voxels" in capsys.readouterr().out
+
+
+def test_propagation(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With a segmenter that knows the objects every rule that looks at planes finds them whole."""
+    monkeypatch.setattr("napari_sam.load_segmenter", lambda *_, **__: FakeSegmenter())
+    results = folder / "results.json"
+    assert propagation.main(["--data", str(folder), "--json", str(results)]) == 0
+    printed = capsys.readouterr().out
+    assert all(words in printed for words in propagation.SHOWN.values())
+    found = json.loads(results.read_text())
+    assert {one["method"] for one in found} == set(propagation.METHODS)
+    dice = {(one["method"], one["shown"]): one["dice"] for one in found}
+    assert all(dice["ours", way] > 0.99 for way in propagation.SHOWN)
+    assert dice["same prompt in each plane, true ends given", "point"] > 0.9
+    assert dice["shapes between anchors", "three"] < dice["ours", "three"]
+
+
+def test_propagation_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert propagation.main(["--data", str(tmp_path)]) == 2
+    assert capsys.readouterr().err
