@@ -12,7 +12,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +20,7 @@ from napari_sam.core.edits import EditGroup
 from napari_sam.core.intensity import GreyRange, grey_levels
 from napari_sam.core.jobs import Cancel
 from napari_sam.core.masks import BoxedMask, innermost_point, iou
+from napari_sam.core.plane_prediction import PlanePrediction, fill_between, no_mask, told_without_model
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 from napari_sam.core.propagation_plan import PropagationPlan, Seed, plan_propagation
@@ -32,7 +32,6 @@ from napari_sam.core.propagation_rules import (
 )
 from napari_sam.core.segmenter import MaskPrediction, Segmenter, SegmentRequest
 from napari_sam.core.session import Session
-from napari_sam.core.shape_between import shape_between
 from napari_sam.errors import Cancelled
 
 __all__ = [
@@ -43,49 +42,6 @@ __all__ = [
     "plan_propagation",
     "propagate",
 ]
-
-
-@dataclass(frozen=True, eq=False)
-class PlanePrediction(MaskPrediction):
-    """What propagation has to say of one plane.
-
-    Parameters
-    ----------
-    candidate : int
-        Which of the masks was taken.
-    score : float
-        Its predicted IoU.
-    area_px : int
-        Its area in pixels.
-    overlap : float
-        Its IoU with the mask of the plane before it; 1 for an anchor.
-    state : str
-        ``"anchor"``, ``"propagated"`` or ``"interpolated"`` (written), or ``"stopped"`` (not written).
-    reason : str
-        Why the front ended here: ``"absent"``, ``"score"``, ``"overlap"``, ``"area"``, ``"intensity"``,
-        ``"empty"``, ``"cancelled"``, and, for a plane that is written, ``"end of range"``; empty where it
-        went on or met another.
-    seconds : float
-        Time that the model took.
-    """
-
-    candidate: int
-    score: float
-    area_px: int
-    overlap: float
-    state: str
-    reason: str
-    seconds: float
-
-    @property
-    def mask(self) -> BoxedMask:
-        """The mask that was taken."""
-        return self.masks[self.candidate]
-
-    @property
-    def is_new(self) -> bool:
-        """Whether the mask is to be written: it is neither an anchor's nor one that was refused."""
-        return self.state in ("propagated", "interpolated")
 
 
 def propagate(  # noqa: PLR0913 - one argument for each thing that a person can choose
@@ -143,7 +99,7 @@ def follow(
     A plane at which a front stopped may come again, from the other side, or at the end as ``"interpolated"``.
     """
     for index, seed in sorted(plan.seeds.items()):
-        yield _told_without_model(PlaneRef(plan.axis, index), seed.mask, seed.score, "anchor")
+        yield told_without_model(PlaneRef(plan.axis, index), seed.mask, seed.score, "anchor")
     run = _Run(plan, segmenter, cancel or Cancel())
     found = {index: seed.mask for index, seed in plan.seeds.items()}
     was_cancelled = False
@@ -156,23 +112,7 @@ def follow(
                 was_cancelled |= prediction.reason == "cancelled"
                 yield prediction
     if plan.limits.fills_between and not was_cancelled:
-        yield from _fill_between(plan, found)
-
-
-def _fill_between(plan: PropagationPlan, found: dict[int, BoxedMask]) -> Iterator[PlanePrediction]:
-    """Draw what is missing between two anchors, unless a person said in between that it is not there."""
-    first, last = min(plan.seeds), max(plan.seeds)
-    spacing_mm = plan.volume.geometry.spacing_mm
-    row_mm, column_mm = (spacing_mm[axis] for axis in range(3) if axis != plan.axis)
-    inner = sorted(index for index in found if first <= index <= last)
-    for before, after in pairwise(inner):
-        if after - before == 1 or any(before < wall < after for wall in plan.walls):
-            continue
-        for index in range(before + 1, after):
-            plane = PlaneRef(plan.axis, index)
-            mask = shape_between(found[before], found[after], plane, plan.volume.shape, (row_mm, column_mm))
-            if not mask.is_empty:
-                yield _told_without_model(plane, mask, 0.0, "interpolated")
+        yield from fill_between(plan, found)
 
 
 def _write_all(
@@ -189,7 +129,7 @@ def _write_all(
         yield prediction
     for index in () if was_cancelled else sorted(stale):
         plane = PlaneRef(plan.axis, index)
-        session.write(plane, _no_mask(plane), plan.object_id, group=group, propagated=True)
+        session.write(plane, no_mask(plane), plan.object_id, group=group, propagated=True)
 
 
 @dataclass(eq=False)
@@ -240,7 +180,7 @@ class _Run:
             answer = self._segmenter.segment(request)
         except Cancelled:
             self.fronts.remove(front)
-            return _told_without_model(plane, _no_mask(plane), 0.0, "stopped", "cancelled")
+            return told_without_model(plane, no_mask(plane), 0.0, "stopped", "cancelled")
         return self._judge(front, request, answer, time.perf_counter() - started_s)
 
     def _judge(
@@ -314,16 +254,3 @@ def _kept_to_box(masks: tuple[BoxedMask, ...], request: SegmentRequest) -> tuple
     """Cut masks to the box that was asked for: beyond the last mask and its margin is another object."""
     boxes = [prompt.box for prompt in request.prompts if isinstance(prompt, BoxPrompt)]
     return tuple(mask.within(boxes[0]) for mask in masks) if boxes else masks
-
-
-def _told_without_model(
-    plane: PlaneRef, mask: BoxedMask, score: float, state: str, reason: str = ""
-) -> PlanePrediction:
-    overlap = 1.0 if state == "anchor" else 0.0
-    scores, hints = np.array([score], np.float32), np.zeros((1, 0, 0), np.float16)
-    return PlanePrediction(plane, (mask,), scores, hints, 0, score, mask.area, overlap, state, reason, 0.0)
-
-
-def _no_mask(plane: PlaneRef) -> BoxedMask:
-    box = plane.box_of((0, 0, 0, 0))
-    return BoxedMask(box, np.zeros(box.shape, dtype=np.bool_))

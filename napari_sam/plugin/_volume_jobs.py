@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
 from napari_sam.core.edits import EditGroup
-from napari_sam.core.masks import BoxedMask
+from napari_sam.core.plane_prediction import no_mask
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.propagation import PlanePrediction, PropagationPlan, follow
 from napari_sam.core.segmenter import Segmenter
@@ -91,9 +89,7 @@ def _erase_unreached(
     reached = {prediction.plane.index for prediction in done if prediction.is_new}
     for index in sorted(plan.stale - reached):
         plane = PlaneRef(plan.axis, index)
-        box = plane.box_of((0, 0, 0, 0))
-        nothing = BoxedMask(box, np.zeros(box.shape, dtype=np.bool_))
-        session.write(plane, nothing, plan.object_id, group=group, propagated=True)
+        session.write(plane, no_mask(plane), plan.object_id, group=group, propagated=True)
 
 
 def plane_meets(shown: PlaneRef, changed: PlaneRef) -> bool:
