@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 
 from napari_sam.errors import MissingWeights, WeightsError
 from napari_sam.store.digests import Algorithm, file_digest
+from napari_sam.zoo.blueprint import blueprint
 from napari_sam.zoo.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def load_model(spec: ModelSpec, path: Path, digest_of: DigestOf = file_digest) -
     found, no_tensors = read_checkpoint(path)
     if spec.convert is not None:
         found = spec.convert(found)
-    with torch.device("meta"):  # no time spent on numbers that are replaced at once
+    with blueprint():  # no time spent on numbers that are replaced at once
         model = spec.build()
     expected = model.state_dict()
     parts = {_part(key) for key in expected}

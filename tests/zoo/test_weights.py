@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import subprocess
+import sys
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -378,3 +380,13 @@ def test_reading_keeps_tensors_under_their_own_names(tmp_path: Path) -> None:
     read, left_out = read_checkpoint(path)
     assert list(read) == ["mask_decoder.iou_token.weight", "pixel_mean"]
     assert left_out == ("note",)
+
+
+def test_loading_the_default_model_does_not_load_torchs_compiler() -> None:
+    """Its import takes longer than all the rest of the first use."""
+    code = (
+        "import sys, napari_sam; napari_sam.load_segmenter('default', device='cpu'); "
+        "print('torch._dynamo' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
