@@ -52,20 +52,32 @@ def check_outputs(inputs: Sequence[Path], outputs: Sequence[Path]) -> None:
         _check_writable(path)
 
 
-def check_label_format(path: Path, volume: Volume) -> None:
+def check_label_format(path: Path, volume: Volume, n_objects: int = 1) -> None:
     """Check that a label file of that name can hold a volume's geometry, by writing a piece and dropping it.
 
     No voxel of the volume is read.
 
+    Parameters
+    ----------
+    path : Path
+        The output.
+    volume : Volume
+        The image.
+    n_objects : int
+        How many objects there will be at least: some formats hold one.
+
     Raises
     ------
     VolumeError
-        An unknown suffix, more planes or another geometry than the format can hold, or no place to write.
+        An unknown suffix, more planes, objects or another geometry than the format can hold, or no place to
+        write.
     """
     like = _corner_of(volume)
     labels = np.zeros(like.shape, dtype=np.uint8)
     rows, columns = (slice(n // 4, n - n // 4) for n in like.shape[1:])
     labels[:, rows, columns] = 1
+    if n_objects > 1:
+        labels[:, rows, columns.start : (columns.start + columns.stop) // 2] = 2
     with tempfile.TemporaryDirectory() as folder:
         trial = Path(folder) / (f"{path.name}.ome.zarr" if is_in_zarr(path) else path.name)
         try:

@@ -114,7 +114,7 @@ def segment_file(job: SegmentJob, *, progress: Progress = silent, cancel: Cancel
         volume = job.source.read()
     cancel.check()
     check_objects(job.objects, volume.shape, job.options.planes)
-    check_label_format(job.labels, volume)
+    check_label_format(job.labels, volume, len(job.objects))
     for caveat in output_caveats(job.labels, volume):
         _logger.warning(caveat)
     window = resolve_window(volume, job.window)

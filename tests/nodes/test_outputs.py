@@ -51,6 +51,10 @@ def test_a_format_that_cannot_hold_the_volume_is_found_out_early(tmp_path: Path)
     with pytest.raises(VolumeError, match=str(tmp_path / "out.png")):
         check_label_format(tmp_path / "out.png", stack)
     check_label_format(tmp_path / "out.nii.gz", stack)
+    check_label_format(tmp_path / "out.stl", stack)
+    with pytest.raises(VolumeError, match=r"\.obj"):
+        check_label_format(tmp_path / "out.stl", stack, n_objects=2)
+    check_label_format(tmp_path / "out.obj", stack, n_objects=2)
     assert list(tmp_path.iterdir()) == []
 
 
