@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from volumes._dtypes import compact
+from volumes._overview import sampled
 from volumes._voxel_files import VoxelFiles
 from volumes.errors import UnsupportedImage
 from volumes.geometry import Geometry
@@ -28,8 +29,6 @@ ALPHA_NOTE = "alpha was left out"
 _SPACE = "PRC"
 _COLOUR = "r"
 _KEY_LETTERS = "sct"
-_N_OVERVIEW = 16
-_OVERVIEW_SIDE = 1024
 _MOST_VOLUMES = 1 << 16
 
 
@@ -182,13 +181,7 @@ class _MappedVolume:
 
     def overview(self) -> NDArray[Any]:
         """Read the middle of some planes at even distances."""
-        n_planes = min(self.shape[0], _N_OVERVIEW)
-        start, stop = [0] * len(self.shape), list(self.shape)
-        for axis in (1, 2):
-            start[axis] = max(0, (stop[axis] - _OVERVIEW_SIDE) // 2)
-            stop[axis] = min(stop[axis], start[axis] + _OVERVIEW_SIDE)
-        planes = [(2 * part + 1) * self.shape[0] // (2 * n_planes) for part in range(n_planes)]
-        return np.concatenate([self.read_box((at, *start[1:]), (at + 1, *stop[1:])) for at in planes])
+        return sampled(self)
 
 
 def finished(raw: NDArray[Any], scaling: tuple[float, float] | None, where: str) -> NDArray[Any]:

@@ -23,8 +23,7 @@ from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
 
 import volumes
 from tests.volumes.judges import geometry_of
-from volumes._itk import quiet_sitk
-from volumes._quiet import quiet_stderr
+from volumes._quiet import quiet_sitk, quiet_stderr
 
 # What our voxels are compared with where one judge is wrong: (pydicom, SimpleITK), "" for "equal".
 # "deep": pydicom gives a palette's 16 bits a colour, of which displays show the upper 8.

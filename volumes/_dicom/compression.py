@@ -18,7 +18,7 @@ from volumes._dicom.elements import Elements
 from volumes._dicom.header_warnings import SenselessElement, tag_name
 from volumes._dicom.native import native_frames
 from volumes._dicom.pixel_layout import PixelElement, PixelLayout
-from volumes._quiet import quiet_stderr
+from volumes._quiet import quiet_sitk, quiet_stderr
 
 Frame = NDArray[Any]
 Decode = Callable[[bytes, StreamHeader, PixelLayout], Frame]
@@ -201,8 +201,6 @@ def _by_gdcm(stream: bytes, header: StreamHeader, layout: PixelLayout) -> Frame:
     that says nothing but its size.
     """
     import SimpleITK
-
-    from volumes._itk import quiet_sitk
 
     with tempfile.TemporaryDirectory(prefix="frame-") as folder:
         file = Path(folder, "frame.dcm")
