@@ -59,16 +59,16 @@ def work(viewer: napari.Viewer, widget: Any) -> None:
     for organ in ("liver", "spleen"):
         mask = plane.take(truth) == number_of(organ)
         row0, col0, row1, col1 = tight_box(mask)
-        control.add_box(plane.box_of((row0 - 2, col0 - 2, row1 + 2, col1 + 2)))
-        wait_until(lambda: control.asking.request is None)
+        control.prompts.add_box(plane.box_of((row0 - 2, col0 - 2, row1 + 2, col1 + 2)))
+        wait_until(lambda: control.prompts.asking.request is None)
         if organ == "liver":
-            control.propagate()
-            wait_until(lambda: not control.following.is_running)
+            control.volume.propagate()
+            wait_until(lambda: not control.volume.following.is_running)
             control.objects.accept()
         else:
             widget.view.choose_tool(Tool.INCLUDE)
-            control.add_point(plane.at(*innermost_point(mask)), True)
-            wait_until(lambda: control.asking.request is None)
+            control.prompts.add_point(plane.at(*innermost_point(mask)), True)
+            wait_until(lambda: control.prompts.asking.request is None)
     wait_until(lambda: True)
 
 

@@ -129,6 +129,11 @@ class ObjectState:
         """Return the anchor in a plane, None where there is none."""
         return next((anchor for anchor in self.anchors if anchor.plane == plane), None)
 
+    def open_choice_on(self, plane: PlaneRef) -> Anchor | None:
+        """Return the anchor in a plane where another of its candidates can be taken, else None."""
+        anchor = None if self.locked else self.anchor_on(plane)
+        return anchor if anchor is not None and anchor.next_candidate is not None else None
+
     def chosen_on(self, plane: PlaneRef, candidate: int) -> Anchor:
         """Return the anchor in a plane with another candidate taken; raises InvalidPrompt where none is."""
         anchor = self.anchor_on(plane)

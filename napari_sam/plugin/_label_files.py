@@ -20,8 +20,8 @@ from napari_sam.errors import SamError
 from napari_sam.nodes.image_input import ImageInput
 from napari_sam.nodes.label_files import read_labels
 from napari_sam.plugin._cases import Case
-from napari_sam.plugin._jobs import Background, Job
-from napari_sam.plugin._model_slot import ModelSlot
+from napari_sam.plugin._jobs import Job
+from napari_sam.plugin._stage import Stage
 from volumes import LabelVolume, Segment, Volume
 
 __all__ = ["LabelFiles", "Save", "write_labels"]
@@ -34,47 +34,28 @@ class LabelFiles:
 
     Parameters
     ----------
-    files : Background
-        Runs the reading and writing.
+    stage : Stage
+        What all steps share.
     save : callable
         (path, labels, source volume, what the labels mean); called on another thread.
-    model : ModelSlot
-        Which model answers.
-    free_case : callable
-        Gives the chosen image's work, None while there is none or something else has it.
-    on_change : callable
-        Called with the edits that were made, none where a file was written, and a sentence about it.
-    on_error : callable
-        Called with the error where it did not work.
     """
 
-    def __init__(
-        self,
-        files: Background,
-        save: Save,
-        model: ModelSlot,
-        free_case: Callable[[], Case | None],
-        on_change: Callable[[Iterable[Edit], str], None],
-        on_error: Callable[[Exception], None],
-    ) -> None:
-        self._files = files
+    def __init__(self, stage: Stage, save: Save) -> None:
+        self._stage = stage
         self._save = save
-        self._model = model
-        self._free_case = free_case
         self._known: WeakKeyDictionary[Session, dict[int, Segment]] = WeakKeyDictionary()
-        self._on_change = on_change
-        self._on_error = on_error
         self.doing = ""
 
     def segments_of(self, session: Session) -> tuple[Segment, ...]:
         """Say what the labels of a session mean: names, colours, and what drew them."""
-        model = "" if self._model.segmenter is None else self._model.segmenter.name
+        segmenter = self._stage.model.segmenter
+        model = "" if segmenter is None else segmenter.name
         known = self._known.get(session)
         return object_segments(session.objects.values(), algorithm_name(model), known)
 
     def save(self, path: Path) -> None:
         """Write a copy of the labels as they are now, in the image's own geometry."""
-        case = self._free_case()
+        case = self._stage.free_case
         if case is None or self.doing:
             return
         session = case.session
@@ -87,11 +68,13 @@ class LabelFiles:
             self._save(path, labels, session.volume, segments)
             return ()
 
-        self._submit("Saving the labels…", work, on_done=lambda: self._on_change((), f"Saved {path.name}."))
+        self._submit(
+            "Saving the labels…", work, on_done=lambda: self._stage.changed((), f"Saved {path.name}.")
+        )
 
     def load(self, path: Path) -> None:
         """Begin with the objects of a file: they are accepted already, so they keep their voxels."""
-        case = self._free_case()
+        case = self._stage.free_case
         if case is None or self.doing:
             return
 
@@ -107,7 +90,7 @@ class LabelFiles:
         try:
             ids = case.session.adopt(labels.data, {value: one.name for value, one in named.items()})
         except SamError as error:
-            self._on_error(error)
+            self._stage.fail(error)
             return
         finally:
             case.session.on_edit.remove(edits.append)
@@ -115,7 +98,7 @@ class LabelFiles:
         self._known.setdefault(case.session, {}).update(known)
         case.current_id = case.session.current_id
         n_new = "1 object" if len(ids) == 1 else f"{len(ids)} objects"
-        self._on_change(edits, f"Read {n_new} from {path.name}. Press Reopen to change one of them.")
+        self._stage.changed(edits, f"Read {n_new} from {path.name}. Press Reopen to change one of them.")
 
     def _submit(
         self,
@@ -134,11 +117,11 @@ class LabelFiles:
 
         def failed(error: Exception) -> None:
             self.doing = ""
-            self._on_error(error)
+            self._stage.fail(error)
 
         self.doing = doing
-        self._on_change((), "")
-        self._files.submit(Job("save", work, on_part=parted, on_done=ended, on_error=failed))
+        self._stage.changed((), "")
+        self._stage.files.submit(Job("save", work, on_part=parted, on_done=ended, on_error=failed))
 
 
 def write_labels(path: Path, labels: NDArray[Any], like: Volume, segments: Sequence[Segment]) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from napari_sam.core.naming import PALETTE, object_colour
 from napari_sam.nodes.image_input import ImageInput
 from napari_sam.nodes.label_files import read_labels
-from napari_sam.plugin._guidance import plain_message
 from napari_sam.plugin._images import NAMESPACE, is_usable, volume_of
+from napari_sam.plugin._messages import plain_message
 from napari_sam.plugin._opening import layer_name
 from napari_sam.plugin._space import space_of_geometry, space_of_layer
 from volumes import LabelVolume, Provenance, Segment, Volume, VolumeError

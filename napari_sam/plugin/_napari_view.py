@@ -66,12 +66,14 @@ class NapariView:
     def connect(self, controller: Controller, actions: dict[str, Callable[[], None]]) -> None:
         """Begin to tell a controller what happens, and bind the keys."""
         self._controller = controller
-        self.layers = SessionLayers(self._viewer, controller.painted, controller.label_files.segments_of)
+        self.layers = SessionLayers(
+            self._viewer, controller.prompts.painted, controller.label_files.segments_of
+        )
         self.mouse = Prompting(
             self._locate,
             lambda: controller.plane,
-            controller.add_point,
-            controller.add_box,
+            controller.prompts.add_point,
+            controller.prompts.add_box,
             self.layers.preview_box,
         )
         self._keys = Keys({tool.value: partial(self.choose_tool, tool) for tool in Tool} | actions)
@@ -101,7 +103,7 @@ class NapariView:
     @property
     def image(self) -> Any | None:
         """The chosen image layer."""
-        source = self._controller.cases.source
+        source = self._controller.stage.cases.source
         return None if source is None else layer_of(self._viewer, source.key)
 
     def choose_tool(self, tool: Tool) -> None:
@@ -110,7 +112,7 @@ class NapariView:
             self.layers.deactivate_prompts()
         else:
             self.mouse.tool = tool
-            self._controller.begin()
+            self._controller.stage.begin()
             self.layers.activate_prompts(pans=tool is not Tool.BOX)
         self._active_changed()
 
@@ -118,7 +120,7 @@ class NapariView:
         """Work on the image of this key."""
         layer = layer_of(self._viewer, key)
         source = None if layer is None else source_of(layer)
-        if not self._controller.cases.is_chosen(source):
+        if not self._controller.stage.cases.is_chosen(source):
             self.layers.remove_prompts()
         self._controller.choose_image(source)
         self._plane_changed()
@@ -141,7 +143,7 @@ class NapariView:
         return index_at(self.image, position)
 
     def _layers_changed(self) -> None:
-        source = self._controller.cases.source
+        source = self._controller.stage.cases.source
         images = [(layer.name, layer.unique_id) for layer in images_of(self._viewer)]
         self._list_images(images, None if source is None else source.key)
 

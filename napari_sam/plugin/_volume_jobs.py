@@ -10,8 +10,8 @@ from napari_sam.core.planes import PlaneRef
 from napari_sam.core.propagation import PlanePrediction, PropagationPlan, follow
 from napari_sam.core.segmenter import Segmenter
 from napari_sam.core.session import Session
-from napari_sam.plugin._guidance import propagation_summary
 from napari_sam.plugin._jobs import Background, Job
+from napari_sam.plugin._messages import propagation_summary
 
 __all__ = ["Following", "plane_meets"]
 

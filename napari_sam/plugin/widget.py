@@ -11,9 +11,22 @@ from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 from napari_sam import zoo
 from napari_sam.core.segmenter import Segmenter
 from napari_sam.plugin._dialogs import ask_labels, ask_save_path, ask_weights
+from napari_sam.plugin._image_panel import ImagePanel
+from napari_sam.plugin._model_panel import ModelPanel
 from napari_sam.plugin._napari_view import NapariView
-from napari_sam.plugin._panels import ImagePanel, ModelPanel, ObjectPanel, PromptPanel
-from napari_sam.plugin._panels_end import PropagatePanel, SavePanel, StatusPanel
+from napari_sam.plugin._object_panel import ObjectPanel
+from napari_sam.plugin._prompt_panel import PromptPanel
+from napari_sam.plugin._save_panel import SavePanel
+from napari_sam.plugin._status_panel import StatusPanel
+from napari_sam.plugin._volume_panel import VolumePanel
+from napari_sam.plugin._wiring import (
+    key_actions,
+    wire_image,
+    wire_model,
+    wire_object,
+    wire_prompt,
+    wire_volume,
+)
 from napari_sam.plugin._worker import Worker
 from napari_sam.plugin._writer import offered_suffixes
 from napari_sam.plugin.controller import Controller
@@ -44,7 +57,7 @@ class SamWidget(QWidget):
         super().__init__(parent)
         self.image, self.model = ImagePanel(), ModelPanel(zoo.names())
         self.object, self.prompt = ObjectPanel(), PromptPanel()
-        self.volume, self.end, self.status = PropagatePanel(), SavePanel(), StatusPanel()
+        self.volume, self.end, self.status = VolumePanel(), SavePanel(), StatusPanel()
         self._lay_out()
         self.view = NapariView(
             napari_viewer,
@@ -77,32 +90,14 @@ class SamWidget(QWidget):
 
     def _connect(self) -> None:
         control, view = self.controller, self.view
-        self.image.image_chosen.connect(view.choose_image)
-        self.image.window_chosen.connect(view.choose_window)
-        self.image.show_pressed.connect(view.show_window)
-        self.model.model_chosen.connect(control.choose_model)
-        self.model.weights_pressed.connect(self._choose_weights)
-        self.object.object_chosen.connect(control.objects.select)
-        self.object.new_pressed.connect(control.objects.start)
-        self.object.reopen_pressed.connect(control.objects.reopen)
-        self.object.load_pressed.connect(self._load)
-        self.prompt.tool_chosen.connect(view.choose_tool)
-        self.prompt.candidate_pressed.connect(control.next_candidate)
-        self.prompt.undo_pressed.connect(control.objects.undo)
-        self.prompt.redo_pressed.connect(control.objects.redo)
-        self.volume.propagate_pressed.connect(control.propagate)
-        self.volume.cancel_pressed.connect(control.cancel)
+        wire_image(self.image, view)
+        wire_model(self.model, control, self._choose_weights)
+        wire_object(self.object, control, self._load)
+        wire_prompt(self.prompt, control, view)
+        wire_volume(self.volume, control)
         self.end.accept_pressed.connect(control.objects.accept)
         self.end.save_pressed.connect(self._save)
-        keys = {
-            "candidate": control.next_candidate,
-            "propagate": self.volume.press,
-            "cancel": control.cancel,
-            "accept": control.objects.accept,
-            "undo": control.objects.undo,
-            "redo": control.objects.redo,
-        }
-        view.connect(control, keys)
+        view.connect(control, key_actions(control, self.volume))
 
     def _draw(self, state: PanelState) -> None:
         for panel in (self.image, self.model, self.object, self.prompt, self.volume, self.end, self.status):
@@ -119,7 +114,7 @@ class SamWidget(QWidget):
             self.controller.label_files.load(path)
 
     def _save(self) -> None:
-        source, session = self.controller.cases.source, self.controller.session
+        source, session = self.controller.stage.cases.source, self.controller.session
         name = "image" if source is None else source.name
         suffixes = offered_suffixes(None if session is None else session.volume)
         path = ask_save_path(self, f"{name}-labels{suffixes[0]}", suffixes)

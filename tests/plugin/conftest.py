@@ -135,7 +135,7 @@ class Desk:
 
     def click(self, row: float = 20, column: float = 25, positive: bool = True) -> None:
         """Click on the shown plane."""
-        self.controller.add_point(self.controller.plane.at(row, column), positive)
+        self.controller.prompts.add_point(self.controller.plane.at(row, column), positive)
 
 
 @pytest.fixture

@@ -84,7 +84,7 @@ def test_answer_on_another_plane_is_written_but_not_drawn(desk):
 
 def test_newest_of_several_clicks_wins(desk):
     desk.open()
-    desk.controller.begin()
+    desk.controller.stage.begin()
     desk.background.run()
     for row in (18, 19, 20):
         desk.click(row)
@@ -111,7 +111,7 @@ def test_click_outside_is_a_message(desk):
 
 def test_box_is_cut_to_the_image(desk):
     desk.open()
-    desk.controller.add_box(Box((4, -20, -20), (5, 60, 70)))
+    desk.controller.prompts.add_box(Box((4, -20, -20), (5, 60, 70)))
     desk.background.run()
     assert desk.segmenter.requests[-1].prompts[0].box == Box((4, 0, 0), (5, 40, 50))
     assert np.count_nonzero(desk.controller.session.labels) == BALL_AREA
@@ -119,7 +119,7 @@ def test_box_is_cut_to_the_image(desk):
 
 def test_box_beside_the_image_is_no_prompt(desk):
     desk.open()
-    desk.controller.add_box(Box((4, 50, 60), (5, 60, 70)))
+    desk.controller.prompts.add_box(Box((4, 50, 60), (5, 60, 70)))
     assert desk.controller.session.objects == {}
 
 
@@ -148,7 +148,7 @@ def test_model_that_is_missing_is_one_plain_line(desk, segmenter):
     desk.view.show_error.assert_called_once_with("No weights of sam_vit_b.meta at /x; download them")
     assert desk.state.model_note == "could not be loaded"
     assert not desk.state.busy
-    desk.controller.model._load = lambda name, weights: segmenter
+    desk.controller.stage.model._load = lambda name, weights: segmenter
     desk.click()
     desk.background.run()
     assert np.count_nonzero(desk.controller.session.labels) == BALL_AREA
@@ -156,7 +156,7 @@ def test_model_that_is_missing_is_one_plain_line(desk, segmenter):
 
 def test_other_model_answers_from_the_next_click_on(desk):
     asked = []
-    desk.controller.model._load = lambda *chosen: asked.append(chosen) or desk.segmenter
+    desk.controller.stage.model._load = lambda *chosen: asked.append(chosen) or desk.segmenter
     desk.open()
     desk.controller.choose_model("sam_vit_b.meta", Path("b.pth"))
     assert asked == []
@@ -236,7 +236,7 @@ def test_propagation_fills_the_planes_and_says_where_it_ended(desk):
     desk.click()
     desk.background.run()
     assert desk.state.can_propagate
-    desk.controller.propagate()
+    desk.controller.volume.propagate()
     assert desk.state.can_cancel
     assert desk.state.progress == (0, 9)
     desk.view.lock_labels.assert_called_with(True)
@@ -254,7 +254,7 @@ def test_cancel_keeps_the_planes_that_are_done(desk):
     desk.open()
     desk.click()
     desk.background.run()
-    desk.controller.propagate()
+    desk.controller.volume.propagate()
     desk.background.run(max_parts=3)
     session = desk.controller.session
     assert np.flatnonzero(session.labels.any(axis=(1, 2))).tolist() == [3, 4, 5]
@@ -266,7 +266,7 @@ def test_propagation_stays_in_its_range(desk):
     desk.open()
     desk.click()
     desk.background.run()
-    desk.controller.propagate(4, 5)
+    desk.controller.volume.propagate(4, 5)
     desk.background.run()
     assert np.flatnonzero(desk.controller.session.labels.any(axis=(1, 2))).tolist() == [4, 5]
 
@@ -275,10 +275,10 @@ def test_second_propagation_erases_what_it_does_not_reach(desk):
     desk.open()
     desk.click()
     desk.background.run()
-    desk.controller.propagate()
+    desk.controller.volume.propagate()
     desk.background.run()
     desk.segmenter.segment = _fail_beyond(desk.segmenter, 5)
-    desk.controller.propagate()
+    desk.controller.volume.propagate()
     desk.background.run()
     assert np.flatnonzero(desk.controller.session.labels.any(axis=(1, 2))).tolist() == [2, 3, 4, 5]
 
@@ -303,7 +303,7 @@ def test_clicks_during_propagation_change_nothing(desk):
     desk.open()
     desk.click()
     desk.background.run()
-    desk.controller.propagate()
+    desk.controller.volume.propagate()
     desk.click(5, 5)
     desk.controller.objects.undo()
     desk.controller.objects.accept()
@@ -317,7 +317,7 @@ def test_brush_stroke_is_in_the_history(desk):
     box = Box((4, 0, 0), (5, 2, 2))
     before = session.labels[box.slices()].copy()
     session.labels[box.slices()] = 1
-    desk.controller.painted(box, before, np.ones_like(before))
+    desk.controller.prompts.painted(box, before, np.ones_like(before))
     assert desk.state.can_undo
     desk.view.redraw_labels.assert_not_called()
     desk.controller.objects.undo()
@@ -332,7 +332,7 @@ def test_brush_does_not_eat_an_accepted_object(desk):
     session = desk.controller.session
     box = Box((4, 20, 25), (5, 21, 26))
     session.labels[box.slices()] = 2
-    desk.controller.painted(box, np.ones((1, 1, 1), np.uint16), np.full((1, 1, 1), 2, np.uint16))
+    desk.controller.prompts.painted(box, np.ones((1, 1, 1), np.uint16), np.full((1, 1, 1), 2, np.uint16))
     assert session.labels[4, 20, 25] == 1
     assert desk.view.redraw_labels.call_count == 2
 
@@ -389,7 +389,7 @@ class TestLabelsOfAFile:
         ]
         assert np.array_equal(desk.controller.session.labels == 1, ball)
         assert "Read 2 objects from older.seg.dcm" in desk.state.status
-        assert desk.controller.case.current_id == 9
+        assert desk.controller.stage.case.current_id == 9
         desk.view.show_session.assert_called_once()
         desk.controller.label_files.save(Path("o.seg.dcm"))
         desk.files.run()
@@ -535,7 +535,7 @@ class TestCandidates:
         assert "(R)" in desk.state.status
         seen = []
         for _ in range(3):
-            desk.controller.next_candidate()
+            desk.controller.prompts.next_candidate()
             number, n, score = desk.state.candidate
             seen.append((number, n, round(score, 2), self.radius(desk)))
         assert seen == [(3, 3, 0.7, 12), (1, 3, 0.6, 4), (2, 3, 0.9, 8)]
@@ -545,7 +545,7 @@ class TestCandidates:
         desk.click()
         desk.background.run()
         for _ in range(2):
-            desk.controller.next_candidate()
+            desk.controller.prompts.next_candidate()
         desk.controller.objects.undo()
         assert (self.radius(desk), desk.state.candidate[0]) == (8, 2)
         desk.controller.objects.redo()
@@ -558,8 +558,8 @@ class TestCandidates:
     def test_the_one_shown_is_followed(self, desk, nested):
         desk.click()
         desk.background.run()
-        desk.controller.next_candidate()
-        desk.controller.propagate()
+        desk.controller.prompts.next_candidate()
+        desk.controller.volume.propagate()
         desk.background.run()
         assert np.count_nonzero(desk.controller.session.labels[3, 20]) == 25
         assert np.array_equal(nested.requests[1].hint, nested.segment(nested.requests[0]).hints[2])
@@ -569,25 +569,25 @@ class TestCandidates:
         desk.background.run()
         before = desk.controller.session.labels.copy()
         desk.controller.show_plane(PlaneRef(0, 5))
-        desk.controller.next_candidate()
+        desk.controller.prompts.next_candidate()
         assert (desk.state.candidate, desk.state.can_cycle) == (None, False)
         assert "no other candidates" in desk.state.status
         desk.controller.show_plane(PlaneRef(0, 4))
         desk.controller.objects.accept()
         desk.controller.objects.select(1)
-        desk.controller.next_candidate()
+        desk.controller.prompts.next_candidate()
         assert not desk.state.can_cycle
         desk.controller.objects.reopen()
         assert desk.state.can_cycle
         desk.click(21, 26)
         assert not desk.state.can_cycle
-        desk.controller.next_candidate()
+        desk.controller.prompts.next_candidate()
         assert np.array_equal(desk.controller.session.labels, before)
         desk.background.run()
         assert desk.state.can_cycle
 
     def test_the_key_does_nothing_without_an_image(self, desk):
-        desk.controller.next_candidate()
+        desk.controller.prompts.next_candidate()
         desk.controller.show()
         assert desk.state.status.startswith("Open an image")
 

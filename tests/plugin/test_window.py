@@ -43,7 +43,7 @@ class Window:
 
     def ready(self) -> None:
         """Wait until the image is read and all questions are answered."""
-        self.until(lambda: self.session is not None and self.controller.asking.request is None)
+        self.until(lambda: self.session is not None and self.controller.prompts.asking.request is None)
 
     def press(self, button: Any) -> None:
         """Press a button of the dock."""
@@ -193,7 +193,7 @@ def test_propagate_then_undo_then_accept(window):
     window.click(19, 24)
     window.ready()
     window.press(window.widget.volume.start)
-    window.until(lambda: not window.controller.following.is_running)
+    window.until(lambda: not window.controller.volume.following.is_running)
     assert np.flatnonzero(window.session.labels.any(axis=(1, 2))).tolist() == [2, 3, 4, 5, 6]
     assert "Planes 2 to 6 are done" in window.widget.status.text.text()
     window.press(window.widget.prompt.undo)
@@ -213,12 +213,12 @@ def test_cancel_keeps_what_is_done(window, segmenter):
 
     def segment(request):
         if request.plane.index == 5:
-            window.controller.cancel()
+            window.controller.volume.cancel()
         return answer(request)
 
     segmenter.segment = segment
     window.press(window.widget.volume.start)
-    window.until(lambda: not window.controller.following.is_running)
+    window.until(lambda: not window.controller.volume.following.is_running)
     assert np.flatnonzero(window.session.labels.any(axis=(1, 2))).tolist() == [4, 5]
     assert "cancelled" in window.widget.status.text.text()
     assert window.viewer.layers["ball labels"].editable
@@ -254,7 +254,7 @@ def test_keys(window, qtbot):
     window.click(19, 24)
     window.ready()
     key("W")
-    window.until(lambda: not window.controller.following.is_running)
+    window.until(lambda: not window.controller.volume.following.is_running)
     assert window.session.labels[5].any()
     key("Z", Qt.KeyboardModifier.ControlModifier)
     assert not window.session.labels[5].any()
@@ -373,7 +373,7 @@ def test_real_model_answers_in_the_window(make_napari_viewer_proxy, qtbot, make_
     window.ready()
     (anchor,) = window.session.objects[1].anchors
     assert anchor.is_settled
-    assert window.widget.model.title() == "2  Model: ready on CPU"
+    assert window.widget.model.header.text() == "2  Model: ready on CPU"
 
 
 def test_flat_colour_picture(make_napari_viewer_proxy, qtbot, monkeypatch, segmenter, tmp_path):
@@ -432,7 +432,7 @@ def test_window_by_preset_by_numbers_and_from_the_screen(window):
     panel.windows.setCurrentText("As on the screen")
     panel.windows.activated.emit(panel.windows.currentIndex())
     window.until(lambda: (window.session.window.low, window.session.window.high) == (0, 100))
-    window.until(lambda: not window.controller.cases.opening)
+    window.until(lambda: not window.controller.stage.cases.opening)
 
 
 def test_brush_keeps_to_one_plane(window):

@@ -1,0 +1,56 @@
+"""Plain sentences: what went wrong, and what a propagation did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from napari_sam.core.propagation import PlanePrediction
+from napari_sam.errors import SamError
+from volumes import VolumeError
+
+__all__ = ["plain_message", "propagation_summary"]
+
+_REASONS = {
+    "absent": "the object ends",
+    "score": "the model is unsure",
+    "overlap": "the shape jumps",
+    "intensity": "the brightness differs",
+    "area": "the size jumps",
+    "empty": "nothing found",
+    "cancelled": "cancelled",
+}
+
+
+def plain_message(error: Exception) -> str:
+    """Give an error as one plain line, fit for somebody who does not program."""
+    text = " ".join(str(error).split())
+    if isinstance(error, SamError | VolumeError | OSError) and text:
+        return text[0].upper() + text[1:]
+    return f"Something went wrong that should not have: {type(error).__name__}: {text}"
+
+
+def propagation_summary(predictions: Sequence[PlanePrediction]) -> str:
+    """Say which planes were done and why it ended on either side.
+
+    Parameters
+    ----------
+    predictions : sequence of PlanePrediction
+        In the order in which they came.
+    """
+    done = sorted(p.plane.index for p in predictions if p.state != "stopped")
+    drawn = sorted(p.plane.index for p in predictions if p.state == "interpolated")
+    stops = {
+        f"{prediction.plane.index} ({_REASONS[prediction.reason]})": None
+        for prediction in sorted(predictions, key=lambda prediction: prediction.plane.index)
+        if prediction.state == "stopped"
+        and prediction.reason in _REASONS
+        and prediction.plane.index not in drawn
+    }
+    where = f"Planes {done[0]} to {done[-1]} are done" if done else "No plane was done"
+    ends = f"; it ended at {' and '.join(stops)}." if stops else "."
+    lost = (
+        f" {len(drawn)} planes from {drawn[0]} on, where the model lost it, are drawn in between."
+        if drawn
+        else ""
+    )
+    return f"{where}{ends}{lost} Check and correct, then accept (Q)."

@@ -1,0 +1,135 @@
+"""What a person shows on the plane: points, boxes, brush strokes, and which of the model's masks is meant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_sam.core.edits import Edit
+from napari_sam.core.planes import PlaneRef
+from napari_sam.core.prompts import BoxPrompt, PointPrompt, Prompt
+from napari_sam.core.session import Session
+from napari_sam.errors import SamError
+from napari_sam.plugin._asking import Asking
+from napari_sam.plugin._stage import Stage
+from volumes import Box, VolumeError
+
+__all__ = ["PromptSteps"]
+
+
+class PromptSteps:
+    """Prompts on the shown plane of the chosen image.
+
+    Parameters
+    ----------
+    stage : Stage
+        What all steps share.
+    """
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._early: list[tuple[PlaneRef, Prompt]] = []
+        self.asking = Asking(stage.background, stage.model, self._answered, stage.fail)
+        stage.on_open.append(self._opened)
+        stage.on_model.append(self._model_changed)
+        stage.on_view.append(self.show)
+
+    def add_point(self, at: tuple[float, float, float], positive: bool) -> None:
+        """Put a point, in voxels, on the shown plane: in the object, or beside it."""
+        if self._stage.plane is not None:
+            self._prompt(self._stage.plane, PointPrompt(at, positive))
+
+    def add_box(self, box: Box) -> None:
+        """Put a box of the shown plane around the object; what lies outside the image is cut off."""
+        stage = self._stage
+        if stage.plane is None:
+            return
+        inside = box if stage.session is None else box.clip(stage.session.volume.shape)
+        if not inside.is_empty:
+            self._prompt(stage.plane, BoxPrompt(inside))
+
+    def painted(self, box: Box, before: NDArray[Any], after: NDArray[Any]) -> None:
+        """Take a brush stroke that is in the labels already into the session's history."""
+        case = self._stage.free_case
+        if case is None:
+            return
+        try:
+            edit = case.session.paint(box, before, after)
+        except SamError as error:
+            self._stage.fail(error)
+            return
+        if not np.array_equal(edit.after, after):
+            self._stage.redraw([edit])
+        self._stage.say("")
+
+    def next_candidate(self) -> None:
+        """Take the model's next candidate for the object in the shown plane."""
+        stage, case = self._stage, self._stage.free_case
+        if stage.plane is None or self.asking.request is not None:
+            return
+        state = None if case is None else case.session.objects.get(case.current_id)
+        anchor = None if state is None else state.open_choice_on(stage.plane)
+        if case is None or anchor is None or anchor.next_candidate is None:
+            stage.changed((), "There are no other candidates here; click on the object or draw a box first.")
+            return
+        stage.changed((case.session.choose(stage.plane, anchor.next_candidate, case.current_id),))
+
+    def forget(self) -> None:
+        """Drop what is not answered yet."""
+        self.asking.forget()
+        self._early = []
+
+    def prefetch(self) -> None:
+        """Prepare the planes around the shown one while nothing else is asked."""
+        stage = self._stage
+        if stage.free_case is not None and stage.plane is not None:
+            self.asking.prefetch(stage.free_case.session, stage.plane)
+
+    def show(self) -> None:
+        """Show the current object's prompts on the shown plane."""
+        case, plane = self._stage.case, self._stage.plane
+        state = case.session.objects.get(case.current_id) if case is not None else None
+        anchor = None if state is None or plane is None else state.anchor_on(plane)
+        self._stage.view.show_prompts(plane, () if anchor is None else anchor.prompts)
+
+    def _prompt(self, plane: PlaneRef, prompt: Prompt) -> None:
+        stage = self._stage
+        if stage.cases.source is None or stage.is_taken:
+            return
+        stage.begin()
+        case = stage.case
+        if case is None:
+            self._early.append((plane, prompt))
+            stage.show()
+            return
+        try:
+            request = case.session.prompt(plane, prompt, object_id=case.current_id)
+        except (SamError, VolumeError) as error:
+            stage.fail(error)
+            return
+        self.asking.ask(case.session, request)
+        self.show()
+        stage.say("")
+
+    def _answered(self, session: Session, edit: Edit | None) -> None:
+        if edit is not None and session is self._stage.session:
+            self._stage.redraw([edit])
+        self.prefetch()
+        self._stage.show()
+
+    def _opened(self) -> None:
+        early, self._early = self._early, []
+        for plane, prompt in early:
+            self._prompt(plane, prompt)
+        self.prefetch()
+        self._stage.show()
+
+    def _model_changed(self) -> None:
+        if self._stage.model.has_failed:
+            self.asking.forget()
+            return
+        self.asking.resume()
+        self.prefetch()
+        self._stage.show()

@@ -1,0 +1,76 @@
+"""What all panels of the dock are made of: sections that fold, and buttons whose tip says their key."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+
+from napari_sam.plugin._bindings import KEYS
+from napari_sam.plugin.view import PanelState
+
+__all__ = ["Section", "make_button"]
+
+
+class Section(QWidget):
+    """A step of the dock: a title to press, and below it what folds away.
+
+    Parameters
+    ----------
+    title : str
+        What the step is called.
+    is_folded : bool
+        Whether it begins folded away.
+    """
+
+    folded = Signal(bool)
+
+    def __init__(self, title: str, *, is_folded: bool = False) -> None:
+        super().__init__()
+        self.header = QToolButton()
+        self.header.setText(title)
+        self.header.setCheckable(True)
+        self.header.setChecked(not is_folded)
+        self.header.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.header.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.header.setStyleSheet("QToolButton { border: none; font-weight: bold; text-align: left; }")
+        self.content = QWidget()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(4, 2, 4, 2)
+        column.setSpacing(2)
+        column.addWidget(self.header)
+        column.addWidget(self.content)
+        self.header.toggled.connect(self._toggled)
+        self._toggled(not is_folded)
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether only the title is shown."""
+        return not self.header.isChecked()
+
+    def fold(self, is_folded: bool) -> None:
+        """Fold the content away, or show it."""
+        self.header.setChecked(not is_folded)
+
+    def set_title(self, title: str) -> None:
+        """Call the step something else."""
+        self.header.setText(title)
+
+    def draw(self, state: PanelState) -> None:
+        """Show a state."""
+        raise NotImplementedError
+
+    def _toggled(self, is_open: bool) -> None:
+        self.header.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
+        self.content.setVisible(is_open)
+        self.folded.emit(not is_open)
+
+
+def _key(action: str) -> str:
+    return KEYS[action].replace("Control", "Ctrl").replace("-", "+")
+
+
+def make_button(text: str, tip: str, action: str | None = None) -> QPushButton:
+    """Make a button whose tip says the key that does the same."""
+    button = QPushButton(text)
+    button.setToolTip(tip if action is None else f"{tip}\nKey: {_key(action)}")
+    return button

@@ -1,0 +1,50 @@
+"""The top of the dock: what goes on, or what to do next; and what lies under the cursor."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFrame, QLabel, QProgressBar, QSizePolicy, QVBoxLayout
+
+from napari_sam.plugin.view import PanelState
+
+__all__ = ["StatusPanel"]
+
+
+class StatusPanel(QFrame):
+    """What goes on, or what to do next; and what lies under the cursor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = QLabel()
+        self.text.setWordWrap(True)
+        self.text.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+        self.text.setFixedHeight(4 * self.text.fontMetrics().lineSpacing() + 6)
+        self.under = QLabel()
+        self.under.setToolTip("(plane, row, column) of the voxel under the cursor, its centre, its value")
+        self.under.setFixedHeight(self.under.fontMetrics().lineSpacing() + 2)
+        self.under.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setFixedHeight(5)
+        policy = self.bar.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.bar.setSizePolicy(policy)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(12, 8, 12, 2)
+        column.addWidget(self.text)
+        column.addWidget(self.bar)
+        column.addWidget(self.under)
+
+    def show_cursor(self, text: str) -> None:
+        """Show what lies under the cursor."""
+        if text != self.under.text():
+            self.under.setText(text)
+
+    def draw(self, state: PanelState) -> None:
+        """Show a state."""
+        self.text.setText(("⚠ " if state.warning else "▸ ") + state.status)
+        self.text.setToolTip(state.status)
+        done, total = state.progress or (0, 0)
+        self.bar.setRange(0, total)
+        self.bar.setValue(done)
+        self.bar.setVisible(state.busy)

@@ -1,0 +1,55 @@
+"""The fifth step of the dock: the object in the other planes."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSpinBox
+
+from napari_sam.plugin._section import Section, make_button
+from napari_sam.plugin.view import PanelState
+
+__all__ = ["VolumePanel"]
+
+
+class VolumePanel(Section):
+    """Step 5: the object in the other planes."""
+
+    propagate_pressed = Signal(int, int)
+    cancel_pressed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__("5  Propagate")
+        self.first, self.last = QSpinBox(), QSpinBox()
+        self.first.setToolTip("First plane to go to")
+        self.last.setToolTip("Last plane to go to")
+        self.start = make_button(
+            "Propagate", "Follow the object from plane to plane, both ways, until it ends", "propagate"
+        )
+        self.cancel = make_button("Cancel", "Stop; the planes that are done stay", "cancel")
+        self._n_planes = 0
+        grid = QGridLayout(self.content)
+        planes = QHBoxLayout()
+        for widget in (QLabel("Planes"), self.first, QLabel("to"), self.last):
+            planes.addWidget(widget, 1 if isinstance(widget, QSpinBox) else 0)
+        grid.addLayout(planes, 0, 0, 1, 2)
+        grid.addWidget(self.start, 1, 0)
+        grid.addWidget(self.cancel, 1, 1)
+        self.start.clicked.connect(self.press)
+        self.cancel.clicked.connect(self.cancel_pressed)
+
+    def press(self) -> None:
+        """Start with the range that is shown."""
+        if self.start.isEnabled():
+            self.propagate_pressed.emit(self.first.value(), self.last.value())
+
+    def draw(self, state: PanelState) -> None:
+        """Show a state; the range starts over where the number of planes changes."""
+        if state.n_planes != self._n_planes:
+            self._n_planes = state.n_planes
+            for box, value in ((self.first, 0), (self.last, max(state.n_planes - 1, 0))):
+                box.setRange(0, max(state.n_planes - 1, 0))
+                box.setValue(value)
+        for box in (self.first, self.last):
+            box.setEnabled(state.n_planes > 1 and not state.can_cancel)
+        self.start.setEnabled(state.can_propagate)
+        self.cancel.setEnabled(state.can_cancel)

@@ -1,0 +1,74 @@
+"""What a person does with the whole volume: following the object through the planes, and stopping that."""
+
+from __future__ import annotations
+
+from napari_sam.core.propagation import PlanePrediction, plan_propagation
+from napari_sam.core.session import Session
+from napari_sam.errors import SamError
+from napari_sam.plugin._prompt_steps import PromptSteps
+from napari_sam.plugin._stage import Stage
+from napari_sam.plugin._volume_jobs import Following, plane_meets
+
+__all__ = ["VolumeSteps"]
+
+
+class VolumeSteps:
+    """Propagation of the current object; while it runs, it has the session to itself.
+
+    Parameters
+    ----------
+    stage : Stage
+        What all steps share.
+    prompts : PromptSteps
+        Whose open questions are dropped when it starts.
+    """
+
+    def __init__(self, stage: Stage, prompts: PromptSteps) -> None:
+        self._stage = stage
+        self._prompts = prompts
+        self.following = Following(stage.background, self._followed, self._ended, self._broke_off)
+
+    def propagate(self, first: int | None = None, last: int | None = None) -> None:
+        """Follow the object through the planes from `first` to `last`, both included; all when None."""
+        stage = self._stage
+        case, plane, segmenter = stage.free_case, stage.plane, stage.model.segmenter
+        if case is None or plane is None or segmenter is None:
+            return
+        n_planes = case.session.volume.shape[plane.axis]
+        reach = (0 if first is None else first, n_planes if last is None else last + 1)
+        try:
+            plan = plan_propagation(case.session, case.current_id, axis=plane.axis, planes=reach)
+        except SamError as error:
+            stage.fail(error)
+            return
+        self._prompts.asking.forget()
+        self._hold(True)
+        self.following.start(case.session, segmenter, plan)
+        stage.say("")
+
+    def cancel(self) -> None:
+        """Stop propagating; the planes that are done stay."""
+        self.following.cancel()
+
+    def _hold(self, taken: bool) -> None:
+        self._stage.is_taken = taken
+        self._stage.view.lock_labels(taken)
+
+    def _followed(self, session: Session, prediction: PlanePrediction) -> None:
+        stage = self._stage
+        if (
+            session is stage.session
+            and stage.plane is not None
+            and plane_meets(stage.plane, prediction.plane)
+        ):
+            stage.view.redraw_labels()
+        stage.show()
+
+    def _ended(self, summary: str) -> None:
+        self._hold(False)
+        self._prompts.prefetch()
+        self._stage.say(summary)
+
+    def _broke_off(self, error: Exception) -> None:
+        self._hold(False)
+        self._stage.fail(error)

@@ -1,0 +1,62 @@
+"""Which button of which panel does what: one function a panel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from napari_sam.plugin._image_panel import ImagePanel
+from napari_sam.plugin._model_panel import ModelPanel
+from napari_sam.plugin._napari_view import NapariView
+from napari_sam.plugin._object_panel import ObjectPanel
+from napari_sam.plugin._prompt_panel import PromptPanel
+from napari_sam.plugin._volume_panel import VolumePanel
+from napari_sam.plugin.controller import Controller
+
+__all__ = ["key_actions", "wire_image", "wire_model", "wire_object", "wire_prompt", "wire_volume"]
+
+
+def wire_image(panel: ImagePanel, view: NapariView) -> None:
+    """Step 1."""
+    panel.image_chosen.connect(view.choose_image)
+    panel.window_chosen.connect(view.choose_window)
+    panel.show_pressed.connect(view.show_window)
+
+
+def wire_model(panel: ModelPanel, control: Controller, choose_weights: Callable[[], None]) -> None:
+    """Step 2; `choose_weights` asks the person for a file."""
+    panel.model_chosen.connect(control.choose_model)
+    panel.weights_pressed.connect(choose_weights)
+
+
+def wire_object(panel: ObjectPanel, control: Controller, load: Callable[[], None]) -> None:
+    """Step 3; `load` asks the person for a file of labels."""
+    panel.object_chosen.connect(control.objects.select)
+    panel.new_pressed.connect(control.objects.start)
+    panel.reopen_pressed.connect(control.objects.reopen)
+    panel.load_pressed.connect(load)
+
+
+def wire_prompt(panel: PromptPanel, control: Controller, view: NapariView) -> None:
+    """Step 4."""
+    panel.tool_chosen.connect(view.choose_tool)
+    panel.candidate_pressed.connect(control.prompts.next_candidate)
+    panel.undo_pressed.connect(control.objects.undo)
+    panel.redo_pressed.connect(control.objects.redo)
+
+
+def wire_volume(panel: VolumePanel, control: Controller) -> None:
+    """Step 5."""
+    panel.propagate_pressed.connect(control.volume.propagate)
+    panel.cancel_pressed.connect(control.volume.cancel)
+
+
+def key_actions(control: Controller, volume: VolumePanel) -> dict[str, Callable[[], None]]:
+    """Say what each action of `napari_sam.plugin._bindings.KEYS` does, but for the tools."""
+    return {
+        "candidate": control.prompts.next_candidate,
+        "propagate": volume.press,
+        "cancel": control.volume.cancel,
+        "accept": control.objects.accept,
+        "undo": control.objects.undo,
+        "redo": control.objects.redo,
+    }
