@@ -9,6 +9,7 @@ from napari_sam.core.session import Session
 from napari_sam.plugin._label_files import LabelFiles
 from napari_sam.plugin._prompt_steps import PromptSteps
 from napari_sam.plugin._stage import Stage
+from napari_sam.plugin._strip_steps import StripSteps
 from napari_sam.plugin._volume_steps import VolumeSteps
 from napari_sam.plugin.view import ObjectRow, PanelState
 
@@ -22,6 +23,7 @@ class Steps:
     stage: Stage
     prompts: PromptSteps
     volume: VolumeSteps
+    strip: StripSteps
     label_files: LabelFiles
 
 
@@ -60,6 +62,7 @@ def panel_state(steps: Steps) -> PanelState:
         can_propagate=may_change and not asked and n_planes > 1 and steps.stage.model.segmenter is not None,
         can_cancel=running,
         can_load=free and not steps.label_files.doing,
+        strip=steps.strip.state,
         can_save=free and not steps.label_files.doing and session is not None and bool(session.objects),
     )
 

@@ -8,9 +8,9 @@ from napari_sam.core.propagation import PlanePrediction
 from napari_sam.errors import SamError
 from volumes import VolumeError
 
-__all__ = ["plain_message", "propagation_summary"]
+__all__ = ["REASONS", "plain_message", "propagation_summary"]
 
-_REASONS = {
+REASONS = {
     "absent": "the object ends",
     "score": "the model is unsure",
     "overlap": "the shape jumps",
@@ -19,6 +19,7 @@ _REASONS = {
     "empty": "nothing found",
     "cancelled": "cancelled",
 }
+"""Why propagation stopped, in words; by `PlanePrediction.reason`."""
 
 
 def plain_message(error: Exception) -> str:
@@ -40,10 +41,10 @@ def propagation_summary(predictions: Sequence[PlanePrediction]) -> str:
     done = sorted(p.plane.index for p in predictions if p.state != "stopped")
     drawn = sorted(p.plane.index for p in predictions if p.state == "interpolated")
     stops = {
-        f"{prediction.plane.index} ({_REASONS[prediction.reason]})": None
+        f"{prediction.plane.index} ({REASONS[prediction.reason]})": None
         for prediction in sorted(predictions, key=lambda prediction: prediction.plane.index)
         if prediction.state == "stopped"
-        and prediction.reason in _REASONS
+        and prediction.reason in REASONS
         and prediction.plane.index not in drawn
     }
     where = f"Planes {done[0]} to {done[-1]} are done" if done else "No plane was done"

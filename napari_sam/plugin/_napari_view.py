@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 from napari.utils.notifications import show_error
 
 from napari_sam.core.planes import PlaneRef
@@ -196,6 +197,18 @@ class NapariView:
     def show_prompts(self, plane: PlaneRef | None, prompts: Sequence[Prompt]) -> None:
         """Show these prompts, and no others."""
         self.layers.show_prompts(plane, prompts)
+
+    def go_to_plane(self, plane: PlaneRef) -> None:
+        """Show a plane of the chosen image, where that axis is the one that is stepped through."""
+        image, dims = self.image, self._viewer.dims
+        shown = None if image is None else plane_shown(dims, image)
+        if image is None or shown is None or shown.axis != plane.axis:
+            return
+        index = np.asarray(index_at(image, dims.point))
+        index[plane.axis] = plane.index
+        world = image.data_to_world(index)
+        axis = plane.axis + dims.ndim - image.ndim
+        dims.set_point(axis, world[axis])
 
     def redraw_labels(self) -> None:
         """Draw the shown plane of the labels again."""

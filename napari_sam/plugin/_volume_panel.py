@@ -6,6 +6,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSpinBox
 
 from napari_sam.plugin._section import Section, make_button
+from napari_sam.plugin._strip_panel import StripPanel
 from napari_sam.plugin.view import PanelState
 
 __all__ = ["VolumePanel"]
@@ -14,7 +15,8 @@ __all__ = ["VolumePanel"]
 class VolumePanel(Section):
     """Step 5: the object in the other planes."""
 
-    propagate_pressed = Signal(int, int)
+    propagate_pressed = Signal()
+    reach_chosen = Signal(int, int)
     cancel_pressed = Signal()
 
     def __init__(self) -> None:
@@ -26,7 +28,7 @@ class VolumePanel(Section):
             "Propagate", "Follow the object from plane to plane, both ways, until it ends", "propagate"
         )
         self.cancel = make_button("Cancel", "Stop; the planes that are done stay", "cancel")
-        self._n_planes = 0
+        self.strip = StripPanel()
         grid = QGridLayout(self.content)
         planes = QHBoxLayout()
         for widget in (QLabel("Planes"), self.first, QLabel("to"), self.last):
@@ -34,22 +36,27 @@ class VolumePanel(Section):
         grid.addLayout(planes, 0, 0, 1, 2)
         grid.addWidget(self.start, 1, 0)
         grid.addWidget(self.cancel, 1, 1)
+        grid.addWidget(self.strip, 2, 0, 1, 2)
         self.start.clicked.connect(self.press)
         self.cancel.clicked.connect(self.cancel_pressed)
+        for box in (self.first, self.last):
+            box.setKeyboardTracking(False)
+            box.valueChanged.connect(lambda _: self.reach_chosen.emit(self.first.value(), self.last.value()))
 
     def press(self) -> None:
-        """Start with the range that is shown."""
+        """Start, where that is possible."""
         if self.start.isEnabled():
-            self.propagate_pressed.emit(self.first.value(), self.last.value())
+            self.propagate_pressed.emit()
 
     def draw(self, state: PanelState) -> None:
-        """Show a state; the range starts over where the number of planes changes."""
-        if state.n_planes != self._n_planes:
-            self._n_planes = state.n_planes
-            for box, value in ((self.first, 0), (self.last, max(state.n_planes - 1, 0))):
-                box.setRange(0, max(state.n_planes - 1, 0))
-                box.setValue(value)
-        for box in (self.first, self.last):
+        """Show a state."""
+        highest = max(state.n_planes - 1, 0)
+        for box, value in zip((self.first, self.last), state.strip.reach, strict=True):
+            box.blockSignals(True)
+            box.setRange(0, highest)
+            box.setValue(value)
+            box.blockSignals(False)
             box.setEnabled(state.n_planes > 1 and not state.can_cancel)
         self.start.setEnabled(state.can_propagate)
         self.cancel.setEnabled(state.can_cancel)
+        self.strip.draw(state.strip)

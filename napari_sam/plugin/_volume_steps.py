@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from napari_sam.core.propagation import PlanePrediction, plan_propagation
 from napari_sam.core.session import Session
 from napari_sam.errors import SamError
@@ -21,11 +23,17 @@ class VolumeSteps:
         What all steps share.
     prompts : PromptSteps
         Whose open questions are dropped when it starts.
+
+    Attributes
+    ----------
+    on_prediction : list of callables
+        Called with the session, the object's id and each prediction of a propagation.
     """
 
     def __init__(self, stage: Stage, prompts: PromptSteps) -> None:
         self._stage = stage
         self._prompts = prompts
+        self.on_prediction: list[Callable[[Session, int, PlanePrediction], None]] = []
         self.following = Following(stage.background, self._followed, self._ended, self._broke_off)
 
     def propagate(self, first: int | None = None, last: int | None = None) -> None:
@@ -56,6 +64,8 @@ class VolumeSteps:
 
     def _followed(self, session: Session, prediction: PlanePrediction) -> None:
         stage = self._stage
+        for listener in self.on_prediction:
+            listener(session, self.following.object_id, prediction)
         if (
             session is stage.session
             and stage.plane is not None

@@ -46,8 +46,16 @@ def wire_prompt(panel: PromptPanel, control: Controller, view: NapariView) -> No
 
 def wire_volume(panel: VolumePanel, control: Controller) -> None:
     """Step 5."""
-    panel.propagate_pressed.connect(control.volume.propagate)
+    strip = panel.strip
+    panel.propagate_pressed.connect(control.strip.propagate)
+    panel.reach_chosen.connect(control.strip.set_reach)
     panel.cancel_pressed.connect(control.volume.cancel)
+    strip.strip.plane_pressed.connect(control.strip.jump)
+    strip.strip.reach_dragged.connect(control.strip.set_reach)
+    strip.strip.least_dragged.connect(control.strip.set_least)
+    strip.next_pressed.connect(control.strip.next_doubtful)
+    strip.confirm_pressed.connect(control.strip.confirm)
+    strip.again_pressed.connect(control.strip.propagate_here)
 
 
 def key_actions(control: Controller, volume: VolumePanel) -> dict[str, Callable[[], None]]:
@@ -55,6 +63,10 @@ def key_actions(control: Controller, volume: VolumePanel) -> dict[str, Callable[
     return {
         "candidate": control.prompts.next_candidate,
         "propagate": volume.press,
+        "next in doubt": control.strip.next_doubtful,
+        "previous in doubt": lambda: control.strip.next_doubtful(-1),
+        "confirm": control.strip.confirm,
+        "stretch": control.strip.propagate_here,
         "cancel": control.volume.cancel,
         "accept": control.objects.accept,
         "undo": control.objects.undo,

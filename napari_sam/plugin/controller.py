@@ -20,6 +20,7 @@ from napari_sam.plugin._model_slot import Load
 from napari_sam.plugin._object_steps import ObjectSteps
 from napari_sam.plugin._prompt_steps import PromptSteps
 from napari_sam.plugin._stage import Stage
+from napari_sam.plugin._strip_steps import StripSteps
 from napari_sam.plugin._volume_steps import VolumeSteps
 from napari_sam.plugin.view import View
 
@@ -50,8 +51,9 @@ class Controller:
         self.prompts = PromptSteps(self.stage)
         self.objects = ObjectSteps(self.stage)
         self.volume = VolumeSteps(self.stage, self.prompts)
+        self.strip = StripSteps(self.stage, self.volume)
         self.label_files = LabelFiles(self.stage, save or write_labels)
-        self._steps = Steps(self.stage, self.prompts, self.volume, self.label_files)
+        self._steps = Steps(self.stage, self.prompts, self.volume, self.strip, self.label_files)
 
     @property
     def session(self) -> Session | None:

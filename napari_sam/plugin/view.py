@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import Prompt
 from napari_sam.core.session import Session
 from napari_sam.core.window import Window
+from napari_sam.plugin._plane_marks import StripState
 
 __all__ = ["ObjectRow", "PanelState", "View"]
 
@@ -54,6 +55,8 @@ class PanelState:
         Planes along the axis being propagated; 0 without an image.
     can_… : bool
         What may be pressed now.
+    strip : StripState
+        What is known of each plane of the object.
     """
 
     status: str = ""
@@ -77,6 +80,7 @@ class PanelState:
     can_cancel: bool = False
     can_load: bool = False
     can_save: bool = False
+    strip: StripState = field(default_factory=StripState)
 
 
 class View(Protocol):
@@ -96,6 +100,10 @@ class View(Protocol):
 
     def show_prompts(self, plane: PlaneRef | None, prompts: Sequence[Prompt]) -> None:
         """Show these prompts, and no others, on a plane."""
+        ...
+
+    def go_to_plane(self, plane: PlaneRef) -> None:
+        """Show a plane of the chosen image."""
         ...
 
     def redraw_labels(self) -> None:
