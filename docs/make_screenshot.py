@@ -62,7 +62,7 @@ def work(viewer: napari.Viewer, widget: Any) -> None:
         control.prompts.add_box(plane.box_of((row0 - 2, col0 - 2, row1 + 2, col1 + 2)))
         wait_until(lambda: control.prompts.asking.request is None)
         if organ == "liver":
-            control.volume.propagate()
+            control.strip.propagate()
             wait_until(lambda: not control.volume.following.is_running)
             control.objects.accept()
         else:
