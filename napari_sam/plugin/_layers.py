@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from napari_sam.core.masks import tight_box
 from napari_sam.core.naming import PALETTE
+from napari_sam.core.outlines import outlines_of
 from napari_sam.core.planes import PlaneRef
-from napari_sam.core.prompts import BoxPrompt, PointPrompt, Prompt
+from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 from napari_sam.core.session import Session
 from napari_sam.plugin._images import NAMESPACE
 from napari_sam.plugin._space import space_of_layer
@@ -128,6 +129,11 @@ class SessionLayers:
             self.points.mouse_pan = pans
             self._viewer.layers.selection.active = self.points
 
+    def let_pan(self, pans: bool) -> None:
+        """Say whether a drag moves the image."""
+        if self.points is not None:
+            self.points.mouse_pan = pans
+
     def deactivate_prompts(self) -> None:
         """Leave the mouse to napari; the labels become the active layer."""
         if self.prompts_are_active and self.labels is not None:
@@ -151,23 +157,46 @@ class SessionLayers:
             self.points.face_color = [_POSITIVE if prompt.positive else _NEGATIVE for prompt in points]
             self.points.border_color = ["white" if prompt.positive else _NEGATIVE for prompt in points]
             self.points.selected_data = set()
-        self._draw_boxes([prompt.box for prompt in prompts if isinstance(prompt, BoxPrompt)])
+        self._draw_shapes(prompts)
+
+    @property
+    def shown_prompts(self) -> tuple[Prompt, ...]:
+        """The prompts that are shown."""
+        return self._prompts
+
+    @property
+    def voxel_px(self) -> float:
+        """How many pixels of the screen a voxel of the shown plane measures."""
+        camera = getattr(self._viewer, "scene", self._viewer).camera  # in the scene since napari 0.9
+        scale = 1.0 if self.boxes is None else float(np.abs(self.boxes.scale[-2:]).mean())
+        return max(float(camera.zoom) * scale, 1e-6)
 
     def preview_box(self, box: Box) -> None:
         """Show a box that is being dragged, beside the ones there are."""
-        boxes = [prompt.box for prompt in self._prompts if isinstance(prompt, BoxPrompt)]
-        self._draw_boxes([*boxes, box])
+        self._draw_shapes([*self._prompts, BoxPrompt(box)])
 
-    def _draw_boxes(self, boxes: Sequence[Box]) -> None:
-        if self.boxes is None or self._plane is None or not (boxes or len(self.boxes.data)):
+    def preview_path(self, rc: NDArray[np.float64]) -> None:
+        """Show a line that is being drawn, rows and columns of shape (n, 2), beside what there is."""
+        self._draw_shapes(self._prompts, [rc])
+
+    def _draw_shapes(self, prompts: Sequence[Prompt], lines: Sequence[NDArray[np.float64]] = ()) -> None:
+        plane = self._plane
+        if self.boxes is None or plane is None:
             return
+        boxes = [_corners(one.box, plane) for one in prompts if isinstance(one, BoxPrompt)]
+        masks = [one.mask for one in prompts if isinstance(one, MaskPrompt)]
+        drawn = [*lines, *(outline for mask in masks for outline in outlines_of(mask, plane))]
+        paths = [np.array([plane.at(*rc) for rc in line]) for line in drawn if len(line) > 1]
+        if not (boxes or paths or len(self.boxes.data)):
+            return
+        first, width = 3 - self.boxes.ndim, 2.0 / self.voxel_px
         self.boxes.data = []
         if boxes:
-            corners = [_corners(box, self._plane)[:, 3 - self.boxes.ndim :] for box in boxes]
-            camera = getattr(self._viewer, "scene", self._viewer).camera  # in the scene since napari 0.9
-            width = 2.0 / (camera.zoom * float(np.abs(self.boxes.scale[-2:]).mean()))
+            corners = [box[:, first:] for box in boxes]
             self.boxes.add_rectangles(corners, edge_width=width, edge_color=_BOX, face_color="transparent")
-            self.boxes.selected_data = set()
+        if paths:
+            self.boxes.add_paths([path[:, first:] for path in paths], edge_width=width, edge_color=_BOX)
+        self.boxes.selected_data = set()
 
     # Labels
 

@@ -40,6 +40,10 @@ def wire_prompt(panel: PromptPanel, control: Controller, view: NapariView) -> No
     """Step 4."""
     panel.tool_chosen.connect(view.choose_tool)
     panel.candidate_pressed.connect(control.prompts.next_candidate)
+    panel.remove_pressed.connect(control.prompts.remove)
+    panel.clear_pressed.connect(control.prompts.clear_plane)
+    panel.refine_pressed.connect(control.prompts.refine)
+    panel.label_pressed.connect(view.label_as_prompt)
     panel.undo_pressed.connect(control.objects.undo)
     panel.redo_pressed.connect(control.objects.redo)
 
@@ -58,10 +62,13 @@ def wire_volume(panel: VolumePanel, control: Controller) -> None:
     strip.again_pressed.connect(control.strip.propagate_here)
 
 
-def key_actions(control: Controller, volume: VolumePanel) -> dict[str, Callable[[], None]]:
+def key_actions(control: Controller, view: NapariView, volume: VolumePanel) -> dict[str, Callable[[], None]]:
     """Say what each action of `napari_sam.plugin._bindings.KEYS` does, but for the tools."""
     return {
         "candidate": control.prompts.next_candidate,
+        "remove": view.remove_prompt,
+        "clear plane": control.prompts.clear_plane,
+        "refine": control.prompts.refine,
         "propagate": volume.press,
         "next in doubt": control.strip.next_doubtful,
         "previous in doubt": lambda: control.strip.next_doubtful(-1),

@@ -51,7 +51,7 @@ class Controller:
         self.prompts = PromptSteps(self.stage)
         self.objects = ObjectSteps(self.stage)
         self.volume = VolumeSteps(self.stage, self.prompts)
-        self.strip = StripSteps(self.stage, self.volume)
+        self.strip = StripSteps(self.stage, self.volume, self.prompts.asking)
         self.label_files = LabelFiles(self.stage, save or write_labels)
         self._steps = Steps(self.stage, self.prompts, self.volume, self.strip, self.label_files)
 

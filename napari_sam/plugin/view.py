@@ -48,9 +48,9 @@ class PanelState:
         The objects, accepted ones included.
     current_id : int
         The object that prompts go to.
-    candidate : tuple[int, int, float] or None
-        Which of the model's masks is shown, counted from 1, of how many, and its score; None where no other
-        one can be taken.
+    candidate : tuple[int, tuple[float, ...]] or None
+        Which of the model's masks is shown, counted from 0, and the scores of all; None where no other one
+        can be taken.
     n_planes : int
         Planes along the axis being propagated; 0 without an image.
     can_… : bool
@@ -68,12 +68,14 @@ class PanelState:
     model_note: str = ""
     objects: tuple[ObjectRow, ...] = ()
     current_id: int = 1
-    candidate: tuple[int, int, float] | None = None
+    candidate: tuple[int, tuple[float, ...]] | None = None
     n_planes: int = 0
     can_prompt: bool = False
     can_accept: bool = False
     can_reopen: bool = False
     can_cycle: bool = False
+    can_remove: bool = False
+    can_clear: bool = False
     can_undo: bool = False
     can_redo: bool = False
     can_propagate: bool = False

@@ -97,7 +97,7 @@ class SamWidget(QWidget):
         wire_volume(self.volume, control)
         self.end.accept_pressed.connect(control.objects.accept)
         self.end.save_pressed.connect(self._save)
-        view.connect(control, key_actions(control, self.volume))
+        view.connect(control, key_actions(control, view, self.volume))
 
     def _draw(self, state: PanelState) -> None:
         for panel in (self.image, self.model, self.object, self.prompt, self.volume, self.end, self.status):
