@@ -25,7 +25,7 @@ class StripPanel(QWidget):
         self.strip = PlaneStrip()
         self.strip.setToolTip(
             "The planes, first to last: press to go to one; drag the handles and the line.\n"
-            "A thin line below marks planes that the model knows already: prompts are answered at once."
+            "A thin line below marks planes that the model knows: prompts there are answered at once."
         )
         self.total, self.here = QLabel(), QLabel()
         for label in (self.total, self.here):
