@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from napari_sam.core.objects import ObjectState
-from napari_sam.core.session import Session
 from napari_sam.plugin._label_files import LabelFiles
 from napari_sam.plugin._prompt_steps import PromptSteps
 from napari_sam.plugin._stage import Stage
 from napari_sam.plugin._strip_steps import StripSteps
+from napari_sam.plugin._table_steps import TableSteps
 from napari_sam.plugin._volume_jobs import Following
 from napari_sam.plugin._volume_steps import VolumeSteps
-from napari_sam.plugin.view import ObjectRow, PanelState
+from napari_sam.plugin.view import PanelState
 
 __all__ = ["Steps", "panel_state"]
 
@@ -25,6 +25,7 @@ class Steps:
     prompts: PromptSteps
     volume: VolumeSteps
     strip: StripSteps
+    table: TableSteps
     label_files: LabelFiles
 
 
@@ -50,7 +51,8 @@ def panel_state(steps: Steps) -> PanelState:
         window=window,
         window_request=steps.stage.cases.window_request,
         model_note=steps.stage.model.note,
-        objects=_rows(session, current_id),
+        objects=steps.table.rows,
+        classes=tuple(one.name for one in steps.table.classes),
         current_id=current_id,
         candidate=candidate,
         n_planes=n_planes,
@@ -68,14 +70,6 @@ def panel_state(steps: Steps) -> PanelState:
         strip=steps.strip.state,
         can_save=free and not steps.label_files.doing and session is not None and bool(session.objects),
     )
-
-
-def _rows(session: Session | None, current_id: int) -> tuple[ObjectRow, ...]:
-    objects = session.objects if session is not None else {}
-    rows = [ObjectRow(state.id, state.name, state.locked) for state in objects.values()]
-    if current_id not in objects:
-        rows.append(ObjectRow(current_id, "", False))
-    return tuple(sorted(rows, key=lambda row: row.id))
 
 
 def _candidate(steps: Steps) -> tuple[int, tuple[float, ...]] | None:

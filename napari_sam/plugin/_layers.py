@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,9 @@ from napari_sam.plugin._space import space_of_layer
 from volumes import Box, Segment
 
 __all__ = ["SessionLayers"]
+
+_OTHER = np.array([0.5, 0.5, 0.5, 1.0], np.float32)
+"""Colour of voxels whose object the table does not know yet."""
 
 _POSITIVE, _NEGATIVE, _BOX = "#2ee66b", "#ff4d4d", "#ffd800"
 
@@ -48,6 +51,7 @@ class SessionLayers:
         self._plane: PlaneRef | None = None
         self._prompts: tuple[Prompt, ...] = ()
         self._before: NDArray[Any] | None = None
+        self._colours: dict[int, dict[int, tuple[int, int, int] | None]] = {}
         self.labels: Any = None
         self.points: Any = None
         self.boxes: Any = None
@@ -199,6 +203,20 @@ class SessionLayers:
         self.boxes.selected_data = set()
 
     # Labels
+
+    def show_colours(self, colours: Mapping[int, tuple[int, int, int] | None]) -> None:
+        """Draw objects in these colours, (red, green, blue) from 0 to 255; those of None are not shown."""
+        if self.labels is None or self._colours.get(id(self.labels)) == colours:
+            return
+        from napari.utils.colormaps import DirectLabelColormap
+
+        self._colours[id(self.labels)] = dict(colours)
+        clear = np.zeros(4, np.float32)
+        drawn = {
+            value: clear if colour is None else np.array([*colour, 255], np.float32) / 255
+            for value, colour in colours.items()
+        }
+        self.labels.colormap = DirectLabelColormap(color_dict={**drawn, 0: clear, None: _OTHER})
 
     def redraw(self) -> None:
         """Draw the shown plane of the labels again."""

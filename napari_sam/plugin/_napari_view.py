@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -245,6 +245,10 @@ class NapariView:
         world = image.data_to_world(index)
         axis = plane.axis + dims.ndim - image.ndim
         dims.set_point(axis, world[axis])
+
+    def show_colours(self, colours: Mapping[int, tuple[int, int, int] | None]) -> None:
+        """Draw objects in these colours; those of None are not shown."""
+        self.layers.show_colours(colours)
 
     def redraw_labels(self) -> None:
         """Draw the shown plane of the labels again."""

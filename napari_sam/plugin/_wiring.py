@@ -9,6 +9,7 @@ from napari_sam.plugin._model_panel import ModelPanel
 from napari_sam.plugin._napari_view import NapariView
 from napari_sam.plugin._object_panel import ObjectPanel
 from napari_sam.plugin._prompt_panel import PromptPanel
+from napari_sam.plugin._table_menu import table_actions
 from napari_sam.plugin._volume_panel import VolumePanel
 from napari_sam.plugin.controller import Controller
 
@@ -34,6 +35,12 @@ def wire_object(panel: ObjectPanel, control: Controller, load: Callable[[], None
     panel.new_pressed.connect(control.objects.start)
     panel.reopen_pressed.connect(control.objects.reopen)
     panel.load_pressed.connect(load)
+    panel.renamed.connect(control.table.rename)
+    panel.shown.connect(control.table.show)
+    panel.locked.connect(control.table.lock)
+    panel.class_chosen.connect(control.table.set_class)
+    actions = table_actions(control.table, panel)
+    panel.action_chosen.connect(lambda name, ids: actions[name](ids))
 
 
 def wire_prompt(panel: PromptPanel, control: Controller, view: NapariView) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.session import Session
 from napari_sam.core.window import Window
+from napari_sam.nodes.classes_file import read_classes, write_classes
 from napari_sam.plugin._cases import ImageSource
 from napari_sam.plugin._guidance import Steps, panel_state
 from napari_sam.plugin._jobs import Background
@@ -21,6 +22,7 @@ from napari_sam.plugin._object_steps import ObjectSteps
 from napari_sam.plugin._prompt_steps import PromptSteps
 from napari_sam.plugin._stage import Stage
 from napari_sam.plugin._strip_steps import StripSteps
+from napari_sam.plugin._table_steps import TableSteps
 from napari_sam.plugin._volume_steps import VolumeSteps
 from napari_sam.plugin.view import View
 
@@ -52,8 +54,9 @@ class Controller:
         self.objects = ObjectSteps(self.stage)
         self.volume = VolumeSteps(self.stage, self.prompts)
         self.strip = StripSteps(self.stage, self.volume, self.prompts.asking)
+        self.table = TableSteps(self.stage, (read_classes, write_classes))
         self.label_files = LabelFiles(self.stage, save or write_labels)
-        self._steps = Steps(self.stage, self.prompts, self.volume, self.strip, self.label_files)
+        self._steps = Steps(self.stage, self.prompts, self.volume, self.strip, self.table, self.label_files)
 
     @property
     def session(self) -> Session | None:
@@ -116,4 +119,6 @@ class Controller:
 
     def show(self) -> None:
         """Draw the panels again."""
-        self.stage.view.show_state(panel_state(self._steps))
+        state = panel_state(self._steps)
+        self.stage.view.show_colours(self.table.colours)
+        self.stage.view.show_state(state)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -17,11 +17,32 @@ __all__ = ["ObjectRow", "PanelState", "View"]
 
 @dataclass(frozen=True)
 class ObjectRow:
-    """One line of the list of objects."""
+    """One line of the table of objects.
+
+    Parameters
+    ----------
+    id, name, locked :
+        As in `ObjectState`.
+    class_name : str
+        What kind of thing it is; "" where nobody said.
+    colour : tuple of int
+        (red, green, blue), 0 to 255.
+    is_visible : bool
+        Whether its voxels are shown.
+    size : str
+        Its volume or area, with the unit.
+    n_planes : int
+        In how many planes of the first axis it is.
+    """
 
     id: int
     name: str
     locked: bool
+    class_name: str = ""
+    colour: tuple[int, int, int] = (128, 128, 128)
+    is_visible: bool = True
+    size: str = ""
+    n_planes: int = 0
 
 
 @dataclass(frozen=True)
@@ -46,6 +67,8 @@ class PanelState:
         Where the model stands: loading, ready, failed.
     objects : tuple[ObjectRow, ...]
         The objects, accepted ones included.
+    classes : tuple of str
+        The names of the classes that can be chosen.
     current_id : int
         The object that prompts go to.
     candidate : tuple[int, tuple[float, ...]] or None
@@ -67,6 +90,7 @@ class PanelState:
     window_request: Window | str | None = None
     model_note: str = ""
     objects: tuple[ObjectRow, ...] = ()
+    classes: tuple[str, ...] = ()
     current_id: int = 1
     candidate: tuple[int, tuple[float, ...]] | None = None
     n_planes: int = 0
@@ -106,6 +130,10 @@ class View(Protocol):
 
     def go_to_plane(self, plane: PlaneRef) -> None:
         """Show a plane of the chosen image."""
+        ...
+
+    def show_colours(self, colours: Mapping[int, tuple[int, int, int] | None]) -> None:
+        """Draw objects in these colours (red, green, blue), 0 to 255; those of None are not shown."""
         ...
 
     def redraw_labels(self) -> None:
