@@ -49,9 +49,7 @@ class ObjectPanel(Section):
         self.load = make_button("From file…", "Begin with the objects of labels that were saved before")
         self.more = QToolButton()
         self.more.setText("More")
-        self.more.setToolTip(
-            "What else can be done with the chosen objects; also by right click in the table"
-        )
+        self.more.setToolTip("What else can be done with the chosen objects; right click does the same")
         self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.menu = QMenu(self.more)
         self.more.setMenu(self.menu)

@@ -1,4 +1,4 @@
-"""What a person does with the table of objects: name, class, colour, lock, show, merge, split, delete, go to."""
+"""What a person does with the table of objects: describe, lock, show, merge, split, delete, go to."""
 
 from __future__ import annotations
 
@@ -53,11 +53,6 @@ class TableSteps:
         if current_id not in objects:
             rows.append(ObjectRow(current_id, "", False, colour=colour_of(ObjectState(current_id, ""))))
         return tuple(sorted(rows, key=lambda row: row.id))
-
-    @property
-    def colours(self) -> dict[int, tuple[int, int, int] | None]:
-        """Each object's colour; None for one that is not shown."""
-        return {row.id: row.colour if row.is_visible else None for row in self.rows}
 
     def _row(self, session: Session, one: ObjectState) -> ObjectRow:
         counts = self._counts_of(session)

@@ -120,5 +120,6 @@ class Controller:
     def show(self) -> None:
         """Draw the panels again."""
         state = panel_state(self._steps)
-        self.stage.view.show_colours(self.table.colours)
+        colours = {row.id: row.colour if row.is_visible else None for row in state.objects}
+        self.stage.view.show_colours(colours)
         self.stage.view.show_state(state)
