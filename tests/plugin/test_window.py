@@ -110,7 +110,7 @@ def test_propagate_then_undo_then_accept(window):
     window.press(window.widget.end.accept)
     assert window.session.objects[1].locked
     assert window.viewer.layers["ball labels"].selected_label == 2
-    assert window.widget.object.rows.count() == 2
+    assert window.widget.object.rows.rowCount() == 2
 
 
 def test_cancel_keeps_what_is_done(window, segmenter):
