@@ -25,7 +25,15 @@ from napari_sam.core.session import Session
 from napari_sam.errors import InvalidEdit, InvalidPrompt
 from volumes import Box, Geometry, Volume
 
-__all__ = ["CLEAN_KINDS", "CleanStep", "clean_mask", "clean_object", "only_free", "own_bits"]
+__all__ = [
+    "CLEAN_KINDS",
+    "CleanStep",
+    "clean_mask",
+    "clean_object",
+    "cleaned_object",
+    "only_free",
+    "own_bits",
+]
 
 CLEAN_KINDS = ("fill holes", "islands", "largest", "smooth", "grow", "shrink", "range", "close gaps")
 """What a clean-up can do."""
@@ -143,6 +151,20 @@ def clean_object(
     InvalidEdit
         As `clean_mask`.
     """
+    mask = cleaned_object(session, object_id, steps, keeps_anchors=keeps_anchors)
+    if mask is None:
+        return None
+    return session.reshape(object_id, mask, " + ".join(step.kind for step in steps))
+
+
+def cleaned_object(
+    session: Session, object_id: int, steps: Sequence[CleanStep], *, keeps_anchors: bool = True
+) -> BoxedMask | None:
+    """Return what `clean_object` would make of an object, in a box that holds the old and the new voxels.
+
+    Only reads the session, so that it can be worked out on another thread while nothing else changes it.
+    Parameters and errors as there; None where the object has no voxel.
+    """
     one = session.objects.get(object_id)
     if one is None:
         known = ", ".join(map(str, session.objects)) or "none yet"
@@ -155,9 +177,7 @@ def clean_object(
     for step in steps:
         mask = only_free(clean_mask(mask, step, session.volume, frozen), session.labels, object_id)
     box = mask.box.union(old)
-    return session.reshape(
-        object_id, BoxedMask(box, laid_into(mask, box)), " + ".join(step.kind for step in steps)
-    )
+    return BoxedMask(box, laid_into(mask, box))
 
 
 def own_bits(labels: NDArray[Any], object_id: int, within: Box) -> BoxedMask | None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from napari_sam.core.clean_steps import CleanStep, cleaned_object
+from napari_sam.core.cleaning import limit_to_range
 from napari_sam.core.edits import Edit
 from napari_sam.core.jobs import Cancel
 from napari_sam.core.masks import BoxedMask
@@ -13,30 +17,12 @@ from napari_sam.core.session import Session
 from napari_sam.errors import SamError
 from napari_sam.plugin._jobs import Job
 from napari_sam.plugin._stage import Stage
+from napari_sam.plugin.view import CleanState
+from volumes import Box
 
-__all__ = ["CleanState", "CleanSteps"]
+__all__ = ["CleanSteps"]
 
-
-@dataclass(frozen=True)
-class CleanState:
-    """What the panel of cleaning shows.
-
-    Parameters
-    ----------
-    can_clean : bool
-        Whether the current object has voxels and may be changed.
-    doing : str
-        Which clean-up is under way; "" for none.
-    brush_range : tuple[float, float] or None
-        Intensities that the brush is limited to; None where it is not.
-    unit : str
-        Of the intensities.
-    """
-
-    can_clean: bool = False
-    doing: str = ""
-    brush_range: tuple[float, float] | None = None
-    unit: str = ""
+Labels = NDArray[Any]
 
 
 class CleanSteps:
@@ -86,11 +72,22 @@ class CleanSteps:
         )
         stage.say("")
 
+    def keep_anchors(self, keeps: bool) -> None:
+        """Leave planes alone that a person drew, or do not."""
+        self.keeps_anchors = keeps
+
     def limit_brush(self, low: float | None, high: float | None) -> None:
         """Let the brush change only voxels with intensities from `low` to `high`; all where one is None."""
         limited = low is not None and high is not None
         self.brush_range = (min(low, high), max(low, high)) if limited else None  # type: ignore[type-var]
         self._stage.show()
+
+    def limited(self, session: Session, box: Box, before: Labels, after: Labels) -> Labels:
+        """Return what a brush stroke may do in the range that it is limited to."""
+        if self.brush_range is None or session.volume.is_rgb:
+            return after
+        values = np.asarray(session.volume.data[box.slices()])
+        return limit_to_range(before, after, values, *self.brush_range)
 
     def _cleaned(self, session: Session, object_id: int, step: CleanStep, mask: BoxedMask | None) -> None:
         self._hold("")

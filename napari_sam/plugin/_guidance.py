@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from napari_sam.core.objects import ObjectState
+from napari_sam.plugin._clean_steps import CleanSteps
 from napari_sam.plugin._label_files import LabelFiles
 from napari_sam.plugin._prompt_steps import PromptSteps
 from napari_sam.plugin._stage import Stage
@@ -25,6 +26,7 @@ class Steps:
     prompts: PromptSteps
     volume: VolumeSteps
     strip: StripSteps
+    clean: CleanSteps
     table: TableSteps
     label_files: LabelFiles
 
@@ -67,6 +69,7 @@ def panel_state(steps: Steps) -> PanelState:
         can_propagate=may_change and not asked and n_planes > 1 and steps.stage.model.segmenter is not None,
         can_cancel=running,
         can_load=free and not steps.label_files.doing,
+        clean=steps.clean.state,
         strip=steps.strip.state,
         can_save=free and not steps.label_files.doing and session is not None and bool(session.objects),
     )
@@ -92,6 +95,8 @@ def _going_on(steps: Steps) -> str:
         return "Loading the model; your prompt is answered as soon as it is ready."
     if asked is not None:
         return f"Segmenting object {asked.object_id} in plane {asked.plane.index}…"
+    if steps.clean.state.doing:
+        return f"Cleaning up: {steps.clean.state.doing}…"
     return steps.label_files.doing
 
 

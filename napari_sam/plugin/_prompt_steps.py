@@ -22,6 +22,8 @@ from volumes import Box, VolumeError
 
 __all__ = ["PromptSteps"]
 
+Labels = NDArray[Any]
+
 
 class PromptSteps:
     """Prompts on the shown plane of the chosen image.
@@ -30,10 +32,16 @@ class PromptSteps:
     ----------
     stage : Stage
         What all steps share.
+
+    Attributes
+    ----------
+    limit_stroke : callable or None
+        (session, box, before, after) of a brush stroke to what it may do.
     """
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
+        self.limit_stroke: Callable[[Session, Box, Labels, Labels], Labels] | None = None
         self._early: list[tuple[PlaneRef, Prompt]] = []
         self.asking = Asking(stage.background, stage.model, self._answered, stage.fail, stage.show)
         stage.on_open.append(self._opened)
@@ -122,8 +130,9 @@ class PromptSteps:
         case = self._stage.free_case
         if case is None:
             return
+        wanted = after if self.limit_stroke is None else self.limit_stroke(case.session, box, before, after)
         try:
-            edit = case.session.paint(box, before, after)
+            edit = case.session.paint(box, before, wanted)
         except SamError as error:
             self._stage.fail(error)
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from napari_sam.plugin._clean_panel import CleanPanel
 from napari_sam.plugin._image_panel import ImagePanel
 from napari_sam.plugin._model_panel import ModelPanel
 from napari_sam.plugin._napari_view import NapariView
@@ -13,7 +14,15 @@ from napari_sam.plugin._table_menu import table_actions
 from napari_sam.plugin._volume_panel import VolumePanel
 from napari_sam.plugin.controller import Controller
 
-__all__ = ["key_actions", "wire_image", "wire_model", "wire_object", "wire_prompt", "wire_volume"]
+__all__ = [
+    "key_actions",
+    "wire_clean",
+    "wire_image",
+    "wire_model",
+    "wire_object",
+    "wire_prompt",
+    "wire_volume",
+]
 
 
 def wire_image(panel: ImagePanel, view: NapariView) -> None:
@@ -67,6 +76,13 @@ def wire_volume(panel: VolumePanel, control: Controller) -> None:
     strip.next_pressed.connect(control.strip.next_doubtful)
     strip.confirm_pressed.connect(control.strip.confirm)
     strip.again_pressed.connect(control.strip.propagate_here)
+
+
+def wire_clean(panel: CleanPanel, control: Controller) -> None:
+    """Clean-ups, between steps 5 and 6."""
+    panel.clean_pressed.connect(control.clean.clean)
+    panel.brush_limited.connect(control.clean.limit_brush)
+    panel.anchors_kept.connect(control.clean.keep_anchors)
 
 
 def key_actions(control: Controller, view: NapariView, volume: VolumePanel) -> dict[str, Callable[[], None]]:

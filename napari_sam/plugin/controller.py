@@ -14,6 +14,7 @@ from napari_sam.core.session import Session
 from napari_sam.core.window import Window
 from napari_sam.nodes.classes_file import read_classes, write_classes
 from napari_sam.plugin._cases import ImageSource
+from napari_sam.plugin._clean_steps import CleanSteps
 from napari_sam.plugin._guidance import Steps, panel_state
 from napari_sam.plugin._jobs import Background
 from napari_sam.plugin._label_files import LabelFiles, Save, write_labels
@@ -54,9 +55,13 @@ class Controller:
         self.objects = ObjectSteps(self.stage)
         self.volume = VolumeSteps(self.stage, self.prompts)
         self.strip = StripSteps(self.stage, self.volume, self.prompts.asking)
+        self.clean = CleanSteps(self.stage)
+        self.prompts.limit_stroke = self.clean.limited
         self.table = TableSteps(self.stage, (read_classes, write_classes))
         self.label_files = LabelFiles(self.stage, save or write_labels)
-        self._steps = Steps(self.stage, self.prompts, self.volume, self.strip, self.table, self.label_files)
+        self._steps = Steps(
+            self.stage, self.prompts, self.volume, self.strip, self.clean, self.table, self.label_files
+        )
 
     @property
     def session(self) -> Session | None:

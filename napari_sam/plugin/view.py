@@ -12,7 +12,7 @@ from napari_sam.core.session import Session
 from napari_sam.core.window import Window
 from napari_sam.plugin._plane_marks import StripState
 
-__all__ = ["ObjectRow", "PanelState", "View"]
+__all__ = ["CleanState", "ObjectRow", "PanelState", "View"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,28 @@ class ObjectRow:
     is_visible: bool = True
     size: str = ""
     n_planes: int = 0
+
+
+@dataclass(frozen=True)
+class CleanState:
+    """What the panel of cleaning shows.
+
+    Parameters
+    ----------
+    can_clean : bool
+        Whether the current object has voxels and may be changed.
+    doing : str
+        Which clean-up is under way; "" for none.
+    brush_range : tuple[float, float] or None
+        Intensities that the brush is limited to; None where it is not.
+    unit : str
+        Of the intensities.
+    """
+
+    can_clean: bool = False
+    doing: str = ""
+    brush_range: tuple[float, float] | None = None
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,6 +100,8 @@ class PanelState:
         Planes along the axis being propagated; 0 without an image.
     can_… : bool
         What may be pressed now.
+    clean : CleanState
+        Whether the object can be cleaned up, and what the brush keeps to.
     strip : StripState
         What is known of each plane of the object.
     """
@@ -106,6 +130,7 @@ class PanelState:
     can_cancel: bool = False
     can_load: bool = False
     can_save: bool = False
+    clean: CleanState = field(default_factory=CleanState)
     strip: StripState = field(default_factory=StripState)
 
 
