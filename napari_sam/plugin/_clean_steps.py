@@ -78,8 +78,7 @@ class CleanSteps:
 
     def limit_brush(self, low: float | None, high: float | None) -> None:
         """Let the brush change only voxels with intensities from `low` to `high`; all where one is None."""
-        limited = low is not None and high is not None
-        self.brush_range = (min(low, high), max(low, high)) if limited else None  # type: ignore[type-var]
+        self.brush_range = None if low is None or high is None else (min(low, high), max(low, high))
         self._stage.show()
 
     def limited(self, session: Session, box: Box, before: Labels, after: Labels) -> Labels:

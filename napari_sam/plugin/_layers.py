@@ -216,7 +216,8 @@ class SessionLayers:
             value: clear if colour is None else np.array([*colour, 255], np.float32) / 255
             for value, colour in colours.items()
         }
-        self.labels.colormap = DirectLabelColormap(color_dict={**drawn, 0: clear, None: _OTHER})
+        colour_of: dict[int | None, NDArray[np.float32]] = {**drawn, 0: clear, None: _OTHER}
+        self.labels.colormap = DirectLabelColormap(color_dict=colour_of)
 
     def redraw(self) -> None:
         """Draw the shown plane of the labels again."""

@@ -126,8 +126,7 @@ class TableSteps:
         except SamError as error:
             self._stage.fail(error)
             return
-        for object_id in object_ids:
-            self._do(lambda session, one=object_id: session.set_class(one, chosen))
+        self._do_each(object_ids, lambda session, one: session.set_class(one, chosen))
 
     def add_class(self, name: str, colour: tuple[int, int, int] | None = None) -> None:
         """Add a class to those that can be chosen."""
@@ -159,8 +158,7 @@ class TableSteps:
 
     def set_colour(self, object_ids: Collection[int], colour: tuple[int, int, int]) -> None:
         """Give objects a colour."""
-        for object_id in object_ids:
-            self._do(lambda session, one=object_id: session.set_colour(one, colour))
+        self._do_each(object_ids, lambda session, one: session.set_colour(one, colour))
 
     def delete(self, object_ids: Collection[int]) -> None:
         """Take objects away, with their voxels and prompts."""
@@ -203,6 +201,15 @@ class TableSteps:
     def _known(self, object_ids: Collection[int]) -> list[int]:
         session = self._stage.session
         return [] if session is None else [one for one in object_ids if one in session.objects]
+
+    def _do_each(self, object_ids: Collection[int], step: Callable[[Session, int], object]) -> None:
+        """Take a step for each object that is there."""
+        for one in self._known(object_ids):
+
+            def this(session: Session, one: int = one) -> object:
+                return step(session, one)
+
+            self._do(this)
 
     def _do(self, step: Callable[[Session], object], news: str = "") -> bool:
         """Take a step on the session, show what it did, and say whether it could be taken."""
