@@ -52,14 +52,14 @@ def boxed(whole: NDArray[np.bool_]) -> BoxedMask:
 
 
 def blob(geometry: Geometry, radius_mm: float = 5.0) -> NDArray[np.bool_]:
-    at = np.stack(np.indices(geometry.shape), axis=-1)
+    at = np.moveaxis(np.indices(geometry.shape), 0, -1)
     middle = geometry.index_to_mm([(n - 1) / 2 for n in geometry.shape])
     return np.asarray(np.linalg.norm(geometry.index_to_mm(at) - middle, axis=-1) <= radius_mm)
 
 
 def by_hand(whole: NDArray[np.bool_], geometry: Geometry, mm: float) -> NDArray[np.bool_]:
     """All voxels within mm of a voxel of the mask, each compared with each."""
-    at_mm = geometry.index_to_mm(np.stack(np.indices(geometry.shape), axis=-1))
+    at_mm = geometry.index_to_mm(np.moveaxis(np.indices(geometry.shape), 0, -1))
     near = np.zeros(geometry.shape, dtype=bool)
     for point in at_mm[whole]:
         near |= np.linalg.norm(at_mm - point, axis=-1) <= mm * (1 + 1e-9)
