@@ -1,7 +1,8 @@
 """What cleans an object's shape without moving its outline: holes, islands, gaps, grey values.
 
 All functions are pure: a mask in its box in, a new mask out. None looks beyond the mask's box, so that their
-work depends on the object and not on the volume. Sizes are millimetres, on sheared axes, too. Planes named as frozen keep what they hold, which is how anchors survive a clean-up.
+work depends on the object and not on the volume. Sizes are millimetres, on sheared axes too. Planes named as
+frozen keep what they hold, which is how anchors survive a clean-up.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Diameters of an object: the longest in space and in a plane, and the one across it.
 
-An outline runs half-way between a voxel inside and its neighbour outside. So a diameter goes from such a place
-to another, and a single voxel is as long as its longest side. From centre to centre, as some programs measure,
+An outline runs half-way between a voxel inside and its neighbour outside. So a diameter goes from such a
+place to another, and a single voxel is as long as its longest side. From centre to centre, as some programs do it,
 everything would be about a voxel too short.
 """
 
@@ -135,7 +135,7 @@ def across(mask: BoxedMask, geometry: Geometry, axis: int, index: int, longest: 
     at_mm = (
         first
         + (np.arange(n_along) + 0.5)[:, None, None] * step_mm * along
-        + (np.arange(-n_aside, n_aside + 1))[None, :, None] * step_mm * aside
+        + (np.arange(-n_aside, n_aside) + 0.5)[None, :, None] * step_mm * aside
     )
     places = np.rint(geometry.mm_to_index(at_mm)).astype(np.int64) - np.asarray(mask.box.start)
     places[..., axis] = index - mask.box.start[axis]

@@ -2,10 +2,10 @@
 
 The mean over all directions of how often lines cross a surface, times the area each line stands for, is half
 of the surface's area. Lines run through the centres of voxels, in the directions from a voxel to its
-neighbours. Each direction's weight is fitted to the grid (least squares, none negative), so that planes of all
-orientations get their area as nearly as so few directions allow, and their mean exactly: a smooth, round
-surface gets its area whatever the spacing. Counting the faces of voxels would be up to a half too much, meshing
-them a tenth.
+neighbours. Each direction's weight is fitted to the grid (least squares, none negative), so that planes of
+all orientations get their area as nearly as so few directions allow, and their mean exactly: a smooth, round
+surface gets its area whatever the spacing. Counting the faces of voxels would be up to a half too much,
+meshing them a tenth.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ GRIDS = [
 
 
 @pytest.mark.parametrize("geometry", GRIDS)
-@pytest.mark.parametrize("radius_mm", [13.0, 17.5, 24.0])
+@pytest.mark.parametrize("radius_mm", [15.5, 17.5, 24.0])
 @pytest.mark.parametrize("off_idx", [(0.0, 0.0, 0.0), (0.3, -0.4, 0.2)])
 def test_balls(geometry: Geometry, radius_mm: float, off_idx: tuple[float, float, float]) -> None:
     mask = ellipsoid(geometry, (radius_mm,) * 3, off_idx)
