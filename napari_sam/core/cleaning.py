@@ -1,8 +1,8 @@
 """What cleans an object's shape without moving its outline: holes, islands, gaps, grey values.
 
 All functions are pure: a mask in its box in, a new mask out. None looks beyond the mask's box, so that their
-work depends on the object and not on the volume. Sizes are millimetres of the geometry, sheared axes included.
-Planes named as frozen keep what they hold, which is how anchors survive a clean-up.
+work depends on the object and not on the volume. Sizes are millimetres, on sheared axes too. Planes named as
+frozen keep what they hold, which is how anchors survive a clean-up.
 """
 
 from __future__ import annotations
@@ -210,10 +210,12 @@ def close_gaps(
     for first, last in zip(filled[:-1].tolist(), filled[1:].tolist(), strict=True):
         if up_to_mm is not None and (last - first) * step_mm > up_to_mm * (1.0 + 1e-9):
             continue
-        ends = [BoxedMask.of_plane(bits.take(i, axis), PlaneRef(axis, i), bits.shape) for i in (first, last)]
+        before, after = (
+            BoxedMask.of_plane(bits.take(i, axis), PlaneRef(axis, i), bits.shape) for i in (first, last)
+        )
         for index in range(first + 1, last):
             plane = PlaneRef(axis, index)
-            between = shape_between(*ends, plane, bits.shape, (row_mm, col_mm))
+            between = shape_between(before, after, plane, bits.shape, (row_mm, col_mm))
             bits[plane.box(bits.shape).slices()] = np.expand_dims(between.to_plane(plane, bits.shape), axis)
     return with_frozen(BoxedMask(mask.box, bits), mask, frozen)
 
