@@ -7,10 +7,12 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from napari_sam.core.diameters import Diameter
 from napari_sam.core.measuring import PERCENTILES, ClassTotal, ObjectMeasures
+from napari_sam.nodes.outputs import write_bytes
 from napari_sam.nodes.tables import round_floats
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "measurement_row",
     "measurements_csv",
     "measurements_json",
+    "save_measurements",
 ]
 
 SCHEMA_VERSION = 1
@@ -152,6 +155,12 @@ def measurements_json(found: Measurements) -> str:
         "classes": classes,
     }
     return json.dumps(round_floats(content, 6), indent=1, allow_nan=False, ensure_ascii=False)
+
+
+def save_measurements(path: Path, found: Measurements) -> None:
+    """Write a table: JSON where the path ends in ``.json``, else CSV."""
+    text = measurements_json(found) if path.suffix.lower() == ".json" else measurements_csv(found)
+    write_bytes(path, text.encode())
 
 
 def _cell(value: Any) -> Any:

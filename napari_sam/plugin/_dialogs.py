@@ -15,6 +15,7 @@ __all__ = [
     "ask_labels",
     "ask_name",
     "ask_save_path",
+    "ask_table",
     "ask_weights",
     "ask_yes",
     "choose_series",
@@ -101,3 +102,15 @@ def ask_name(parent: Any, title: str, question: str) -> str:
 
     name, is_given = QInputDialog.getText(parent, title, question)
     return name.strip() if is_given else ""
+
+
+def ask_table(parent: Any) -> Path | None:
+    """Ask where to save a table of measurements; None where the person changes their mind."""
+    from qtpy.QtWidgets import QFileDialog
+
+    chosen, used = QFileDialog.getSaveFileName(
+        parent, "Save measurements", "measurements.csv", "Table (*.csv);;JSON (*.json)"
+    )
+    if not chosen:
+        return None
+    return Path(chosen if chosen.endswith((".csv", ".json")) else chosen + used.split("*")[-1].rstrip(")"))

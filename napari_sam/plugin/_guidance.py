@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from napari_sam.core.objects import ObjectState
 from napari_sam.plugin._clean_steps import CleanSteps
 from napari_sam.plugin._label_files import LabelFiles
+from napari_sam.plugin._measure_steps import MeasureSteps
 from napari_sam.plugin._prompt_steps import PromptSteps
 from napari_sam.plugin._stage import Stage
 from napari_sam.plugin._strip_steps import StripSteps
@@ -27,6 +28,7 @@ class Steps:
     volume: VolumeSteps
     strip: StripSteps
     clean: CleanSteps
+    measure: MeasureSteps
     table: TableSteps
     label_files: LabelFiles
 
@@ -70,6 +72,7 @@ def panel_state(steps: Steps) -> PanelState:
         can_cancel=running,
         can_load=free and not steps.label_files.doing,
         clean=steps.clean.state,
+        measure=steps.measure.state,
         strip=steps.strip.state,
         can_save=free and not steps.label_files.doing and session is not None and bool(session.objects),
     )

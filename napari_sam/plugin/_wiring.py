@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from napari_sam.plugin._clean_panel import CleanPanel
 from napari_sam.plugin._image_panel import ImagePanel
+from napari_sam.plugin._measure_panel import MeasurePanel
 from napari_sam.plugin._model_panel import ModelPanel
 from napari_sam.plugin._napari_view import NapariView
 from napari_sam.plugin._object_panel import ObjectPanel
@@ -18,6 +19,7 @@ __all__ = [
     "key_actions",
     "wire_clean",
     "wire_image",
+    "wire_measure",
     "wire_model",
     "wire_object",
     "wire_prompt",
@@ -83,6 +85,12 @@ def wire_clean(panel: CleanPanel, control: Controller) -> None:
     panel.clean_pressed.connect(control.clean.clean)
     panel.brush_limited.connect(control.clean.limit_brush)
     panel.anchors_kept.connect(control.clean.keep_anchors)
+
+
+def wire_measure(panel: MeasurePanel, control: Controller, save: Callable[[], None]) -> None:
+    """Measurements; `save` asks the person for a file."""
+    panel.wanted.connect(control.measure.want)
+    panel.save_pressed.connect(save)
 
 
 def key_actions(control: Controller, view: NapariView, volume: VolumePanel) -> dict[str, Callable[[], None]]:

@@ -13,11 +13,13 @@ from napari_sam.core.planes import PlaneRef
 from napari_sam.core.session import Session
 from napari_sam.core.window import Window
 from napari_sam.nodes.classes_file import read_classes, write_classes
+from napari_sam.nodes.measurement_table import save_measurements
 from napari_sam.plugin._cases import ImageSource
 from napari_sam.plugin._clean_steps import CleanSteps
 from napari_sam.plugin._guidance import Steps, panel_state
 from napari_sam.plugin._jobs import Background
 from napari_sam.plugin._label_files import LabelFiles, Save, write_labels
+from napari_sam.plugin._measure_steps import MeasureSteps
 from napari_sam.plugin._model_slot import Load
 from napari_sam.plugin._object_steps import ObjectSteps
 from napari_sam.plugin._prompt_steps import PromptSteps
@@ -59,8 +61,16 @@ class Controller:
         self.prompts.limit_stroke = self.clean.limited
         self.table = TableSteps(self.stage, (read_classes, write_classes))
         self.label_files = LabelFiles(self.stage, save or write_labels)
+        self.measure = MeasureSteps(self.stage, self.label_files.segments_of, save_measurements)
         self._steps = Steps(
-            self.stage, self.prompts, self.volume, self.strip, self.clean, self.table, self.label_files
+            self.stage,
+            self.prompts,
+            self.volume,
+            self.strip,
+            self.clean,
+            self.measure,
+            self.table,
+            self.label_files,
         )
 
     @property

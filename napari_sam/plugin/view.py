@@ -12,7 +12,7 @@ from napari_sam.core.session import Session
 from napari_sam.core.window import Window
 from napari_sam.plugin._plane_marks import StripState
 
-__all__ = ["CleanState", "ObjectRow", "PanelState", "View"]
+__all__ = ["CleanState", "MeasureState", "ObjectRow", "PanelState", "View"]
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,22 @@ class CleanState:
 
 
 @dataclass(frozen=True)
+class MeasureState:
+    """What the panel of measurements shows.
+
+    Parameters
+    ----------
+    lines : tuple of (str, str)
+        Name and value, with its unit, of each measure of the current object.
+    can_save : bool
+        Whether there is something to write a table of.
+    """
+
+    lines: tuple[tuple[str, str], ...] = ()
+    can_save: bool = False
+
+
+@dataclass(frozen=True)
 class PanelState:
     """All that the panels show; a view draws it and decides nothing.
 
@@ -102,6 +118,8 @@ class PanelState:
         What may be pressed now.
     clean : CleanState
         Whether the object can be cleaned up, and what the brush keeps to.
+    measure : MeasureState
+        What the current object measures.
     strip : StripState
         What is known of each plane of the object.
     """
@@ -131,6 +149,7 @@ class PanelState:
     can_load: bool = False
     can_save: bool = False
     clean: CleanState = field(default_factory=CleanState)
+    measure: MeasureState = field(default_factory=MeasureState)
     strip: StripState = field(default_factory=StripState)
 
 

@@ -11,8 +11,9 @@ from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 from napari_sam import zoo
 from napari_sam.core.segmenter import Segmenter
 from napari_sam.plugin._clean_panel import CleanPanel
-from napari_sam.plugin._dialogs import ask_labels, ask_save_path, ask_weights
+from napari_sam.plugin._dialogs import ask_labels, ask_save_path, ask_table, ask_weights
 from napari_sam.plugin._image_panel import ImagePanel
+from napari_sam.plugin._measure_panel import MeasurePanel
 from napari_sam.plugin._model_panel import ModelPanel
 from napari_sam.plugin._napari_view import NapariView
 from napari_sam.plugin._object_panel import ObjectPanel
@@ -24,6 +25,7 @@ from napari_sam.plugin._wiring import (
     key_actions,
     wire_clean,
     wire_image,
+    wire_measure,
     wire_model,
     wire_object,
     wire_prompt,
@@ -59,10 +61,12 @@ class SamWidget(QWidget):
         super().__init__(parent)
         self.image, self.model = ImagePanel(), ModelPanel(zoo.names())
         self.object, self.prompt = ObjectPanel(), PromptPanel()
-        self.volume, self.clean, self.end = VolumePanel(), CleanPanel(), SavePanel()
+        self.volume, self.clean = VolumePanel(), CleanPanel()
+        self.measure, self.end = MeasurePanel(), SavePanel()
         self.status = StatusPanel()
         self.panels = (
-            self.image, self.model, self.object, self.prompt, self.volume, self.clean, self.end
+            self.image, self.model, self.object, self.prompt, self.volume, self.clean,
+            self.measure, self.end
         )  # fmt: skip
         self._lay_out()
         self.view = NapariView(
@@ -102,6 +106,7 @@ class SamWidget(QWidget):
         wire_prompt(self.prompt, control, view)
         wire_volume(self.volume, control)
         wire_clean(self.clean, control)
+        wire_measure(self.measure, control, self._save_table)
         self.end.accept_pressed.connect(control.objects.accept)
         self.end.save_pressed.connect(self._save)
         view.connect(control, key_actions(control, view, self.volume))
@@ -127,6 +132,11 @@ class SamWidget(QWidget):
         path = ask_save_path(self, f"{name}-labels{suffixes[0]}", suffixes)
         if path is not None:
             self.controller.label_files.save(path)
+
+    def _save_table(self) -> None:
+        path = ask_table(self)
+        if path is not None:
+            self.controller.measure.save(path)
 
     def event(self, event: QEvent | None) -> bool:
         """Stop all work when napari takes the widget out of its window."""
