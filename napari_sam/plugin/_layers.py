@@ -212,11 +212,9 @@ class SessionLayers:
 
         self._colours[id(self.labels)] = dict(colours)
         clear = np.zeros(4, np.float32)
-        drawn = {
-            value: clear if colour is None else np.array([*colour, 255], np.float32) / 255
-            for value, colour in colours.items()
-        }
-        colour_of: dict[int | None, NDArray[np.float32]] = {**drawn, 0: clear, None: _OTHER}
+        colour_of: dict[int | None, NDArray[Any]] = {0: clear, None: _OTHER}
+        for value, colour in colours.items():
+            colour_of[value] = clear if colour is None else np.array([*colour, 255], np.float32) / 255
         self.labels.colormap = DirectLabelColormap(color_dict=colour_of)
 
     def redraw(self) -> None:

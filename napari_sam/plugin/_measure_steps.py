@@ -111,7 +111,7 @@ class MeasureSteps:
             stage.fail(error)
 
         self._saving = True
-        stage.files.submit(Job("save", work, on_done=lambda: ended(f"Saved {path.name}."), on_error=failed))
+        stage.files.submit(Job("table", work, on_done=lambda: ended(f"Saved {path.name}."), on_error=failed))
         stage.say("Measuring all objects…")
 
     def _edited(self, _: Edit) -> None:
@@ -152,7 +152,6 @@ def measure_lines(found: ObjectMeasures, unit: str) -> tuple[tuple[str, str], ..
     ]
     if grey is not None:
         lines.append(("Mean ± SD", f"{grey.mean:.4g} ± {grey.spread:.3g} {unit}".rstrip()))
-        lines.append(
-            ("Median, range", f"{grey.median:.4g}, {grey.low:.4g} to {grey.high:.4g} {unit}".rstrip())
-        )
+        span = f"{grey.median:.4g}, {grey.low:.4g} to {grey.high:.4g} {unit}"
+        lines.append(("Median, range", span.rstrip()))
     return tuple(line for line in lines if line[0])
