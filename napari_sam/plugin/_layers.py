@@ -64,6 +64,7 @@ class SessionLayers:
         self.labels = self._all_labels.get(id(session))
         if self.labels is None or self.labels not in self._viewer.layers:
             self.labels = self._all_labels[id(session)] = self._add_labels(session, image)
+        self._edit_only(self.labels)
         self.remove_prompts()
         space = {**space_of_layer(image), "ndim": image.ndim}
         self.boxes = self._viewer.add_shapes(name="prompt boxes", **space)
@@ -91,6 +92,17 @@ class SessionLayers:
         layer.events.paint.connect(self._paint)
         layer.events.n_edit_dimensions.connect(_edit_one_plane)
         return layer
+
+    def leave(self) -> None:
+        """Show no session: its labels stay, but nobody can paint in them until it is shown again."""
+        self._edit_only(None)
+        self.labels = self._session = self._before = None
+        self.remove_prompts()
+
+    def _edit_only(self, chosen: Any) -> None:
+        for labels in self._all_labels.values():
+            if labels in self._viewer.layers:
+                labels.editable = labels is chosen
 
     def remove_prompts(self) -> None:
         """Take the layers of the prompts away."""

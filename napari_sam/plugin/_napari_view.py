@@ -157,9 +157,11 @@ class NapariView:
         """Work on the image of this key."""
         layer = layer_of(self._viewer, key)
         source = None if layer is None else source_of(layer)
-        if not self._controller.stage.cases.is_chosen(source):
-            self.layers.remove_prompts()
+        is_other = not self._controller.stage.cases.is_chosen(source)
         self._controller.choose_image(source)
+        case = self._controller.stage.case
+        if is_other and (case is None or not case.is_shown):
+            self.layers.leave()  # after the choice: the list of images is drawn again as layers go
         self._plane_changed()
 
     def choose_window(self, request: Any) -> None:
