@@ -1,7 +1,7 @@
 """Diameters of an object: the longest in space and in a plane, and the one across it.
 
 An outline runs half-way between a voxel inside and its neighbour outside. So a diameter goes from such a
-place to another, and a single voxel is as long as its longest side. From centre to centre, as some programs do it,
+place to another, and a single voxel is as long as its longest side. From centre to centre, as some do it,
 everything would be about a voxel too short.
 """
 
