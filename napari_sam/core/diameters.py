@@ -1,7 +1,7 @@
 """Diameters of an object: the longest in space and in a plane, and the one across it.
 
 An outline runs half-way between a voxel inside and its neighbour outside. So a diameter goes from such a
-place to another, and a single voxel is as long as its longest side. From centre to centre, as some programs do it,
+place to another, and a single voxel is as long as its longest side. From centre to centre, as some do it,
 everything would be about a voxel too short.
 """
 
@@ -22,6 +22,7 @@ __all__ = ["Diameter", "PlaneDiameters", "across", "longest_diameter", "longest_
 
 _ROWS_AT_ONCE = 512
 _SAMPLES_A_VOXEL = 4
+_N_WIDTHS = 12
 _Points = NDArray[np.float64]
 
 
@@ -87,6 +88,12 @@ def longest_in_plane(mask: BoxedMask, geometry: Geometry, axis: int, index: int)
     axis, index : int
         The plane: the array axis that it cuts across, and its index in the volume.
     """
+    points_idx = _plane_outline(mask, axis, index)
+    return None if points_idx is None else _farthest(points_idx, geometry)
+
+
+def _plane_outline(mask: BoxedMask, axis: int, index: int) -> _Points | None:
+    """Return places of an object's outline in a plane, as `_outline`; None where it is not in it."""
     at = index - mask.box.start[axis]
     if not 0 <= at < mask.box.shape[axis]:
         return None
@@ -95,9 +102,7 @@ def longest_in_plane(mask: BoxedMask, geometry: Geometry, axis: int, index: int)
     if not flat.any():
         return None
     in_plane = tuple(one for one in range(3) if one != axis)
-    return _farthest(
-        _outline(BoxedMask(PlaneRef(axis, index).box_of(_in_plane(mask, axis)), flat), in_plane), geometry
-    )
+    return _outline(BoxedMask(PlaneRef(axis, index).box_of(_in_plane(mask, axis)), flat), in_plane)
 
 
 def plane_diameters(mask: BoxedMask, geometry: Geometry, axis: int = 0) -> PlaneDiameters | None:
@@ -112,8 +117,11 @@ def plane_diameters(mask: BoxedMask, geometry: Geometry, axis: int = 0) -> Plane
         if best is not None and bound_mm < best[1].mm:
             break
         index = at + mask.box.start[axis]
-        found = longest_in_plane(mask, geometry, axis, index)
-        if found is not None and (best is None or (-found.mm, index) < (-best[1].mm, best[0])):
+        points_idx = _plane_outline(mask, axis, index)
+        if points_idx is None or (best is not None and _width_mm(points_idx, geometry, axis) < best[1].mm):
+            continue
+        found = _farthest(points_idx, geometry)
+        if best is None or (-found.mm, index) < (-best[1].mm, best[0]):
             best = index, found
     if best is None:
         return None
@@ -131,11 +139,14 @@ def across(mask: BoxedMask, geometry: Geometry, axis: int, index: int, longest: 
     normal = np.cross(sides[:, 0], sides[:, 1])
     aside = np.cross(normal / np.linalg.norm(normal), along)
     step_mm = float(np.linalg.norm(sides, axis=0).min()) / _SAMPLES_A_VOXEL
-    n_along, n_aside = (int(np.ceil(longest.mm / step_mm)) for _ in range(2))
+    points_idx = _plane_outline(mask, axis, index)
+    reach = (geometry.index_to_mm(points_idx) - first) @ aside / step_mm if points_idx is not None else [0.0]
+    lowest, highest = int(np.floor(np.min(reach))) - 1, int(np.ceil(np.max(reach))) + 1
+    n_along = int(np.ceil(longest.mm / step_mm))
     at_mm = (
         first
         + (np.arange(n_along) + 0.5)[:, None, None] * step_mm * along
-        + (np.arange(-n_aside, n_aside) + 0.5)[None, :, None] * step_mm * aside
+        + (np.arange(lowest, highest) + 0.5)[None, :, None] * step_mm * aside
     )
     places = np.rint(geometry.mm_to_index(at_mm)).astype(np.int64) - np.asarray(mask.box.start)
     places[..., axis] = index - mask.box.start[axis]
@@ -171,6 +182,19 @@ def _span_mm(mask: BoxedMask, geometry: Geometry, axis: int, at: int) -> float:
     return float(max(np.linalg.norm(sides[:, 0] + sides[:, 1]), np.linalg.norm(sides[:, 0] - sides[:, 1])))
 
 
+def _width_mm(points_idx: _Points, geometry: Geometry, axis: int) -> float:
+    """Return a length that no line between points of a plane exceeds: their widths in some directions.
+
+    A line's own direction is at most half a step from one of these, so it is not much longer than seen there.
+    """
+    first, second = np.delete(geometry.directions, axis, axis=1).T
+    second = second - (second @ first) * first
+    angles = np.pi * np.arange(_N_WIDTHS) / _N_WIDTHS
+    towards = np.outer(np.cos(angles), first) + np.outer(np.sin(angles), second / np.linalg.norm(second))
+    seen = points_idx @ (towards @ geometry.affine[:3, :3]).T
+    return float(np.ptp(seen, axis=0).max() / np.cos(np.pi / (2 * _N_WIDTHS))) * (1.0 + 1e-9)
+
+
 def _outline(mask: BoxedMask, axes: tuple[int, ...]) -> _Points:
     """Return places of the outline, (N, 3) voxel indices, among which are all corners of its convex hull."""
     bits = mask.bits
@@ -188,7 +212,6 @@ def _outline(mask: BoxedMask, axes: tuple[int, ...]) -> _Points:
 
 def _farthest(points_idx: _Points, geometry: Geometry) -> Diameter:
     """Return the line between the two points that lie farthest apart in mm; the first two of equals."""
-    points_idx = np.unique(points_idx, axis=0)
     spread = np.flatnonzero(np.ptp(points_idx, axis=0) > 0)
     corners = points_idx[np.sort(ConvexHull(points_idx[:, spread]).vertices)]
     corners_mm = geometry.index_to_mm(corners)
