@@ -8,6 +8,7 @@ from napari_sam.core.objects import ObjectState
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.propagation import PlanePrediction
 from napari_sam.core.session import Session
+from napari_sam.errors import SamError
 from napari_sam.plugin._asking import Asking
 from napari_sam.plugin._plane_marks import PlaneMark, StripState, mark_of, marks_of, next_doubtful
 from napari_sam.plugin._stage import Stage
@@ -102,11 +103,11 @@ class StripSteps:
         current = None if case is None else case.session.objects.get(case.current_id)
         if case is None or plane is None or current is None or current.locked:
             return
-        mask = case.session.mask_on(plane, current.id)
-        if mask is None:
-            stage.say(f"Object {current.id} has nothing in plane {plane.index} to confirm.")
+        try:
+            case.session.accept_plane(plane, current.id)
+        except SamError as error:
+            stage.fail(error)
             return
-        case.session.write(plane, mask, current.id)
         stage.changed((), f"Plane {plane.index} is confirmed.")
         state = self.state
         if next_doubtful(state.marks, state.shown, state.least) is not None:

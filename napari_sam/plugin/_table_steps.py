@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
@@ -21,7 +21,7 @@ from napari_sam.plugin.view import ObjectRow
 
 __all__ = ["TableSteps"]
 
-Files = tuple[Callable[[Path], tuple[ObjectClass, ...]], Callable[[Path, Iterable[ObjectClass]], None]]
+Files = tuple[Callable[[Path], tuple[ObjectClass, ...]], Callable[[Path, Sequence[ObjectClass]], None]]
 
 
 class TableSteps:
