@@ -18,11 +18,12 @@ from napari_sam.core.jobs import Cancel
 from napari_sam.core.masks import BoxedMask
 from napari_sam.core.plane_prediction import PlanePrediction, fill_between, no_mask, told_without_model
 from napari_sam.core.planes import PlaneRef
+from napari_sam.core.propagation import follow
 from napari_sam.core.propagation_parts import Front, PropagationParts
 from napari_sam.core.propagation_plan import PropagationPlan, plan_propagation
 from napari_sam.core.propagation_rules import PropagationLimits
 from napari_sam.core.propagation_run import PropagationRun
-from napari_sam.core.segmenter import Segmenter, SegmentRequest, segment_all
+from napari_sam.core.segmenter import Propagator, Segmenter, SegmentRequest, segment_all
 from napari_sam.core.session import Session
 from napari_sam.errors import Cancelled, InvalidPrompt
 
@@ -33,7 +34,7 @@ Told = tuple[int, PlanePrediction]
 
 def propagate_together(  # noqa: PLR0913 - as `propagate`
     session: Session,
-    segmenter: Segmenter,
+    segmenter: Segmenter | Propagator,
     object_ids: Sequence[int],
     *,
     axis: int | None = None,
@@ -73,13 +74,14 @@ def propagate_together(  # noqa: PLR0913 - as `propagate`
 
 def follow_together(
     plans: Sequence[PropagationPlan],
-    segmenter: Segmenter,
+    segmenter: Segmenter | Propagator,
     cancel: Cancel | None = None,
     parts: PropagationParts | None = None,
 ) -> Iterator[Told]:
     """Yield the anchors, then plane by plane what the model says of each object; touches no session.
 
-    For one object it says what `follow` says.
+    For one object it says what `follow` says. A `Propagator` follows them by its memory, each on its
+    own; what several claim then stays with whoever had it first.
 
     Raises
     ------
@@ -89,7 +91,20 @@ def follow_together(
     ids = [plan.object_id for plan in plans]
     if len(set(ids)) < len(ids):
         raise InvalidPrompt(f"objects {ids} are not all different; name each object once")
+    if isinstance(segmenter, Propagator):
+        return _one_by_one(plans, segmenter, cancel, parts)
     return _Together(plans, segmenter, cancel or Cancel(), parts or PropagationParts()).told()
+
+
+def _one_by_one(
+    plans: Sequence[PropagationPlan],
+    model: Propagator,
+    cancel: Cancel | None,
+    parts: PropagationParts | None,
+) -> Iterator[Told]:
+    for plan in plans:
+        for prediction in follow(plan, model, cancel, parts):
+            yield plan.object_id, prediction
 
 
 @dataclass(frozen=True, eq=False)
