@@ -45,7 +45,7 @@ def answer_shared_planes(
         for plane, prompts in () if one.id in session.objects else one.by_plane:
             request = SegmentRequest(session.volume, plane, session.window, prompts, one.id)
             by_plane.setdefault(plane, []).append((one, request))
-    answers = {}
+    answers: dict[tuple[int, PlaneRef], MaskPrediction] = {}
     for plane, asked in by_plane.items():
         if len(asked) > 1:
             requests = [request for _, request in asked]
