@@ -11,9 +11,9 @@ from napari_sam.core.jobs import Cancel
 from napari_sam.core.masks import BoxedMask, iou, tight_box
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
-from napari_sam.core.segmenter import MaskPrediction, Segmenter, SegmentRequest
+from napari_sam.core.segmenter import MaskPrediction, Propagator, Segmenter, SegmentRequest
 from napari_sam.core.window import resolve_window
-from napari_sam.errors import UnsupportedPrompt
+from napari_sam.errors import Cancelled, UnsupportedPrompt
 from tests.fakes import ellipsoid_labels, labelled_volume
 from volumes import Volume
 
@@ -154,3 +154,47 @@ class SegmenterContract:
             pytest.skip(f"{segmenter.name} takes {kind} prompts")
         with pytest.raises(UnsupportedPrompt):
             segmenter.segment(self.request_for(volume, 0, kind))
+
+
+class PropagatorContract:
+    """Subclass it, and give a fixture `propagator`."""
+
+    shape = (9, 40, 56)
+
+    def asked(self, axis: int, step: int) -> tuple[SegmentRequest, list[PlaneRef]]:
+        """Start from the middle plane of an ellipsoid, and go one way."""
+        truth = ellipsoid_labels(self.shape)
+        volume, plane = labelled_volume(truth), PlaneRef(axis, self.shape[axis] // 2)
+        mask = BoxedMask.of_plane(plane.take(truth) > 0, plane, volume.shape)
+        request = SegmentRequest(volume, plane, resolve_window(volume), (MaskPrompt(mask),))
+        return request, [PlaneRef(axis, plane.index + step * i) for i in range(4)]
+
+    def test_is_a_propagator(self, propagator: Propagator) -> None:
+        assert isinstance(propagator, Propagator)
+
+    @pytest.mark.parametrize("step", [1, -1])
+    @pytest.mark.parametrize("axis", [0, 1, 2])
+    def test_answers_each_plane_in_order(self, propagator: Propagator, axis: int, step: int) -> None:
+        request, planes = self.asked(axis, step)
+        answers = list(propagator.propagate(request, planes))
+        assert [answer.plane for answer in answers] == planes
+        for answer in answers:
+            assert answer.scores.shape == (len(answer.masks),)
+            assert len(answer.hints) == len(answer.masks)
+            for mask in answer.masks:
+                assert answer.plane.holds(mask.box)
+                assert mask.box.clip(self.shape) == mask.box
+
+    def test_two_directions_in_turn_do_not_mix(self, propagator: Propagator) -> None:
+        up, down = ([*propagator.propagate(*self.asked(0, step))] for step in (1, -1))
+        turns = list(zip(*(propagator.propagate(*self.asked(0, step)) for step in (1, -1)), strict=True))
+        for alone, taken in ((up, [a for a, _ in turns]), (down, [b for _, b in turns])):
+            assert all(same_prediction(a, b) for a, b in zip(alone, taken, strict=True))
+
+    def test_stops_when_cancelled(self, propagator: Propagator) -> None:
+        cancel = Cancel()
+        answers = iter(propagator.propagate(*self.asked(0, 1), cancel))
+        next(answers)
+        cancel.cancel()
+        with pytest.raises(Cancelled):
+            next(answers)

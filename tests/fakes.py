@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from napari_sam.core.jobs import Cancel
 from napari_sam.core.masks import BoxedMask, innermost_point
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt
-from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
+from napari_sam.core.propagation_rules import PropagationLimits
+from napari_sam.core.segmenter import MaskPrediction, Segmenter, SegmentRequest
 from napari_sam.core.window import Window
 from napari_sam.errors import UnsupportedPrompt
 from volumes import Box, Geometry, Provenance, Volume
@@ -139,6 +141,29 @@ class FakeSegmenter:
         outline = mask & ~ndimage.binary_erosion(mask)
         rows, cols = np.indices(mask.shape)
         return mask & ~(outline & ((rows + cols) % 2 == 0)) if mask.sum() > 20 else mask
+
+
+class RememberingModel:
+    """Makes a `Propagator` of any segmenter: its memory is the mask and the logits of the plane before."""
+
+    def __init__(self, segmenter: Segmenter) -> None:
+        self._segmenter = segmenter
+
+    def propagate(
+        self, request: SegmentRequest, planes: Sequence[PlaneRef], cancel: Cancel | None = None
+    ) -> Iterator[MaskPrediction]:
+        (prompt,) = request.prompts
+        assert isinstance(prompt, MaskPrompt)
+        mask, hint, limits = prompt.mask, request.hint, PropagationLimits()
+        for plane in planes:
+            (cancel or Cancel()).check()
+            box = limits.grown_box(mask.moved_to(plane).box, plane, request.volume.shape)
+            point = innermost_point(mask.to_plane(plane, request.volume.shape))
+            asked = (BoxPrompt(box), PointPrompt(plane.at(*point)))
+            answer = self._segmenter.segment(replace(request, plane=plane, prompts=asked, hint=hint))
+            yield answer
+            if not answer.masks[answer.best].is_empty:
+                mask, hint = answer.masks[answer.best], answer.hints[answer.best]
 
 
 class NestedSegmenter:

@@ -16,11 +16,12 @@ from napari_sam.core.edits import EditGroup
 from napari_sam.core.jobs import Cancel
 from napari_sam.core.plane_prediction import PlanePrediction, fill_between, no_mask, told_without_model
 from napari_sam.core.planes import PlaneRef
+from napari_sam.core.propagation_memory import MemoryRun
 from napari_sam.core.propagation_parts import PropagationParts
 from napari_sam.core.propagation_plan import PropagationPlan, plan_propagation
 from napari_sam.core.propagation_rules import PropagationLimits
 from napari_sam.core.propagation_run import Front, PropagationRun
-from napari_sam.core.segmenter import Segmenter
+from napari_sam.core.segmenter import Propagator, Segmenter
 from napari_sam.core.session import Session
 from napari_sam.errors import Cancelled
 
@@ -37,7 +38,7 @@ __all__ = [
 
 def propagate(  # noqa: PLR0913 - one argument for each thing that a person can choose
     session: Session,
-    segmenter: Segmenter,
+    segmenter: Segmenter | Propagator,
     object_id: int,
     *,
     axis: int | None = None,
@@ -56,8 +57,8 @@ def propagate(  # noqa: PLR0913 - one argument for each thing that a person can 
     ----------
     session : Session
         Where the object is, and where the masks go.
-    segmenter : Segmenter
-        Kinds of prompt that it lacks are left out.
+    segmenter : Segmenter or Propagator
+        Kinds of prompt that it lacks are left out. A model with a memory of its own follows by that.
     object_id : int
         Which object.
     axis : int, optional
@@ -87,7 +88,7 @@ def propagate(  # noqa: PLR0913 - one argument for each thing that a person can 
 
 def follow(
     plan: PropagationPlan,
-    segmenter: Segmenter,
+    segmenter: Segmenter | Propagator,
     cancel: Cancel | None = None,
     parts: PropagationParts | None = None,
 ) -> Iterator[PlanePrediction]:
@@ -98,7 +99,7 @@ def follow(
     """
     for index, seed in sorted(plan.seeds.items()):
         yield told_without_model(PlaneRef(plan.axis, index), seed.mask, seed.score, "anchor")
-    run = PropagationRun(plan, segmenter, cancel or Cancel(), parts or PropagationParts())
+    run = _started(plan, segmenter, cancel or Cancel(), parts or PropagationParts())
     found = {index: seed.mask for index, seed in plan.seeds.items()}
     was_cancelled = False
     while run.fronts:
@@ -130,8 +131,18 @@ def _write_all(
         session.write(plane, no_mask(plane), plan.object_id, group=group, propagated=True)
 
 
+def _started(
+    plan: PropagationPlan, model: Segmenter | Propagator, cancel: Cancel, parts: PropagationParts
+) -> PropagationRun:
+    if isinstance(model, Propagator):
+        return MemoryRun(plan, model, cancel, parts)
+    return PropagationRun(plan, model, cancel, parts)
+
+
 def _advance(run: PropagationRun, front: Front) -> PlanePrediction | None:
     """Ask for a front's next plane and take the answer in; None where the front has met an end."""
+    if isinstance(run, MemoryRun):
+        return run.advance(front)
     try:
         request = run.ask(front)
         if request is None:

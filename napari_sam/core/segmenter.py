@@ -16,7 +16,14 @@ from napari_sam.core.prompts import Prompt
 from napari_sam.core.window import Window
 from volumes import Box, Volume
 
-__all__ = ["MaskPrediction", "Propagator", "SegmentRequest", "Segmenter"]
+__all__ = [
+    "BatchSegmenter",
+    "MaskPrediction",
+    "Propagator",
+    "SegmentRequest",
+    "Segmenter",
+    "segment_all",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,11 +137,53 @@ class Segmenter(Protocol):
 
 
 @runtime_checkable
+class BatchSegmenter(Protocol):
+    """A segmenter that answers several requests for one plane faster than one after the other."""
+
+    def segment_many(self, requests: Sequence[SegmentRequest]) -> list[MaskPrediction]:
+        """Answer requests for one plane, in their order, each as `Segmenter.segment` would.
+
+        Raises
+        ------
+        UnsupportedPrompt
+            As `Segmenter.segment`, for any of them.
+        """
+        ...
+
+
+def segment_all(segmenter: Segmenter, requests: Sequence[SegmentRequest]) -> list[MaskPrediction]:
+    """Answer several requests for one plane: together where the segmenter can, else one by one."""
+    if len(requests) > 1 and isinstance(segmenter, BatchSegmenter):
+        return segmenter.segment_many(requests)
+    return [segmenter.segment(request) for request in requests]
+
+
+@runtime_checkable
 class Propagator(Protocol):
-    """A model with a memory of its own, which follows an object through planes."""
+    """A model with a memory of its own, which follows an object through planes.
+
+    It takes a segmenter's place where an object is followed. It is asked once for each direction from each
+    anchor; the engine judges each answer, and stops asking where the object is lost. A model that answers
+    single prompts as well is a `Segmenter`, too.
+    """
 
     def propagate(
         self, request: SegmentRequest, planes: Sequence[PlaneRef], cancel: Cancel | None = None
     ) -> Iterator[MaskPrediction]:
-        """Yield one prediction for each plane, in order, starting from the request's plane."""
+        """Yield one prediction for each plane, in order, starting from the request's plane.
+
+        Parameters
+        ----------
+        request : SegmentRequest
+            The anchor: its mask as a `MaskPrompt`, and its logits where a model gave them.
+        planes : sequence of PlaneRef
+            The request's plane first, then its neighbours in one direction.
+        cancel : Cancel, optional
+            Looked at before each plane; raise `Cancelled`.
+
+        Yields
+        ------
+        MaskPrediction
+            One for each of `planes`. The caller may stop early: nothing after the last one it took counts.
+        """
         ...

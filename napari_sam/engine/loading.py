@@ -83,5 +83,6 @@ def load_segmenter(
     if settings.compile:
         model.image_encoder.compile()
     store = EmbeddingStore(settings.cache_dir, settings.ram_budget_bytes, settings.disk_budget_bytes)
-    segmenter = ZoomingSegmenter if spec.zoom else SamSegmenter
-    return segmenter(model, spec, loaded.sha256, store, chosen_device)
+    makes = spec.segmenter or (ZoomingSegmenter if spec.zoom else SamSegmenter)
+    segmenter: SamSegmenter = makes(model, spec, loaded.sha256, store, chosen_device)
+    return segmenter

@@ -138,6 +138,10 @@ class SamSegmenter:
         """
         return self.segment_batch([request])[0]
 
+    def segment_many(self, requests: Sequence[SegmentRequest]) -> list[MaskPrediction]:
+        """Answer several requests for one plane, as `core.segmenter.BatchSegmenter` has it."""
+        return self.segment_batch(requests)
+
     def segment_batch(self, requests: Sequence[SegmentRequest]) -> list[MaskPrediction]:
         """Answer several requests, in their order; those alike on one plane are decoded together.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 
 from napari_sam.core.jobs import Cancel
 from napari_sam.core.planes import PlaneRef
-from napari_sam.core.propagation import PlanePrediction, PropagationLimits, propagate
-from napari_sam.core.segmenter import Segmenter
+from napari_sam.core.propagation import PlanePrediction, PropagationLimits
+from napari_sam.core.propagation_together import propagate_together
+from napari_sam.core.segmenter import MaskPrediction, Segmenter
 from napari_sam.core.session import Session
 from napari_sam.nodes.measured import count_work
 from napari_sam.nodes.object_prompts import ObjectPrompts, check_objects
 from napari_sam.nodes.progress import Progress, Stopwatch, silent
 from napari_sam.nodes.report import CacheCounts, ObjectReport, PlaneReport, StageTimes, StopReport
+from napari_sam.nodes.shared_planes import answer_shared_planes
 
 __all__ = ["SegmentOptions", "SegmentResult", "segment_volume"]
 
@@ -73,7 +75,9 @@ def segment_volume(
     progress: Progress = silent,
     cancel: Cancel | None = None,
 ) -> SegmentResult:
-    """Segment objects from their prompts; each takes only voxels that no object before it has.
+    """Segment objects from their prompts; a voxel that several claim goes to the surest of them.
+
+    Objects that the labels hold already keep their voxels. The order of new ones changes nothing.
 
     Parameters
     ----------
@@ -82,7 +86,7 @@ def segment_volume(
     segmenter : Segmenter
         The model.
     objects : sequence of ObjectPrompts
-        In this order.
+        In any order.
     options : SegmentOptions, optional
         How far the prompts reach; through the whole volume when None.
     progress : Progress
@@ -109,14 +113,17 @@ def segment_volume(
     check_objects(objects, session.volume.shape, options.planes)
     before, watch, first_mask_s = count_work(segmenter), Stopwatch(), 0.0
     seen: list[list[PlanePrediction | _Anchored]] = []
+    shared = answer_shared_planes(session, segmenter, objects)
     for one in objects:
         cancel.check()
-        seen.append(list(_prompted(session, segmenter, one, cancel)))
+        seen.append(list(_prompted(session, segmenter, one, shared, cancel)))
         first_mask_s = first_mask_s or watch.total_s
         progress(_title(one), 1, 1)
-        if not options.plane_only and _has_mask(session, one):
-            with watch.stage("propagate_s"):
-                seen[-1] += _propagated(session, segmenter, one, options, (progress, cancel))
+    followed = [one for one in objects if not options.plane_only and _has_mask(session, one)]
+    with watch.stage("propagate_s"):
+        found = _propagated(session, segmenter, followed, options, (progress, cancel))
+    for one, records in zip(objects, seen, strict=True):
+        records.extend(found.get(one.id, []))
     work = count_work(segmenter).since(before)
     times = StageTimes(
         first_mask_s=first_mask_s,
@@ -146,13 +153,17 @@ class _Anchored:
 
 
 def _prompted(
-    session: Session, segmenter: Segmenter, one: ObjectPrompts, cancel: Cancel
+    session: Session,
+    segmenter: Segmenter,
+    one: ObjectPrompts,
+    shared: Mapping[tuple[int, PlaneRef], MaskPrediction],
+    cancel: Cancel,
 ) -> Iterator[_Anchored]:
     for plane, prompts in one.by_plane:
         cancel.check()
         started_s = time.perf_counter()
         request = session.prompt(plane, *prompts, object_id=one.id)
-        prediction = segmenter.segment(request)
+        prediction = shared.get((one.id, plane)) or segmenter.segment(request)
         session.apply(prediction, request, candidate=one.candidate)
         if one.name:
             session.rename(one.id, one.name)
@@ -165,23 +176,33 @@ def _prompted(
 def _propagated(
     session: Session,
     segmenter: Segmenter,
-    one: ObjectPrompts,
+    followed: Sequence[ObjectPrompts],
     options: SegmentOptions,
     watch: tuple[Progress, Cancel],
-) -> list[PlanePrediction]:
-    """Follow one object; leaves out the anchors, which are reported already."""
+) -> dict[int, list[PlanePrediction]]:
+    """Follow the objects of each axis together; leaves out the anchors, which are reported already."""
     progress, cancel = watch
-    axis = one.by_plane[0][0].axis
-    first, last = options.planes or (0, session.volume.shape[axis])
-    predictions = []
-    for prediction in propagate(
-        session, segmenter, one.id, axis=axis, planes=(first, last), limits=options.limits, cancel=cancel
-    ):
-        if prediction.state != "anchor":
-            predictions.append(prediction)
-            progress(_title(one), len(one.by_plane) + len(predictions), last - first)
-    cancel.check()
-    return predictions
+    by_axis: dict[int, dict[int, ObjectPrompts]] = {}
+    for one in followed:
+        by_axis.setdefault(one.by_plane[0][0].axis, {})[one.id] = one
+    found: dict[int, list[PlanePrediction]] = {one.id: [] for one in followed}
+    for axis, group in sorted(by_axis.items()):
+        first, last = options.planes or (0, session.volume.shape[axis])
+        for object_id, prediction in propagate_together(
+            session,
+            segmenter,
+            list(group),
+            axis=axis,
+            planes=(first, last),
+            limits=options.limits,
+            cancel=cancel,
+        ):
+            if prediction.state != "anchor":
+                found[object_id].append(prediction)
+                one = group[object_id]
+                progress(_title(one), len(one.by_plane) + len(found[object_id]), last - first)
+        cancel.check()
+    return found
 
 
 def _object_report(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from napari_sam.core.auto_plan import AutoMaskSettings
 from napari_sam.errors import SettingsError
@@ -129,6 +129,10 @@ class ModelSpec:
         What it computes in, once that has been chosen; see `engine.precision`.
     auto_masks
         How to ask it for everything in a plane, where the caller does not say.
+    segmenter
+        Makes the segmenter of the loaded network, its spec, its weights' digest, the store of embeddings and
+        the device, in place of the engine's own classes. A model with a memory of its own gives a subclass of
+        `napari_sam.engine.sam_segmenter.SamSegmenter` with the `propagate` of `core.segmenter.Propagator`.
     """
 
     name: str
@@ -149,6 +153,7 @@ class ModelSpec:
     bfloat16_cosine: float = 0.0
     precision: Precision = "float32"
     auto_masks: AutoMaskSettings = AutoMaskSettings()  # noqa: RUF009 - frozen
+    segmenter: Callable[..., Any] | None = None
 
     def __post_init__(self) -> None:
         if _NAME.fullmatch(self.name) is None:

@@ -256,6 +256,20 @@ def test_bad_request_in_a_batch_is_refused_before_encoding(segmenter: SamSegment
     assert segmenter.timings.n_encoded == 0
 
 
+def test_many_requests_on_a_plane_are_answered_as_one_by_one(segmenter: SamSegmenter, volume: Volume) -> None:
+    hint = np.linspace(-4, 4, 256, dtype=np.float16).reshape(16, 16)
+    requests = [
+        ask(volume, BOX, PointPrompt((2, 15 + i, 19)), hint=hint + np.float16(i)) for i in range(3)
+    ] + [ask(volume, POINT)]
+    together = segmenter.segment_many(requests)
+    for answer, request in zip(together, requests, strict=True):
+        assert same_prediction(answer, segmenter.segment(request))
+    for answer, again in zip(together, segmenter.segment_many(requests), strict=True):
+        assert answer.masks == again.masks
+        assert np.array_equal(answer.hints, again.hints)
+    assert segmenter.timings.n_encoded == 1
+
+
 def test_model_without_masks_is_asked_without_them(store: EmbeddingStore, volume: Volume) -> None:
     """A session hands on how its object stands, whatever the model; what was shown is asked all the same."""
     segmenter = segmenter_with(store, spec=spec_of(prompts=frozenset({"point"})))

@@ -102,7 +102,17 @@ def test_prompts_in_two_planes_are_two_anchors(volume: Volume) -> None:
     assert [record.plane for record in result.objects[0].planes if record.state == "anchor"] == [6, 9]
 
 
-def test_a_later_object_takes_only_free_voxels(volume: Volume) -> None:
+def test_the_order_of_objects_changes_only_their_numbers(volume: Volume) -> None:
+    """Both claim the left one."""
+    _, first = segment(volume, at_point(LEFT), group_prompts(2, "", [PointPrompt(LEFT), PointPrompt(RIGHT)]))
+    _, second = segment(
+        volume, group_prompts(1, "", [PointPrompt(LEFT), PointPrompt(RIGHT)]), at_point(LEFT, 2)
+    )
+    assert np.array_equal(first.labels == 1, second.labels == 2)
+    assert np.array_equal(first.labels == 2, second.labels == 1)
+
+
+def test_an_object_takes_only_free_voxels(volume: Volume) -> None:
     first = at_point(LEFT)
     second = group_prompts(2, "all", [box_in_plane(0, 7, (0, 0, 48, 64)), PointPrompt(LEFT)])
     alone, _ = segment(volume, first)

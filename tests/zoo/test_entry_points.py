@@ -160,7 +160,7 @@ def test_the_default_cannot_be_taken() -> None:
 
 def test_the_example_of_the_documentation_is_a_model(repository: Path) -> None:
     page = (repository / "docs" / "add-a-model.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    example, _memory = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     namespace: dict[str, Any] = {}
     exec(example, namespace)
     assert namespace["CELLS"].name == "your_sam.cells"

@@ -1,0 +1,242 @@
+"""Several objects followed at once: each plane is looked at once, and no pixel goes to two objects.
+
+The fronts of all objects move in rounds. In each, requests for the same plane are answered together. A pixel
+that several of them claim goes to the highest logit, before their masks go on as prompts. A plane that an
+object has already, its anchors above all, keeps that object's pixels. Who comes first depends on where the
+anchors are, and never on the objects' ids or their order.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from napari_sam.core.contest import claim_order, part_claims, without_masks
+from napari_sam.core.edits import EditGroup
+from napari_sam.core.jobs import Cancel
+from napari_sam.core.masks import BoxedMask
+from napari_sam.core.plane_prediction import PlanePrediction, fill_between, no_mask, told_without_model
+from napari_sam.core.planes import PlaneRef
+from napari_sam.core.propagation import follow
+from napari_sam.core.propagation_parts import Front, PropagationParts
+from napari_sam.core.propagation_plan import PropagationPlan, plan_propagation
+from napari_sam.core.propagation_rules import PropagationLimits
+from napari_sam.core.propagation_run import PropagationRun
+from napari_sam.core.segmenter import Propagator, Segmenter, SegmentRequest, segment_all
+from napari_sam.core.session import Session
+from napari_sam.errors import Cancelled, InvalidPrompt
+
+__all__ = ["follow_together", "propagate_together"]
+
+Told = tuple[int, PlanePrediction]
+
+
+def propagate_together(  # noqa: PLR0913 - as `propagate`
+    session: Session,
+    segmenter: Segmenter | Propagator,
+    object_ids: Sequence[int],
+    *,
+    axis: int | None = None,
+    planes: tuple[int, int] | None = None,
+    limits: PropagationLimits | None = None,
+    cancel: Cancel | None = None,
+    parts: PropagationParts | None = None,
+) -> Iterator[Told]:
+    """Follow several objects through the planes of a volume, writing each plane as it comes.
+
+    Anchors, locked objects and objects that are not followed keep their voxels. All writing is one step to
+    undo. A cancelled propagation keeps what is done and erases nothing.
+
+    Parameters
+    ----------
+    session, segmenter, axis, planes, limits, cancel, parts :
+        As in `napari_sam.core.propagation.propagate`.
+    object_ids : sequence of int
+        Which objects; their order changes nothing.
+
+    Returns
+    -------
+    Iterator of (int, PlanePrediction)
+        An object's id and what is said of one of its planes.
+
+    Raises
+    ------
+    InvalidPrompt
+        An object given twice, or any that `propagate` would refuse; nothing is done then.
+    """
+    plans = [
+        plan_propagation(session, object_id, axis=axis, planes=planes, limits=limits)
+        for object_id in object_ids
+    ]
+    return _write_all(session, plans, follow_together(plans, segmenter, cancel, parts))
+
+
+def follow_together(
+    plans: Sequence[PropagationPlan],
+    segmenter: Segmenter | Propagator,
+    cancel: Cancel | None = None,
+    parts: PropagationParts | None = None,
+) -> Iterator[Told]:
+    """Yield the anchors, then plane by plane what the model says of each object; touches no session.
+
+    For one object it says what `follow` says. A `Propagator` follows them by its memory, each on its
+    own; what several claim then stays with whoever had it first.
+
+    Raises
+    ------
+    InvalidPrompt
+        Two plans of one object.
+    """
+    ids = [plan.object_id for plan in plans]
+    if len(set(ids)) < len(ids):
+        raise InvalidPrompt(f"objects {ids} are not all different; name each object once")
+    if isinstance(segmenter, Propagator):
+        return _one_by_one(plans, segmenter, cancel, parts)
+    return _Together(plans, segmenter, cancel or Cancel(), parts or PropagationParts()).told()
+
+
+def _one_by_one(
+    plans: Sequence[PropagationPlan],
+    model: Propagator,
+    cancel: Cancel | None,
+    parts: PropagationParts | None,
+) -> Iterator[Told]:
+    for plan in plans:
+        for prediction in follow(plan, model, cancel, parts):
+            yield plan.object_id, prediction
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """A front's request, and whose it is."""
+
+    run: PropagationRun
+    front: Front
+    request: SegmentRequest
+
+    @property
+    def object_id(self) -> int:
+        return self.run.plan.object_id
+
+
+@dataclass(eq=False)
+class _Claims:
+    """Which masks the objects have in each plane."""
+
+    by_plane: dict[PlaneRef, dict[int, BoxedMask]] = field(default_factory=dict)
+
+    def add(self, plane: PlaneRef, object_id: int, mask: BoxedMask) -> None:
+        self.by_plane.setdefault(plane, {})[object_id] = mask
+
+    def of_others(self, plane: PlaneRef, object_id: int) -> list[BoxedMask]:
+        return [mask for other, mask in self.by_plane.get(plane, {}).items() if other != object_id]
+
+    def of(self, plan: PropagationPlan) -> dict[int, BoxedMask]:
+        return {
+            plane.index: masks[plan.object_id]
+            for plane, masks in self.by_plane.items()
+            if plane.axis == plan.axis and plan.object_id in masks
+        }
+
+
+class _Together:
+    """Several propagations under way."""
+
+    def __init__(
+        self,
+        plans: Sequence[PropagationPlan],
+        segmenter: Segmenter,
+        cancel: Cancel,
+        parts: PropagationParts,
+    ) -> None:
+        self._segmenter, self._parts = segmenter, parts
+        self._runs = [PropagationRun(plan, segmenter, cancel, parts) for plan in plans]
+        self._claims = _Claims()
+        self._was_cancelled = False
+
+    def told(self) -> Iterator[Told]:
+        for run in self._runs:
+            for index, seed in sorted(run.plan.seeds.items()):
+                plane = PlaneRef(run.plan.axis, index)
+                self._claims.add(plane, run.plan.object_id, seed.mask)
+                yield run.plan.object_id, told_without_model(plane, seed.mask, seed.score, "anchor")
+        while any(run.fronts for run in self._runs):
+            fronts = [tuple(run.fronts) for run in self._runs]
+            for turn in range(max(map(len, fronts))):
+                in_turn = [
+                    (run, own[turn]) for run, own in zip(self._runs, fronts, strict=True) if turn < len(own)
+                ]
+                yield from self._advance(in_turn)
+        if not self._was_cancelled:
+            yield from self._fill()
+
+    def _advance(self, in_turn: Sequence[tuple[PropagationRun, Front]]) -> Iterator[Told]:
+        by_plane: dict[PlaneRef, list[_Asked]] = {}
+        for run, front in in_turn:
+            try:
+                request = run.ask(front)
+            except Cancelled:
+                yield self._broken_off(run, front)
+                continue
+            if request is not None:
+                by_plane.setdefault(request.plane, []).append(_Asked(run, front, request))
+        for plane in sorted(by_plane, key=lambda plane: (plane.axis, plane.index)):
+            yield from self._answered(by_plane[plane])
+
+    def _answered(self, asked: Sequence[_Asked]) -> Iterator[Told]:
+        started_s = time.perf_counter()
+        requests = [one.request for one in asked]
+        try:
+            answers = segment_all(self._segmenter, requests)
+        except Cancelled:
+            for one in asked:
+                yield self._broken_off(one.run, one.front)
+            return
+        seconds = (time.perf_counter() - started_s) / len(asked)
+        chosen = [
+            self._parts.choose(one.run.plan, one.front, answer).candidate
+            for one, answer in zip(asked, answers, strict=True)
+        ]
+        if len(asked) > 1:
+            answers = part_claims(requests, answers, chosen)
+        order = sorted(range(len(asked)), key=lambda i: claim_order(answers[i].masks[chosen[i]]))
+        for one, answer in ((asked[i], answers[i]) for i in order):
+            free = without_masks(answer, self._claims.of_others(answer.plane, one.object_id))
+            prediction = one.run.take(one.front, one.request, free, seconds)
+            if prediction.is_new:
+                self._claims.add(answer.plane, one.object_id, prediction.mask)
+            yield one.object_id, prediction
+
+    def _broken_off(self, run: PropagationRun, front: Front) -> Told:
+        self._was_cancelled = True
+        return run.plan.object_id, run.break_off(front)
+
+    def _fill(self) -> Iterator[Told]:
+        """Draw what is missing between anchors, for all objects before the first of them takes its place."""
+        drawn = [
+            (prediction, run.plan.object_id)
+            for run in self._runs
+            if run.plan.limits.fills_between
+            for prediction in fill_between(run.plan, self._claims.of(run.plan))
+        ]
+        drawn.sort(key=lambda one: (one[0].plane, claim_order(one[0].mask)))
+        for prediction, object_id in drawn:
+            plane = prediction.plane
+            mask = without_masks(prediction, self._claims.of_others(plane, object_id)).masks[0]
+            if not mask.is_empty:
+                self._claims.add(plane, object_id, mask)
+                yield object_id, told_without_model(plane, mask, 0.0, "interpolated")
+
+
+def _write_all(session: Session, plans: Sequence[PropagationPlan], told: Iterator[Told]) -> Iterator[Told]:
+    group, was_cancelled = EditGroup("propagate"), False
+    stale = {(plan.object_id, PlaneRef(plan.axis, index)) for plan in plans for index in plan.stale}
+    for object_id, prediction in told:
+        if prediction.is_new:
+            session.write(prediction.plane, prediction.mask, object_id, group=group, propagated=True)
+            stale.discard((object_id, prediction.plane))
+        was_cancelled |= prediction.reason == "cancelled"
+        yield object_id, prediction
+    for object_id, plane in () if was_cancelled else sorted(stale):
+        session.write(plane, no_mask(plane), object_id, group=group, propagated=True)

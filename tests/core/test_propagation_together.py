@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from napari_sam.core.contest import part_claims
+from napari_sam.core.jobs import Cancel
+from napari_sam.core.masks import BoxedMask
+from napari_sam.core.planes import PlaneRef
+from napari_sam.core.prompts import MaskPrompt, PointPrompt
+from napari_sam.core.propagation import PropagationLimits, PropagationPlan, follow, plan_propagation
+from napari_sam.core.propagation_together import follow_together, propagate_together
+from napari_sam.core.segmenter import MaskPrediction, SegmentRequest, segment_all
+from napari_sam.core.session import Session
+from napari_sam.errors import InvalidPrompt
+from tests.fakes import FakeSegmenter, ellipsoid_labels, labelled_volume
+
+SHAPE = (11, 32, 96)
+PLANE = PlaneRef(0, 5)
+
+
+class Batching(FakeSegmenter):
+    """Answers many requests at once, and remembers how many."""
+
+    def __init__(self, truth: NDArray[np.uint16] | None = None) -> None:
+        super().__init__(truth)
+        self.batches: list[int] = []
+
+    def segment_many(self, requests: Sequence[SegmentRequest]) -> list[MaskPrediction]:
+        assert len({request.plane for request in requests}) == 1
+        self.batches.append(len(requests))
+        return [self.segment(request) for request in requests]
+
+
+class Greedy(FakeSegmenter):
+    """Every object claims a part of its neighbours; logits fall from its own middle."""
+
+    def segment(self, request: SegmentRequest) -> MaskPrediction:
+        point = next(prompt for prompt in request.prompts if isinstance(prompt, PointPrompt))
+        middle = min((15, 47, 79), key=lambda column: abs(point.at[2] - column))
+        whole = np.zeros(request.volume.shape[1:], bool)
+        whole[8:24, max(middle - 18, 0) : middle + 18] = True
+        mask = BoxedMask.of_plane(whole, request.plane, request.volume.shape)
+        hint = 8 - np.abs(np.arange(96) - middle) / 6
+        hints = np.broadcast_to(hint, (3, 96, 96)).astype(np.float16)
+        return MaskPrediction(request.plane, (mask,) * 3, np.full(3, 0.9, np.float32), hints)
+
+
+WIDE = PropagationLimits(min_familiar=0.0, margin=0.3)
+
+
+def three(ids: Sequence[int] = (1, 2, 3), segmenter: FakeSegmenter | None = None) -> Session:
+    """Three ellipsoids side by side, each clicked on in the middle plane, under these ids."""
+    session = Session(labelled_volume(ellipsoid_labels(SHAPE, n_objects=3)))
+    for column, object_id in zip((15, 47, 79), ids, strict=True):
+        request = session.prompt(PLANE, PointPrompt((5, 15, column)), object_id=object_id)
+        session.apply((segmenter or FakeSegmenter()).segment(request), request)
+    return session
+
+
+def plans(session: Session) -> list[PropagationPlan]:
+    return [plan_propagation(session, object_id) for object_id in session.objects]
+
+
+def test_all_objects_are_found_in_one_step_and_one_batch_a_plane() -> None:
+    session, segmenter = three(), Batching()
+    before = session.labels.copy()
+    told = list(propagate_together(session, segmenter, [1, 2, 3]))
+    assert np.array_equal(session.labels, ellipsoid_labels(SHAPE, n_objects=3))
+    assert set(segmenter.batches) == {3}
+    assert {object_id for object_id, _ in told} == {1, 2, 3}
+    session.undo()
+    assert np.array_equal(session.labels, before)
+
+
+def test_each_object_apart_from_others_goes_as_alone() -> None:
+    session = three()
+    together = list(follow_together(plans(session), FakeSegmenter()))
+    for plan in plans(session):
+        alone = list(follow(plan, FakeSegmenter()))
+        own = [prediction for object_id, prediction in together if object_id == plan.object_id]
+        assert [(p.plane, p.state, p.reason, p.mask) for p in own] == [
+            (p.plane, p.state, p.reason, p.mask) for p in alone
+        ]
+
+
+@pytest.mark.parametrize("order", [[1, 2, 3], [3, 1, 2]])
+def test_no_pixel_goes_to_two_objects_and_the_order_changes_nothing(order: list[int]) -> None:
+    results = []
+    for ids, asked in (([1, 2, 3], [1, 2, 3]), ([3, 1, 2], order)):
+        session = three(ids)
+        seen: dict[PlaneRef, NDArray[np.bool_]] = {}
+        for _, prediction in propagate_together(session, Greedy(), asked, limits=WIDE):
+            if prediction.is_new:
+                whole = prediction.mask.to_plane(prediction.plane, SHAPE)
+                taken = seen.setdefault(prediction.plane, np.zeros(SHAPE[1:], bool))
+                assert not (taken & whole).any()
+                taken |= whole
+        results.append([session.labels == object_id for object_id in ids])
+    assert np.array_equal(results[0], results[1])
+    assert seen
+    assert (results[0][0][6] & (np.arange(96) > 29)).any()  # beyond its own ellipsoid
+
+
+def test_the_higher_logit_wins_a_pixel() -> None:
+    volume = labelled_volume(np.ones((1, 32, 32), np.uint16))
+    session, plane, answers = Session(volume), PlaneRef(0, 0), []
+    for columns, level in ((slice(2, 20), 1.0), (slice(10, 30), 3.0)):
+        mask = np.zeros((32, 32), bool)
+        mask[5:15, columns] = True
+        hints = np.full((1, 16, 16), level, np.float16)
+        boxed = BoxedMask.of_plane(mask, plane, volume.shape)
+        answers.append(MaskPrediction(plane, (boxed,), np.array([0.9], np.float32), hints))
+    request = SegmentRequest(volume, plane, session.window, ())
+    first, second = part_claims([request] * 2, answers, [0, 0])
+    assert first.masks[0].box.stop[2] == 10
+    assert second.masks == answers[1].masks
+    bare = [replace(answer, hints=np.zeros((1, 0, 0), np.float16)) for answer in answers]
+    first, second = part_claims([request] * 2, bare, [0, 0])  # of equals, the one that begins first
+    assert (first.masks[0].area, second.masks[0].area) == (180, 100)
+
+
+def test_locked_objects_and_those_not_followed_keep_their_voxels() -> None:
+    session = three()
+    list(propagate_together(session, FakeSegmenter(), [1]))
+    session.lock(1)
+    kept = session.labels == 1
+    list(propagate_together(session, Greedy(), [2, 3], limits=WIDE))
+    assert np.array_equal(session.labels == 1, kept)
+
+
+def test_cancel_keeps_what_is_done() -> None:
+    session, cancel = three(), Cancel()
+    told = propagate_together(session, FakeSegmenter(), [1, 2, 3], cancel=cancel)
+    done = [next(told) for _ in range(6)]
+    cancel.cancel()
+    rest = list(told)
+    assert sum(prediction.is_new for _, prediction in done) == 3
+    assert {prediction.reason for _, prediction in rest} == {"cancelled"}
+    assert np.array_equal(np.unique(np.nonzero(session.labels)[0]), [5, 6])
+
+
+def test_planes_of_an_earlier_run_that_are_not_reached_are_erased() -> None:
+    session = three()
+    list(propagate_together(session, FakeSegmenter(), [1, 2, 3]))
+    told = list(propagate_together(session, FakeSegmenter(scores=lambda plane: 0.1), [1, 2, 3]))
+    assert all(not prediction.is_new for _, prediction in told)
+    assert np.array_equal(np.unique(np.nonzero(session.labels)[0]), [5])
+
+
+def test_gaps_between_anchors_are_filled_without_overlap() -> None:
+    session = Session(labelled_volume(np.zeros((9, 32, 48), np.uint16)))
+    for object_id, columns in ((1, slice(4, 26)), (2, slice(22, 44))):
+        for index, cut in ((1, columns), (7, columns)):
+            mask = np.zeros((32, 48), bool)
+            mask[8:24, cut] = True
+            plane = PlaneRef(0, index)
+            session.write(plane, BoxedMask.of_plane(mask, plane, (9, 32, 48)), object_id)
+    told = list(propagate_together(session, FakeSegmenter(scores=lambda plane: 0.0), [2, 1]))
+    filled = [(object_id, p) for object_id, p in told if p.state == "interpolated"]
+    assert {object_id for object_id, _ in filled} == {1, 2}
+    for index in range(2, 7):
+        masks = [p.mask.to_plane(p.plane, (9, 32, 48)) for _, p in filled if p.plane.index == index]
+        assert not (masks[0] & masks[1]).any()
+
+
+def test_an_object_given_twice_is_refused() -> None:
+    with pytest.raises(InvalidPrompt, match="different"):
+        propagate_together(three(), FakeSegmenter(), [1, 1])
+
+
+def test_segmenters_without_batches_are_asked_one_by_one() -> None:
+    session, segmenter = three(), FakeSegmenter()
+    mask = session.mask_on(PLANE, 1)
+    assert mask is not None
+    request = SegmentRequest(session.volume, PLANE, session.window, (MaskPrompt(mask),))
+    assert len(segment_all(segmenter, [request, request])) == 2
