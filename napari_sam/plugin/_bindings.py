@@ -37,6 +37,12 @@ KEYS = {
     "cancel": "Escape",
     "undo": "Control-Z",
     "redo": "Control-Shift-Z",
+    "soft tissue": "F5",
+    "lung": "F6",
+    "bone": "F7",
+    "brain": "F8",
+    "liver": "F9",
+    "axis": "I",
 }
 """Action to key; free in napari on the layers where they are bound."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from napari_sam.plugin._everything_panel import EverythingPanel
+from napari_sam.plugin._everything_steps import EverythingSteps
 from napari_sam.plugin._image_panel import ImagePanel
 from napari_sam.plugin._model_panel import ModelPanel
 from napari_sam.plugin._napari_view import NapariView
@@ -12,7 +14,15 @@ from napari_sam.plugin._prompt_panel import PromptPanel
 from napari_sam.plugin._volume_panel import VolumePanel
 from napari_sam.plugin.controller import Controller
 
-__all__ = ["key_actions", "wire_image", "wire_model", "wire_object", "wire_prompt", "wire_volume"]
+__all__ = [
+    "key_actions",
+    "wire_everything",
+    "wire_image",
+    "wire_model",
+    "wire_object",
+    "wire_prompt",
+    "wire_volume",
+]
 
 
 def wire_image(panel: ImagePanel, view: NapariView) -> None:
@@ -48,6 +58,13 @@ def wire_volume(panel: VolumePanel, control: Controller) -> None:
     """Step 5."""
     panel.propagate_pressed.connect(control.volume.propagate)
     panel.cancel_pressed.connect(control.volume.cancel)
+
+
+def wire_everything(panel: EverythingPanel, steps: EverythingSteps) -> None:
+    """Without prompts."""
+    panel.find_pressed.connect(lambda in_all, joins: steps.find(in_all=in_all, joins=joins))
+    panel.prepare_pressed.connect(steps.prepare)
+    panel.cancel_pressed.connect(steps.cancel)
 
 
 def key_actions(control: Controller, volume: VolumePanel) -> dict[str, Callable[[], None]]:
