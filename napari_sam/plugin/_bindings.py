@@ -43,6 +43,7 @@ KEYS = {
     "brain": "F8",
     "liver": "F9",
     "axis": "I",
+    "help": "?",
 }
 """Action to key; free in napari on the layers where they are bound."""
 

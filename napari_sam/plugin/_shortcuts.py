@@ -7,7 +7,6 @@ from html import escape
 from napari_sam.plugin._bindings import KEYS
 
 __all__ = [
-    "HELP_KEY",
     "MEANINGS",
     "MOUSE",
     "POINTS_KEYS_TAKEN",
@@ -15,9 +14,6 @@ __all__ = [
     "shortcut_rows",
     "shortcuts_html",
 ]
-
-HELP_KEY = "?"
-"""Shows the list."""
 
 MOUSE = (
     ("Click", "this belongs to the object"),
@@ -52,6 +48,7 @@ MEANINGS = {
     "brain": "brain window on the screen",
     "liver": "liver window on the screen",
     "axis": "axial, coronal, sagittal, through the cursor",
+    "help": "this list",
 }
 """Action to what it does."""
 
@@ -68,7 +65,7 @@ def key_text(key: str) -> str:
 def shortcut_rows() -> tuple[tuple[str, str], ...]:
     """Return (keys or mouse, what it does) of all there are."""
     keys = ((key_text(key), MEANINGS.get(action, action)) for action, key in KEYS.items())
-    return (*MOUSE, *keys, (HELP_KEY, "this list"))
+    return (*MOUSE, *keys)
 
 
 def shortcuts_html() -> str:

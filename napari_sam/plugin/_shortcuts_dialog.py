@@ -8,7 +8,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QDialog, QLabel, QScrollArea, QShortcut, QVBoxLayout, QWidget
 
-from napari_sam.plugin._shortcuts import HELP_KEY, shortcuts_html
+from napari_sam.plugin._bindings import KEYS
+from napari_sam.plugin._shortcuts import shortcuts_html
 
 __all__ = ["ShortcutsDialog", "bind_help"]
 
@@ -34,8 +35,8 @@ class ShortcutsDialog(QDialog):
 
 
 def bind_help(owner: QWidget, show: Any) -> QShortcut:
-    """Let the key of help do this in the owner's window; text fields still take it as text."""
-    shortcut = QShortcut(QKeySequence(HELP_KEY), owner)
+    """Let the key of help do this outside the canvas, too; text fields still take it as text."""
+    shortcut = QShortcut(QKeySequence(KEYS["help"]), owner)
     shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
     shortcut.activated.connect(show)
     return shortcut

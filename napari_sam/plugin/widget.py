@@ -161,7 +161,7 @@ class SamWidget(QWidget):
         view.on_screen = self.image.show_screen
         self.end.accept_pressed.connect(control.objects.accept)
         self.end.save_pressed.connect(self._save)
-        view.connect(control, key_actions(control, self.volume))
+        view.connect(control, key_actions(control, self.volume) | {"help": self.show_shortcuts})
 
     def _draw(self, state: PanelState) -> None:
         for panel in (self.image, self.model, self.object, self.prompt, self.volume, self.end, self.status):
