@@ -62,6 +62,7 @@ class NapariView:
         self._events: ViewerEvents
         self._is_turned = False
         self.on_screen: Callable[[Window | None], None] = lambda _: None
+        self.on_help: Callable[[], None] = lambda: None
         self.hand: Hand
         self.layers: SessionLayers
         self.mouse: Prompting
@@ -80,7 +81,7 @@ class NapariView:
             self.layers.preview_box,
         )
         self.hand = Hand(self._viewer, lambda: self.image, controller.stage.say, self.on_screen)
-        actions = actions | self.hand.actions()
+        actions = actions | self.hand.actions() | {"help": self.on_help}
         self._keys = Keys({tool.value: partial(self.choose_tool, tool) for tool in Tool} | actions)
         self._keys.bind(self._viewer)
         self._events = ViewerEvents(

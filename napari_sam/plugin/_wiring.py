@@ -25,6 +25,13 @@ __all__ = [
 ]
 
 
+def wire_everything(panel: EverythingPanel, steps: EverythingSteps) -> None:
+    """Without prompts."""
+    panel.find_pressed.connect(lambda in_all, joins: steps.find(in_all=in_all, joins=joins))
+    panel.prepare_pressed.connect(steps.prepare)
+    panel.cancel_pressed.connect(steps.cancel)
+
+
 def wire_image(panel: ImagePanel, view: NapariView) -> None:
     """Step 1."""
     panel.image_chosen.connect(view.choose_image)
@@ -58,13 +65,6 @@ def wire_volume(panel: VolumePanel, control: Controller) -> None:
     """Step 5."""
     panel.propagate_pressed.connect(control.volume.propagate)
     panel.cancel_pressed.connect(control.volume.cancel)
-
-
-def wire_everything(panel: EverythingPanel, steps: EverythingSteps) -> None:
-    """Without prompts."""
-    panel.find_pressed.connect(lambda in_all, joins: steps.find(in_all=in_all, joins=joins))
-    panel.prepare_pressed.connect(steps.prepare)
-    panel.cancel_pressed.connect(steps.cancel)
 
 
 def key_actions(control: Controller, volume: VolumePanel) -> dict[str, Callable[[], None]]:

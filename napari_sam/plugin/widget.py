@@ -158,10 +158,10 @@ class SamWidget(QWidget):
         self.image.folder_pressed.connect(lambda: self._open(ask_folder(self)))
         self.status.help_pressed.connect(self.show_shortcuts)
         bind_help(self, self.show_shortcuts)
-        view.on_screen = self.image.show_screen
+        view.on_screen, view.on_help = self.image.show_screen, self.show_shortcuts
         self.end.accept_pressed.connect(control.objects.accept)
         self.end.save_pressed.connect(self._save)
-        view.connect(control, key_actions(control, self.volume) | {"help": self.show_shortcuts})
+        view.connect(control, key_actions(control, self.volume))
 
     def _draw(self, state: PanelState) -> None:
         for panel in (self.image, self.model, self.object, self.prompt, self.volume, self.end, self.status):
