@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -22,7 +22,15 @@ from napari_sam.errors import SettingsError
 from napari_sam.nodes.progress import Progress, silent
 from volumes import Volume
 
-__all__ = ["AutoOptions", "AutoResult", "FoundMask", "changed_settings", "segment_everything"]
+__all__ = [
+    "AutoOptions",
+    "AutoResult",
+    "FoundMask",
+    "FoundPlane",
+    "changed_settings",
+    "everything_by_plane",
+    "segment_everything",
+]
 
 LINK_IOU = 0.5
 """Labels of neighbouring planes that overlap as much are one object, where linking is asked for."""
@@ -73,6 +81,25 @@ class FoundMask:
     id: int
     mask: AutoMask
     label_px: int
+
+
+@dataclass(frozen=True, eq=False)
+class FoundPlane:
+    """What was found in one plane.
+
+    Attributes
+    ----------
+    plane : PlaneRef
+        Which plane.
+    labels : NDArray[int], shape (H, W)
+        0 for background.
+    found : tuple of FoundMask
+        All masks, those that gave way to others included.
+    """
+
+    plane: PlaneRef
+    labels: NDArray[Any]
+    found: tuple[FoundMask, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,48 +184,88 @@ def segment_everything(
         On request.
     """
     options, cancel = options or AutoOptions(), cancel or Cancel()
-    first, last = plane_range(volume.shape, options.axis, options.planes)
     window = resolve_window(volume, options.window)
-    masker = AutoMasker.of(segmenter)
-    masker = replace(masker, settings=changed_settings(masker.settings, options.changes))
+    masker = _masker(segmenter, options)
     labels: NDArray[Any] = np.zeros(volume.shape, dtype=np.uint16)
     found: list[FoundMask] = []
-    highest = 0
+    for one in _planes(volume, masker, window, options, (progress, cancel)):
+        if max((mask.id for mask in one.found), default=0) > np.iinfo(labels.dtype).max:
+            labels = labels.astype(np.uint32)
+        one.plane.take(labels)[...] = one.labels
+        found += one.found
+    return AutoResult(labels, tuple(found), window, masker.settings)
+
+
+def everything_by_plane(
+    volume: Volume,
+    segmenter: Segmenter,
+    window: Window,
+    options: AutoOptions | None = None,
+    *,
+    cancel: Cancel | None = None,
+) -> Iterator[FoundPlane]:
+    """Find everything in planes of a volume, and give each plane as soon as it is done.
+
+    Parameters and errors as `segment_everything`, but for the window, which is explicit.
+
+    Yields
+    ------
+    FoundPlane
+        Its ids go on from those of the planes before.
+    """
+    options = options or AutoOptions()
+    masker = _masker(segmenter, options)
+    yield from _planes(volume, masker, window, options, (silent, cancel or Cancel()))
+
+
+def _masker(segmenter: Segmenter, options: AutoOptions) -> AutoMasker:
+    masker = AutoMasker.of(segmenter)
+    return replace(masker, settings=changed_settings(masker.settings, options.changes))
+
+
+def _planes(
+    volume: Volume,
+    masker: AutoMasker,
+    window: Window,
+    options: AutoOptions,
+    watch: tuple[Progress, Cancel],
+) -> Iterator[FoundPlane]:
+    progress, cancel = watch
+    first, last = plane_range(volume.shape, options.axis, options.planes)
+    highest, before = 0, None
     for index in range(first, last):
         cancel.check()
         plane = PlaneRef(options.axis, index)
 
-        def told(n_done: int, n_all: int, before: int = index - first) -> None:
-            progress("asking at points", before * n_all + n_done, (last - first) * n_all)
+        def told(n_done: int, n_all: int, n_before: int = index - first) -> None:
+            progress("asking at points", n_before * n_all + n_done, (last - first) * n_all)
 
         picture = window.to_uint8(np.asarray(plane.take(volume.data)))
         masks = masker.masks(picture, plane, volume.shape, cancel, told)
-        if highest + len(masks) > np.iinfo(labels.dtype).max:
-            labels = labels.astype(np.uint32)
-        new = _into_plane(labels, masks, plane, options, highest + 1)
-        highest = max([highest, *(one.id for one in new)])
-        found += new
-    return AutoResult(labels, tuple(found), window, masker.settings)
+        one = _drawn(masks, plane, plane.shape_hw(volume.shape), (options, before), highest + 1)
+        highest = max([highest, *(mask.id for mask in one.found)])
+        before = one.labels
+        yield one
 
 
-def _into_plane(
-    labels: NDArray[Any],
+def _drawn(
     masks: tuple[AutoMask, ...],
     plane: PlaneRef,
-    options: AutoOptions,
+    shape_hw: tuple[int, int],
+    how: tuple[AutoOptions, NDArray[Any] | None],
     first_id: int,
-) -> list[FoundMask]:
-    """Draw the masks of a plane into the labels, and give each its id."""
+) -> FoundPlane:
+    """Draw the masks of a plane, and give each its id: a new one, or that of the label before it."""
+    options, before = how
     ids = np.arange(first_id, first_id + len(masks))
-    drawn = draw_labels(masks, ids.tolist(), plane.shape_hw(labels.shape), options.rules)
+    drawn = draw_labels(masks, ids.tolist(), shape_hw, options.rules)
     counts = np.bincount(drawn.ravel(), minlength=first_id + len(masks))[ids]
-    if options.link and plane.index > 0:
-        before = PlaneRef(plane.axis, plane.index - 1).take(labels)
+    if options.link and before is not None:
         for new, old in linked_ids(before, drawn, LINK_IOU).items():
             drawn[drawn == new] = old
             ids[new - first_id] = old
-    plane.take(labels)[...] = drawn
-    return [
+    found = (
         FoundMask(int(number), mask, int(count))
         for number, mask, count in zip(ids, masks, counts, strict=True)
-    ]
+    )
+    return FoundPlane(plane, drawn, tuple(found))

@@ -22,12 +22,19 @@ KEYS = {
     "propagate": "W",
     "next in doubt": "N",
     "previous in doubt": "Shift-N",
-    "confirm": "Y",
+    "confirm": "Shift-Q",
     "stretch": "T",
     "accept": "Q",
     "cancel": "Escape",
     "undo": "Control-Z",
     "redo": "Control-Shift-Z",
+    "soft tissue": "F5",
+    "lung": "F6",
+    "bone": "F7",
+    "brain": "F8",
+    "liver": "F9",
+    "axis": "I",
+    "help": "?",
 }
 """Action to key; free in napari on the layers where they are bound."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from napari_sam.plugin._images import NAMESPACE, patient_geometry
 from napari_sam.plugin._space import index_at
 from volumes import Geometry, Volume
 
-__all__ = ["cursor_text", "text_under"]
+__all__ = ["cursor_text", "label_under", "text_under"]
 
 
 def text_under(image: Any, position: Sequence[float], *, ndisplay: int = 2) -> str:
@@ -47,6 +47,24 @@ def text_under(image: Any, position: Sequence[float], *, ndisplay: int = 2) -> s
         patient_geometry(image),
         "HU" if modality == "CT" else "",
     )
+
+
+def label_under(labels: Any, position: Sequence[float], names: Mapping[int, str]) -> str:
+    """Say which object the labels have at a world position: ``"Liver"``; empty where there is none.
+
+    Parameters
+    ----------
+    labels : napari.layers.Labels or None
+        With 2 or 3 axes.
+    position : sequence of float
+        In napari's world.
+    names : mapping of int to str
+        Label to name.
+    """
+    value = None if labels is None else labels.get_value(position, world=True)
+    if isinstance(value, tuple):  # multiscale: (level, value)
+        value = value[1]
+    return "" if value is None or int(value) == 0 else names.get(int(value), f"label {int(value)}")
 
 
 def cursor_text(

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 __all__ = [
     "ask_classes",
     "ask_colour",
+    "ask_folder",
+    "ask_image",
     "ask_labels",
     "ask_name",
     "ask_save_path",
@@ -64,6 +66,22 @@ def ask_weights(parent: Any) -> Path | None:
     chosen, _ = QFileDialog.getOpenFileName(
         parent, "Weights of the model", "", "Weights (*.pth *.pt *.safetensors);;All files (*)"
     )
+    return Path(chosen) if chosen else None
+
+
+def ask_image(parent: Any) -> Path | None:
+    """Ask for a file to open; None where the person changes their mind."""
+    from qtpy.QtWidgets import QFileDialog
+
+    chosen, _ = QFileDialog.getOpenFileName(parent, "Open an image or a volume", "", "All files (*)")
+    return Path(chosen) if chosen else None
+
+
+def ask_folder(parent: Any) -> Path | None:
+    """Ask for a folder to open; None where the person changes their mind."""
+    from qtpy.QtWidgets import QFileDialog
+
+    chosen = QFileDialog.getExistingDirectory(parent, "Open a folder of DICOM files or pictures")
     return Path(chosen) if chosen else None
 
 

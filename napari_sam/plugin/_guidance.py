@@ -115,7 +115,7 @@ def _following(following: Following) -> str:
 
 def _to_do(steps: Steps, current: ObjectState | None, n_planes: int) -> str:
     if steps.stage.cases.source is None:
-        return "Open an image (File ▸ Open, or File ▸ Open Sample), then choose it in step 1."
+        return "Open an image with File… or Folder… below, drag it onto the window, or try the Sample."
     if steps.stage.plane is None:
         return "Switch to the 2-D view to place points and boxes (the cube below the list of layers)."
     if steps.stage.model.has_failed:

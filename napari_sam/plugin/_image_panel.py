@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QGridLayout
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from napari_sam.core.window import HU_PRESETS, Window
+from napari_sam.plugin._display import window_text
 from napari_sam.plugin._section import Section, make_button
 from napari_sam.plugin.view import PanelState
 
@@ -23,6 +24,9 @@ class ImagePanel(Section):
     image_chosen = Signal(object)
     window_chosen = Signal(object)
     show_pressed = Signal()
+    sample_pressed = Signal()
+    file_pressed = Signal()
+    folder_pressed = Signal()
 
     def __init__(self) -> None:
         super().__init__("1  Image and window")
@@ -39,8 +43,24 @@ class ImagePanel(Section):
             "The presets are in Hounsfield units, for CT."
         )
         self.low, self.high = _intensity("black"), _intensity("white")
+        self.low.setPrefix("Model ")
         self.to_screen = make_button("Show", "Show the image on the screen with this window, too")
+        self.on_screen = QLabel()
+        self.on_screen.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.on_screen.setToolTip(
+            "How the screen shows the image. F5 to F9 choose a CT window, a drag with the middle button\n"
+            "(or Shift and the right one) sets any: right wider, up brighter. The model is not concerned."
+        )
+        self.take = make_button("Use", "Let the model see the image as the screen shows it now")
+        self._screen: Window | None = None
+        self._model: tuple[float, float] | None = None
+        self.begin = self._make_begin()
         grid = QGridLayout(self.content)
+        grid.setSpacing(3)
+        grid.addWidget(self.begin, 4, 0, 1, 3)
+        grid.addWidget(self.on_screen, 3, 0, 1, 2)
+        grid.addWidget(self.take, 3, 2)
+        self.take.clicked.connect(lambda: self.window_chosen.emit("as shown"))
         grid.addWidget(self.images, 0, 0, 1, 3)
         grid.addWidget(self.windows, 1, 0, 1, 3)
         for column, widget in enumerate((self.low, self.high, self.to_screen)):
@@ -53,6 +73,34 @@ class ImagePanel(Section):
             box.editingFinished.connect(self._custom_edited)
         self.to_screen.clicked.connect(self.show_pressed)
 
+    def _make_begin(self) -> QWidget:
+        """Make the buttons of an empty viewer."""
+        begin = QWidget()
+        row = QHBoxLayout(begin)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(3)
+        for text, tip, signal in (
+            ("Sample", "Try it on a small CT-like volume that comes with the plugin", self.sample_pressed),
+            ("File…", "Open an image or a volume from a file", self.file_pressed),
+            ("Folder…", "Open a folder: a DICOM series, or numbered pictures", self.folder_pressed),
+        ):
+            button = make_button(text, tip)
+            button.clicked.connect(signal)
+            row.addWidget(button)
+        return begin
+
+    def show_screen(self, window: Window | None) -> None:
+        """Show which window is on the screen, and whether the model sees the same."""
+        self._screen = window
+        self._draw_screen()
+
+    def _draw_screen(self) -> None:
+        screen = self._screen
+        is_same = screen is None or self._model is None or _is_close((screen.low, screen.high), self._model)
+        self.take.setEnabled(not is_same)
+        text = "" if screen is None else f"Screen {window_text(screen)}"
+        self.on_screen.setText(f"<b>{text}</b>" if text and not is_same else text)
+
     def set_images(self, images: Sequence[tuple[str, Any]], chosen: Any) -> None:
         """List (name, key) of the images and choose one by its key."""
         keys = [key for _, key in images]
@@ -63,11 +111,17 @@ class ImagePanel(Section):
             self.images.addItem(name, key)
         self.images.setCurrentIndex(keys.index(chosen) if chosen in keys else len(keys) - 1)
         self.images.blockSignals(False)
+        self.begin.setVisible(not images)
+        of_image: tuple[QWidget, ...] = (self.images, self.windows, self.low, self.high, self.to_screen)
+        for widget in (*of_image, self.on_screen, self.take):
+            widget.setVisible(bool(images))
         if self.images.currentData() != before:
             self.image_chosen.emit(self.images.currentData())
 
     def draw(self, state: PanelState) -> None:
         """Show a state."""
+        self._model = state.window
+        self._draw_screen()
         self.windows.setEnabled(state.window is not None)
         self.to_screen.setEnabled(state.window is not None)
         request = state.window_request
@@ -89,6 +143,11 @@ class ImagePanel(Section):
     def _custom_edited(self) -> None:
         if self.low.isEnabled() and self.low.value() < self.high.value():
             self.window_chosen.emit((self.low.value(), self.high.value()))
+
+
+def _is_close(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    width = max(abs(other[1] - other[0]), 1e-12)
+    return all(abs(a - b) <= 1e-3 * width for a, b in zip(one, other, strict=True))
 
 
 def _intensity(name: str) -> QDoubleSpinBox:

@@ -10,7 +10,9 @@ from napari_sam.core.jobs import Cancel
 
 __all__ = ["Background", "Job", "JobQueue"]
 
-PRIORITY = ("open", "load", "segment", "propagate", "clean", "save", "table", "measure", "prefetch")
+PRIORITY = (
+    "open", "load", "segment", "propagate", "clean", "save", "table", "measure", "walk", "prefetch"
+)  # fmt: skip
 """Kinds of job, the one that goes first in front. Of each kind only the newest waits."""
 
 

@@ -20,7 +20,7 @@ class ModelPanel(Section):
     weights_pressed = Signal()
 
     def __init__(self, names: Sequence[str]) -> None:
-        super().__init__("2  Model")
+        super().__init__("2  Model", is_folded=True)
         self.names = QComboBox()
         self.names.addItem("default: small, works offline", "default")
         for name in names:
@@ -38,6 +38,13 @@ class ModelPanel(Section):
     def name(self) -> str:
         """The chosen model's name."""
         return str(self.names.currentData())
+
+    def choose(self, name: str) -> bool:
+        """Show this model as the chosen one; returns whether there is one of that name."""
+        place = self.names.findData(name)
+        if place >= 0:
+            self.names.setCurrentIndex(place)
+        return place >= 0
 
     def draw(self, state: PanelState) -> None:
         """Show a state."""

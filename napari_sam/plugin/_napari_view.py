@@ -15,8 +15,9 @@ from napari_sam.core.prompts import Prompt
 from napari_sam.core.session import Session
 from napari_sam.core.window import Window
 from napari_sam.plugin._bindings import Keys
-from napari_sam.plugin._cursor import text_under
+from napari_sam.plugin._cursor import label_under, text_under
 from napari_sam.plugin._gestures import Hands, Prompting, Tool
+from napari_sam.plugin._hand import Hand
 from napari_sam.plugin._images import patient_geometry, shown_window, source_of
 from napari_sam.plugin._layers import SessionLayers
 from napari_sam.plugin._other_labels import other_label
@@ -63,6 +64,9 @@ class NapariView:
         self._keys: Keys
         self._events: ViewerEvents
         self._is_turned = False
+        self.on_screen: Callable[[Window | None], None] = lambda _: None
+        self.on_help: Callable[[], None] = lambda: None
+        self.hand: Hand
         self.layers: SessionLayers
         self.mouse: Prompting
 
@@ -89,6 +93,8 @@ class NapariView:
                 self._hold_camera,
             ),
         )
+        self.hand = Hand(self._viewer, lambda: self.image, controller.stage.say, self.on_screen)
+        actions = actions | self.hand.actions() | {"help": self.on_help}
         self._keys = Keys({tool.value: partial(self.choose_tool, tool) for tool in Tool} | actions)
         self._keys.bind(self._viewer)
         self._events = ViewerEvents(
@@ -107,6 +113,7 @@ class NapariView:
     def close(self) -> None:
         """Stop listening, and leave nothing in the viewer but the labels."""
         self.stop()
+        self.hand.close()
         self._turn_upright(None)
         self._keys.close()
         self.layers.close()
@@ -162,6 +169,7 @@ class NapariView:
         case = self._controller.stage.case
         if is_other and (case is None or not case.is_shown):
             self.layers.leave()  # after the choice: the list of images is drawn again as layers go
+        self.hand.watch(self.image)
         self._plane_changed()
 
     def choose_window(self, request: Any) -> None:
@@ -190,6 +198,7 @@ class NapariView:
         if self.layers.forget(layer):
             self._controller.labels_gone()
         self._controller.drop_image(layer.unique_id)
+        self.hand.watch(self.image)
 
     def _plane_changed(self) -> None:
         image = self.image
@@ -209,6 +218,11 @@ class NapariView:
     def _cursor_moved(self, viewer: Any, event: Any) -> None:
         image = self.image
         text = "" if image is None else text_under(image, event.position, ndisplay=viewer.dims.ndisplay)
+        if text:
+            session, labels = self._controller.session, self.layers.labels
+            objects = {} if session is None else session.objects
+            names = {number: state.name for number, state in objects.items()}
+            text = " · ".join(filter(None, (text, label_under(labels, event.position, names))))
         self._show_cursor(text)
 
     def _active_changed(self) -> None:

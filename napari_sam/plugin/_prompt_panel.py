@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout
+from typing import Any
 
+from qtpy.QtCore import Signal
+from qtpy.QtGui import QAction
+from qtpy.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QLabel, QMenu, QToolButton, QVBoxLayout
+
+from napari_sam.plugin._bindings import KEYS
 from napari_sam.plugin._gestures import Tool
 from napari_sam.plugin._section import Section, make_button
+from napari_sam.plugin._shortcuts import key_text
 from napari_sam.plugin.view import PanelState
 
 __all__ = ["PromptPanel"]
@@ -54,11 +59,15 @@ class PromptPanel(Section):
             "Points and boxes can be dragged, too.",
             "remove",
         )
-        self.clear = make_button("Clear plane", "Take the object out of this plane", "clear plane")
-        self.refine = make_button(
-            "Refine", "Ask the model again with the mask as it stands, drawn by hand or not", "refine"
-        )
-        self.label = make_button("Label", "Take the chosen label of another Labels layer for a prompt")
+        self.more = QToolButton()
+        self.more.setText("More")
+        self.more.setToolTip("What else can be done with this plane")
+        self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(self.more)
+        self.clear = _entry(menu, "Clear this plane of the object", "clear plane", self.clear_pressed)
+        self.refine = _entry(menu, "Ask again with the mask as it stands", "refine", self.refine_pressed)
+        self.label = _entry(menu, "Take another layer's chosen label", "", self.label_pressed)
+        self.more.setMenu(menu)
         self.undo = make_button("Undo", "Take the last step back", "undo")
         self.redo = make_button("Redo", "Do the step again that was taken back", "redo")
         self._group = QButtonGroup(self)
@@ -76,19 +85,16 @@ class PromptPanel(Section):
         candidates.addWidget(self.candidate, 1)
         candidates.addWidget(self.other)
         self.other.clicked.connect(self.candidate_pressed)
-        buttons = (
-            (self.remove, self.remove_pressed),
-            (self.clear, self.clear_pressed),
-            (self.refine, self.refine_pressed),
-            (self.label, self.label_pressed),
+        steps = QHBoxLayout()
+        steps.setSpacing(3)
+        for button, signal in (
             (self.undo, self.undo_pressed),
             (self.redo, self.redo_pressed),
-        )
-        steps = QGridLayout()
-        steps.setSpacing(3)
-        for place, (button, signal) in enumerate(buttons):
+            (self.remove, self.remove_pressed),
+        ):
             button.clicked.connect(signal)
-            steps.addWidget(button, place // 3, place % 3)
+            steps.addWidget(button)
+        steps.addWidget(self.more)
         column = QVBoxLayout(self.content)
         column.setSpacing(4)
         for layout in (tools, candidates, steps):
@@ -112,3 +118,11 @@ class PromptPanel(Section):
         self.label.setEnabled(state.can_prompt)
         self.undo.setEnabled(state.can_undo)
         self.redo.setEnabled(state.can_redo)
+
+
+def _entry(menu: QMenu, text: str, action: str, pressed: Any) -> QAction:
+    """Add an entry that says its key and gives a signal."""
+    entry = QAction(f"{text}\t{key_text(KEYS[action])}" if action else text, menu)
+    entry.triggered.connect(lambda _: pressed.emit())
+    menu.addAction(entry)
+    return entry

@@ -51,6 +51,13 @@ class Section(QWidget):
         """Fold the content away, or show it."""
         self.header.setChecked(not is_folded)
 
+    def pack(self) -> None:
+        """Leave no room unused around the content and between its parts."""
+        layout = self.content.layout()
+        if layout is not None:
+            layout.setContentsMargins(4, 0, 4, 4)
+            layout.setSpacing(3)
+
     def set_title(self, title: str) -> None:
         """Call the step something else."""
         self.header.setText(title)

@@ -51,7 +51,7 @@ class Stage:
         self.on_open: list[Callable[[], None]] = []
         self.on_model: list[Callable[[], None]] = []
         self.on_view: list[Callable[[], None]] = []
-        self.cases = Cases(background, lambda: _call(self.on_open), self.fail)
+        self.cases = Cases(background, lambda: _call(self.on_open), self._not_opened)
         self.model = ModelSlot(background, load, lambda: _call(self.on_model), self._model_failed)
         self.plane: PlaneRef | None = None
         self.is_taken = False
@@ -124,9 +124,9 @@ class Stage:
         self.news, self.has_warning = news, False
         self.show()
 
-    def fail(self, error: Exception) -> None:
-        """Tell of an error in one plain line."""
-        message = plain_message(error)
+    def fail(self, error: Exception, layer: str = "") -> None:
+        """Tell of an error in one plain line, with the name of the layer that it is about."""
+        message = f"{layer}: {plain_message(error)}" if layer else plain_message(error)
         self.view.show_error(message)
         self.news, self.has_warning = message, True
         self.show()
@@ -134,6 +134,9 @@ class Stage:
     def show(self) -> None:
         """Draw the panels again."""
         self._draw()
+
+    def _not_opened(self, error: Exception) -> None:
+        self.fail(error, "" if self.cases.source is None else self.cases.source.name)
 
     def _model_failed(self, error: Exception) -> None:
         _call(self.on_model)

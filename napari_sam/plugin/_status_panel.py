@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFrame, QLabel, QProgressBar, QSizePolicy, QVBoxLayout
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QToolButton, QVBoxLayout
 
 from napari_sam.plugin.view import PanelState
 
@@ -13,8 +13,14 @@ __all__ = ["StatusPanel"]
 class StatusPanel(QFrame):
     """What goes on, or what to do next; and what lies under the cursor."""
 
+    help_pressed = Signal()
+
     def __init__(self) -> None:
         super().__init__()
+        self.help = QToolButton()
+        self.help.setText("?")
+        self.help.setToolTip("Keys and mouse\nKey: ?")
+        self.help.clicked.connect(self.help_pressed)
         self.text = QLabel()
         self.text.setWordWrap(True)
         self.text.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
@@ -31,7 +37,10 @@ class StatusPanel(QFrame):
         self.bar.setSizePolicy(policy)
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 8, 12, 2)
-        column.addWidget(self.text)
+        row = QHBoxLayout()
+        row.addWidget(self.text, 1)
+        row.addWidget(self.help, 0, Qt.AlignmentFlag.AlignTop)
+        column.addLayout(row)
         column.addWidget(self.bar)
         column.addWidget(self.under)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from napari_sam.plugin._clean_panel import CleanPanel
+from napari_sam.plugin._everything_panel import EverythingPanel
+from napari_sam.plugin._everything_steps import EverythingSteps
 from napari_sam.plugin._image_panel import ImagePanel
 from napari_sam.plugin._measure_panel import MeasurePanel
 from napari_sam.plugin._model_panel import ModelPanel
@@ -18,6 +20,7 @@ from napari_sam.plugin.controller import Controller
 __all__ = [
     "key_actions",
     "wire_clean",
+    "wire_everything",
     "wire_image",
     "wire_measure",
     "wire_model",
@@ -25,6 +28,13 @@ __all__ = [
     "wire_prompt",
     "wire_volume",
 ]
+
+
+def wire_everything(panel: EverythingPanel, steps: EverythingSteps) -> None:
+    """Without prompts."""
+    panel.find_pressed.connect(lambda in_all, joins: steps.find(in_all=in_all, joins=joins))
+    panel.prepare_pressed.connect(steps.prepare)
+    panel.cancel_pressed.connect(steps.cancel)
 
 
 def wire_image(panel: ImagePanel, view: NapariView) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,21 +11,39 @@ from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from napari_sam import zoo
+from napari_sam.core.jobs import Cancel
 from napari_sam.core.segmenter import Segmenter
+from napari_sam.core.window import Window
 from napari_sam.plugin._clean_panel import CleanPanel
-from napari_sam.plugin._dialogs import ask_labels, ask_save_path, ask_table, ask_weights
+from napari_sam.plugin._dialogs import (
+    ask_folder,
+    ask_image,
+    ask_labels,
+    ask_save_path,
+    ask_table,
+    ask_weights,
+)
+from napari_sam.plugin._everything_panel import EverythingPanel
+from napari_sam.plugin._everything_steps import EverythingSteps, FoundLabels
+from napari_sam.plugin._fitting import needed_now, sections_to_open
+from napari_sam.plugin._found_layers import show_found
 from napari_sam.plugin._image_panel import ImagePanel
 from napari_sam.plugin._measure_panel import MeasurePanel
+from napari_sam.plugin._memory import Memory
 from napari_sam.plugin._model_panel import ModelPanel
 from napari_sam.plugin._napari_view import NapariView
 from napari_sam.plugin._object_panel import ObjectPanel
 from napari_sam.plugin._prompt_panel import PromptPanel
+from napari_sam.plugin._remembering import begin_as_left, remember
 from napari_sam.plugin._save_panel import SavePanel
+from napari_sam.plugin._section import Section
+from napari_sam.plugin._shortcuts_dialog import ShortcutsDialog, bind_help
 from napari_sam.plugin._status_panel import StatusPanel
 from napari_sam.plugin._volume_panel import VolumePanel
 from napari_sam.plugin._wiring import (
     key_actions,
     wire_clean,
+    wire_everything,
     wire_image,
     wire_measure,
     wire_model,
@@ -35,8 +55,12 @@ from napari_sam.plugin._worker import Worker
 from napari_sam.plugin._writer import offered_suffixes
 from napari_sam.plugin.controller import Controller
 from napari_sam.plugin.view import PanelState
+from volumes import Volume
 
-__all__ = ["SamWidget", "load_model"]
+__all__ = ["SamWidget", "find_by_plane", "load_model"]
+
+PLUGIN = "napari-sam-volumes"
+"""Our name among napari's plugins."""
 
 
 def load_model(name: str, weights: Path | None) -> Segmenter:
@@ -44,6 +68,21 @@ def load_model(name: str, weights: Path | None) -> Segmenter:
     from napari_sam.engine import load_segmenter
 
     return load_segmenter(name, weights=weights)
+
+
+def find_by_plane(
+    volume: Volume,
+    segmenter: Segmenter,
+    window: Window,
+    reach: tuple[int, tuple[int, int], bool],
+    cancel: Cancel,
+) -> Iterator[FoundLabels]:
+    """Find everything plane by plane; called on a worker thread."""
+    from napari_sam.nodes.auto import AutoOptions, everything_by_plane
+
+    axis, planes, joins = reach
+    options = AutoOptions(axis=axis, planes=planes, link=joins)
+    return everything_by_plane(volume, segmenter, window, options, cancel=cancel)
 
 
 class SamWidget(QWidget):
@@ -63,11 +102,10 @@ class SamWidget(QWidget):
         self.object, self.prompt = ObjectPanel(), PromptPanel()
         self.volume, self.clean = VolumePanel(), CleanPanel()
         self.measure, self.end = MeasurePanel(), SavePanel()
-        self.status = StatusPanel()
-        self.panels = (
-            self.image, self.model, self.object, self.prompt, self.volume, self.clean,
-            self.measure, self.end
-        )  # fmt: skip
+        self.everything, self.status = EverythingPanel(), StatusPanel()
+        self._shortcuts: ShortcutsDialog | None = None
+        self._needed: tuple[str, ...] = ()
+        self._held_open: set[str] = set()
         self._lay_out()
         self.view = NapariView(
             napari_viewer,
@@ -77,18 +115,41 @@ class SamWidget(QWidget):
             self.status.show_cursor,
         )
         self.controller = Controller(self.view, Worker(), Worker(), load_model)
+        self.everything_steps = EverythingSteps(
+            self.controller.stage, find_by_plane, partial(show_found, napari_viewer)
+        )
+        self._viewer = napari_viewer
+        self._memory = Memory()
         self._connect()
-        self.destroyed.connect(_Stopper(self.view, self.controller))
+        begin_as_left(self, self._memory)
+        remember(self, self._memory)
+        self.destroyed.connect(_Stopper(self.view, self.controller, self.everything_steps))
+
+    @property
+    def sections(self) -> dict[str, Section]:
+        """The steps that fold, by the name under which that is remembered."""
+        return {
+            "image": self.image,
+            "model": self.model,
+            "object": self.object,
+            "prompt": self.prompt,
+            "volume": self.volume,
+            "clean": self.clean,
+            "measure": self.measure,
+            "end": self.end,
+            "everything": self.everything,
+        }
 
     def _lay_out(self) -> None:
         steps = QWidget()
         column = QVBoxLayout(steps)
         column.setContentsMargins(4, 0, 4, 4)
-        column.setSpacing(3)
-        for panel in self.panels:
+        column.setSpacing(0)
+        for panel in self.sections.values():
+            panel.pack()
             column.addWidget(panel)
         column.addStretch(1)
-        scroll = QScrollArea()
+        scroll = self._scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(steps)
@@ -107,13 +168,62 @@ class SamWidget(QWidget):
         wire_volume(self.volume, control)
         wire_clean(self.clean, control)
         wire_measure(self.measure, control, self._save_table)
+        wire_everything(self.everything, self.everything_steps)
+        self.image.sample_pressed.connect(lambda: self._viewer.open_sample(PLUGIN, "phantom"))
+        self.image.file_pressed.connect(lambda: self._open(ask_image(self)))
+        self.image.folder_pressed.connect(lambda: self._open(ask_folder(self)))
+        self.status.help_pressed.connect(self.show_shortcuts)
+        bind_help(self, self.show_shortcuts)
+        view.on_screen, view.on_help = self.image.show_screen, self.show_shortcuts
         self.end.accept_pressed.connect(control.objects.accept)
         self.end.save_pressed.connect(self._save)
         view.connect(control, key_actions(control, view, self.volume))
 
     def _draw(self, state: PanelState) -> None:
-        for panel in (*self.panels, self.status):
-            panel.draw(state)
+        for name, panel in self.sections.items():
+            if name != "everything":
+                panel.draw(state)
+        self.status.draw(state)
+        self.everything.show_state(self.everything_steps.state)
+        needed = needed_now(state)
+        if needed != self._needed:
+            self._needed = needed
+            self._fit()
+
+    def _fit(self) -> None:
+        """Fold what is not needed now where there is not room for all; not what the person folds or opens."""
+        if not self.isVisible():
+            return
+        sections = self.sections
+        chosen = {name: not folded for name, folded in self._memory.now.folded.items()}
+        titles = sum(one.header.sizeHint().height() + 4 for one in sections.values())
+        room = self.height() - self.status.sizeHint().height() - titles
+        heights = {name: one.content.sizeHint().height() + 2 for name, one in sections.items()}
+        opened = sections_to_open(self._needed, heights, room, chosen)
+        for name, section in sections.items():
+            if name not in self._held_open:
+                section.fold(name not in opened)
+
+    def show_everything(self) -> None:
+        """Unfold what needs no prompts."""
+        self._held_open.add("everything")
+        self.everything.fold(False)
+        self._scroll.ensureWidgetVisible(self.everything)
+
+    def prepare(self) -> None:
+        """Encode all planes of the chosen image ahead of the prompts."""
+        self.everything_steps.prepare()
+
+    def show_shortcuts(self) -> None:
+        """Show the list of keys, beside the work."""
+        if self._shortcuts is None:
+            self._shortcuts = ShortcutsDialog(self)
+        self._shortcuts.show()
+        self._shortcuts.raise_()
+
+    def _open(self, path: Path | None) -> None:
+        if path is not None:
+            self._viewer.open(str(path), plugin=PLUGIN)
 
     def _choose_weights(self) -> None:
         path = ask_weights(self)
@@ -139,20 +249,27 @@ class SamWidget(QWidget):
             self.controller.measure.save(path)
 
     def event(self, event: QEvent | None) -> bool:
-        """Stop all work when napari takes the widget out of its window."""
-        if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None:
+        """Fit the steps into the room, and stop all work when napari takes the widget out of its window."""
+        kind = None if event is None else event.type()
+        if kind == QEvent.Type.ParentChange and self.parent() is None:
+            self.everything_steps.cancel()
             self.controller.close()
             self.view.close()
-        return super().event(event)
+        is_done = super().event(event)
+        if kind in (QEvent.Type.Resize, QEvent.Type.Show):
+            self._fit()
+        return is_done
 
 
 class _Stopper:
     """Stops what runs when Qt has destroyed the widget, and touches nothing of Qt."""
 
-    def __init__(self, view: NapariView, controller: Controller) -> None:
+    def __init__(self, view: NapariView, controller: Controller, everything: EverythingSteps) -> None:
         self._view = view
         self._controller = controller
+        self._everything = everything
 
     def __call__(self, *_: object) -> None:
+        self._everything.walk.cancel()
         self._controller.close()
         self._view.stop()

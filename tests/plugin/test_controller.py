@@ -54,7 +54,7 @@ def test_image_that_cannot_be_read_says_so_once(desk):
 
     desk.controller.choose_image(ImageSource("a", "image", read))
     desk.background.run()
-    desk.view.show_error.assert_called_once_with("Ct.nii does not exist; check the path")
+    desk.view.show_error.assert_called_once_with("image: Ct.nii does not exist; check the path")
     assert desk.state.warning
     assert not desk.state.busy
 

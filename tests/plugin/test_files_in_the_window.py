@@ -100,7 +100,7 @@ def test_the_cursor_is_told_in_the_patients_millimetres(open_volume, make_ball_v
     window.press(window.widget.prompt.tools[Tool.INCLUDE])
     window.click(19, 24)
     window.until(lambda: window.session.labels.any())
-    assert hover(window, 19, 24) == text  # with the labels on top
+    assert hover(window, 19, 24) == f"{text} · object 1"  # with the labels on top
     assert window.session.volume.geometry is geometry
     for name, scale, affine in before:
         assert tuple(window.viewer.layers[name].scale) == scale == pytest.approx(geometry.spacing_mm)
@@ -124,7 +124,7 @@ def test_a_lazy_volume_is_shown_and_segmented_plane_by_plane(open_volume, make_b
     window.click(19, 24)
     window.until(lambda: window.session.labels.any())
     assert np.array_equal(window.session.labels[4] == 1, plain.data[4] == 200)
-    assert hover(window, 19, 24).endswith(" · 200")
+    assert hover(window, 19, 24).endswith(" · 200 · object 1")
     assert window.session.volume.data is window.viewer.layers["ball"].data
     assert 8 not in source.planes
 

@@ -157,6 +157,8 @@ def test_press_and_drag_on_the_strip(window):
     window.ready()
     window.press(window.widget.volume.start)
     window.until(lambda: not window.controller.volume.following.is_running)
+    if window.widget.volume.is_folded:
+        window.press(window.widget.volume.header)
     strip = window.widget.volume.strip.strip
     window.qtbot.mouseClick(strip, Qt.MouseButton.LeftButton, pos=QPoint(round(strip.x_of(6)), 30))
     window.until(lambda: window.controller.plane.index == 6)
