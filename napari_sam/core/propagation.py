@@ -16,14 +16,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_sam.core.edits import EditGroup
 from napari_sam.core.intensity import GreyRange, grey_levels
 from napari_sam.core.jobs import Cancel
 from napari_sam.core.masks import BoxedMask, innermost_point, iou
 from napari_sam.core.plane_prediction import PlanePrediction, fill_between, no_mask, told_without_model
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
-from napari_sam.core.propagation_plan import PropagationPlan, Seed, plan_propagation
+from napari_sam.core.propagation_plan import PropagationPlan, Seed, plan_propagation, propagation_group
 from napari_sam.core.propagation_rules import (
     PropagationLimits,
     choose_candidate,
@@ -118,7 +117,7 @@ def follow(
 def _write_all(
     session: Session, plan: PropagationPlan, predictions: Iterator[PlanePrediction]
 ) -> Iterator[PlanePrediction]:
-    group = EditGroup("propagate")
+    group = propagation_group(plan)
     stale = set(plan.stale)
     was_cancelled = False
     for prediction in predictions:

@@ -139,13 +139,21 @@ class SessionFolder:
         """
         saved = self.load()
         session = saved.resume(volume, window)
+        self._sha256 = saved.volume_sha256
         if saved.is_whole:
             self._followed, self._n_entries = weakref.ref(session), session.n_entries
             self._n_lines, self._log_id = len(saved.actions), saved.manifest.log_id
-            self._n_saved, self._sha256 = saved.manifest.n_saved_actions, saved.volume_sha256
+            self._n_saved = saved.manifest.n_saved_actions
         return session
 
-    def begin(self, session: Session, model: ModelReference | None = None, *, sha256: str = "") -> None:
+    def begin(
+        self,
+        session: Session,
+        model: ModelReference | None = None,
+        *,
+        sha256: str = "",
+        is_closed: bool = False,
+    ) -> None:
         """Make the folder hold a session, without writing its label volume: the log alone has everything.
 
         Parameters
@@ -156,6 +164,8 @@ class SessionFolder:
             The model in use.
         sha256 : str
             The image's digest where it is known; it may be given later.
+        is_closed : bool
+            Whether the work ends here.
 
         Raises
         ------
@@ -165,7 +175,7 @@ class SessionFolder:
         self._sha256 = sha256 or self._sha256
         self._claim(session)
         self._catch_up(session)
-        self._write_manifest(session, model, is_closed=False)
+        self._write_manifest(session, model, is_closed)
 
     def save(self, session: Session, model: ModelReference | None = None) -> None:
         """Write everything, label volume included; what was there of the same image is replaced.
@@ -188,18 +198,18 @@ class SessionFolder:
         self._n_saved = n_lines
         if self._log is not None:
             os.fsync(self._log.fileno())
-        self._write_manifest(session, model, is_closed=True)
+        self._write_manifest(session, model, True)
 
     def follow(self, session: Session) -> None:
         """Add every entry of a session to the log from now on, as soon as it is made; see `begin`."""
         self._catch_up(session)
-        if self._add not in session.on_entry:
-            session.on_entry.append(self._add)
+        if self.add not in session.on_entry:
+            session.on_entry.append(self.add)
 
     def unfollow(self, session: Session) -> None:
         """Stop adding entries, and close the log."""
-        if self._add in session.on_entry:
-            session.on_entry.remove(self._add)
+        if self.add in session.on_entry:
+            session.on_entry.remove(self.add)
         self.close()
 
     def close(self) -> None:
@@ -223,7 +233,7 @@ class SessionFolder:
             manifest, made.labels, made.state, made.history, tuple(lines), is_whole, tuple(notes)
         )
 
-    def _add(self, entry: Entry[SessionState]) -> None:
+    def add(self, entry: Entry[SessionState]) -> None:
         """Add an entry to the log; may be put into `Session.on_entry`."""
         session = None if self._followed is None else self._followed()
         if session is None:
@@ -284,12 +294,14 @@ class SessionFolder:
                 )
             return
         held = read_manifest(self.path)["volume"]
-        known = ("sha256", self._sha256) if held.get("sha256") and self._sha256 else ("fingerprint", "")
-        ours = known[1] or fingerprint(session.volume)
-        if held.get(known[0]) != ours:
+        if held.get("sha256") and not held.get("fingerprint"):  # of version 1
+            self._sha256 = self._sha256 or session.volume.digest()
+        name = "sha256" if held.get("sha256") and self._sha256 else "fingerprint"
+        ours = self._sha256 if name == "sha256" else fingerprint(session.volume)
+        if held.get(name) != ours:
             raise StoreError(
-                f"{self.path} holds the session of another image ({known[0]} "
-                f"{str(held.get(known[0]))[:12]}…, this one's {ours[:12]}…); choose another folder"
+                f"{self.path} holds the session of another image ({name} "
+                f"{str(held.get(name))[:12]}…, this one's {ours[:12]}…); choose another folder"
             )
 
     def _write_manifest(self, session: Session, model: ModelReference | None, is_closed: bool) -> None:

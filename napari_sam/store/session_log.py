@@ -10,11 +10,13 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam.core.again import Deed
 from napari_sam.core.edits import Action, Edit, PackedEdit
 from napari_sam.core.history import Entry, History
 from napari_sam.core.objects import SessionState
@@ -28,7 +30,15 @@ from napari_sam.store.action_codec import (
 from napari_sam.store.session_codec import Json, packed_from_json, packed_to_json
 from volumes import Box
 
-__all__ = ["LoggedSession", "begin_line", "entry_line", "first_entry_is_known", "read_lines"]
+__all__ = [
+    "LoggedSession",
+    "begin_line",
+    "deeds_of",
+    "entry_line",
+    "first_entry_is_known",
+    "first_line",
+    "read_lines",
+]
 
 _BEGIN = "begin session"
 _EMPTY = SessionState({})
@@ -102,6 +112,33 @@ def first_entry_is_known(lines: Sequence[Mapping[str, Any]], log_id: str | None 
     """Return whether a log tells everything from the beginning on (and has that id, where one is given)."""
     begins = bool(lines) and lines[0]["action"] == _BEGIN
     return begins and (log_id is None or lines[0].get("id") == log_id)
+
+
+def first_line(folder: Path) -> Json | None:
+    """Return how a session began, as the log in its folder says; None where it does not."""
+    try:
+        with (folder / "log.jsonl").open("rb") as file:
+            lines, _ = read_lines(file.readline())
+    except FileNotFoundError:
+        return None
+    return lines[0] if first_entry_is_known(lines) else None
+
+
+def deeds_of(lines: Iterable[Mapping[str, Any]]) -> Iterator[Deed]:
+    """Read lines as what is to be done again; raises StoreError for one that cannot be used."""
+    for number, line in enumerate(lines, start=2):
+        try:
+            cause = line.get("cause", line["action"])
+            edits = tuple(packed_from_json(item).forward(cause) for item in line.get("edits", ()))
+            yield Deed(
+                line["action"],
+                values_from_json(line.get("values", {})),
+                line.get("joins", False),
+                edits,
+                cause,
+            )
+        except _DAMAGE as error:
+            raise _damaged(number, error) from error
 
 
 @dataclass(eq=False)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -216,6 +217,30 @@ def test_line_cut_short_by_a_crash_is_left_out_and_the_log_goes_on(tmp_path: Pat
     folder.follow(again)
     again.rename(1, "liver")
     assert [action["action"] for action in SessionFolder(tmp_path).load().actions][n_actions:] == ["rename"]
+
+
+def test_a_session_of_version_1_opens_without_history_and_is_saved_as_version_2(
+    tmp_path: Path, repository: Path
+) -> None:
+    old = tmp_path / "old.samsession"
+    shutil.copytree(repository / "tests" / "golden" / "session_1", old)
+    data = np.arange(240, dtype=np.int16).reshape(3, 8, 10)
+    volume = volumes.Volume(data, volumes.Geometry.from_spacing(data.shape), volumes.Provenance("test"))
+    folder = SessionFolder(old)
+    session = folder.open(volume)
+    assert np.bincount(session.labels.ravel()).tolist() == [222, 0, 12, 0, 0, 6]
+    assert (session.objects[2].name, session.objects[2].locked) == ("liver", True)
+    assert session.objects[2].prompts == (PointPrompt((1, 3, 4)), PointPrompt((1, 7, 9), False))
+    assert not session.can_undo
+    folder.begin(session)
+    folder.follow(session)
+    session.rename(5, "spleen")
+    folder.close()
+    again = SessionFolder(old).open(volume)
+    assert again.state == session.state
+    assert np.array_equal(again.labels, session.labels)
+    again.undo()
+    assert again.objects[5].name == "object 5"
 
 
 def test_second_save_replaces_the_first(tmp_path: Path) -> None:
