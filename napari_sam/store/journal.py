@@ -109,9 +109,11 @@ class Journal:
         pending: PendingSession,
         volume: Volume,
         window: Window | None = None,
+        *,
+        sha256: str = "",
         on_error: Callable[[StoreError], None] | None = None,
     ) -> tuple[Journal, Session]:
-        """Go on with a kept session, and keep it further.
+        """Go on with a kept session, and keep it further; without `sha256` the fingerprint must do.
 
         Raises
         ------
@@ -121,7 +123,7 @@ class Journal:
         journal = cls(SessionFolder(pending.path), on_error)
         if not journal._lock.take():
             raise StoreError(f"another program works on {pending.path.name} now; close it there first")
-        session = journal.folder.open(volume, window)
+        session = journal.folder.open(volume, window, sha256)
         journal._keep(session, pending.manifest.model)
         return journal, session
 

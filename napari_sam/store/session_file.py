@@ -90,21 +90,34 @@ class SavedSession:
         """The objects with their prompts."""
         return self.state.objects
 
-    def belongs_to(self, volume: Volume) -> bool:
-        """Return whether this is a volume's session: by its digest, or its fingerprint where that is all."""
-        if self.volume_sha256:
-            return self.volume_sha256 == volume.digest()
-        return self.manifest.fingerprint == fingerprint(volume)
+    def belongs_to(self, volume: Volume, sha256: str | None = None) -> bool:
+        """Return whether this is a volume's session.
 
-    def resume(self, volume: Volume, window: Window | None = None) -> Session:
+        Parameters
+        ----------
+        volume : Volume
+            The image.
+        sha256 : str, optional
+            Its digest. None computes it, which reads the whole image; "" contents itself with the fingerprint.
+        """
+        known = self.manifest.fingerprint
+        if known and known != fingerprint(volume):
+            return False
+        if self.volume_sha256 and (sha256 is None or sha256):
+            return self.volume_sha256 == (sha256 or volume.digest())
+        return bool(known)
+
+    def resume(self, volume: Volume, window: Window | None = None, sha256: str | None = None) -> Session:
         """Go on with it: the same labels, objects, undo and redo. Logits of earlier answers are not kept.
+
+        `window` is that of the session when None; `sha256` as in `belongs_to`.
 
         Raises
         ------
         StoreError
             Another image.
         """
-        if not self.belongs_to(volume):
+        if not self.belongs_to(volume, sha256):
             raise StoreError(
                 f"the session is of another image (sha256 {self.volume_sha256[:12]}…); open the one it was "
                 "made on"
@@ -132,13 +145,13 @@ class SessionFolder:
     def __del__(self) -> None:
         self.close()
 
-    def open(self, volume: Volume, window: Window | None = None) -> Session:
+    def open(self, volume: Volume, window: Window | None = None, sha256: str | None = None) -> Session:
         """Load the folder's session and go on with it; further entries are added to its log.
 
         Raises as `load` and `SavedSession.resume`.
         """
         saved = self.load()
-        session = saved.resume(volume, window)
+        session = saved.resume(volume, window, sha256)
         self._sha256 = saved.volume_sha256
         if saved.is_whole:
             self._followed, self._n_entries = weakref.ref(session), session.n_entries
