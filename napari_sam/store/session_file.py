@@ -98,7 +98,7 @@ class SavedSession:
         volume : Volume
             The image.
         sha256 : str, optional
-            Its digest. None computes it, which reads the whole image; "" contents itself with the fingerprint.
+            Its digest. None computes it, which reads the whole image; "" asks for the fingerprint alone.
         """
         known = self.manifest.fingerprint
         if known and known != fingerprint(volume):
