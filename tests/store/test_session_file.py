@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import volumes
+from napari_sam.core.classes import ObjectClass
 from napari_sam.core.masks import BoxedMask
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt
@@ -241,6 +242,30 @@ def test_a_session_of_version_1_opens_without_history_and_is_saved_as_version_2(
     assert np.array_equal(again.labels, session.labels)
     again.undo()
     assert again.objects[5].name == "object 5"
+
+
+def test_a_session_of_version_2_opens_as_it_was(tmp_path: Path, repository: Path) -> None:
+    kept = tmp_path / "kept.samsession"
+    shutil.copytree(repository / "tests" / "golden" / "session_2", kept)
+    data = np.arange(240, dtype=np.int16).reshape(3, 8, 10)
+    volume = volumes.Volume(data, volumes.Geometry.from_spacing(data.shape), volumes.Provenance("test"))
+    session = SessionFolder(kept).open(volume)
+    assert np.bincount(session.labels.ravel()).tolist() == [222, 0, 12, 0, 0, 6]
+    assert session.objects[2].locked
+    assert session.objects[2].object_class == ObjectClass(
+        "liver", (1, 2, 3), kind=volumes.Code("10200004", "SCT", "Liver")
+    )
+    causes = [step.cause for step in session.history.done]
+    assert causes == ["prompt", "mask", "set class", "lock", "paint"]
+    session.redo()
+    assert session.objects[5].name == "cyst"
+    for _ in range(5):
+        session.undo()
+    assert not session.labels[0].any()
+    while session.can_undo:
+        session.undo()
+    assert not session.labels.any()
+    assert not session.objects
 
 
 def test_second_save_replaces_the_first(tmp_path: Path) -> None:
