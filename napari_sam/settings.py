@@ -6,7 +6,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,8 @@ class Settings:
         Name of the model to load when none is asked for.
     precision : str
         ``"auto"``, ``"float32"`` or ``"bfloat16"``; see `napari_sam.engine.precision`.
+    sessions_dir : pathlib.Path
+        Where the window keeps every session by itself, for the next start and after a crash. Not disposable.
     compile : bool
         Whether encoders are compiled by `torch.compile`: worth its minute on a GPU with many planes.
     """
@@ -50,6 +52,7 @@ class Settings:
     model: str = "default"
     precision: str = "auto"
     compile: bool = False
+    sessions_dir: Path = field(default_factory=lambda: _default_sessions_dir())  # noqa: PLW0108 - defined below
 
     @classmethod
     def resolve(cls, **arguments: object) -> Settings:
@@ -146,6 +149,10 @@ def _default_cache_dir() -> Path:
     return Path(platformdirs.user_cache_dir(_APPLICATION, appauthor=False))
 
 
+def _default_sessions_dir() -> Path:
+    return Path(platformdirs.user_data_dir(_APPLICATION, appauthor=False)) / "sessions"
+
+
 _FIELDS: dict[str, tuple[Callable[[object, str], object], Callable[[], object]]] = {
     "cache_dir": (_to_path, _default_cache_dir),
     "ram_budget_bytes": (_to_bytes, lambda: 2 * 2**30),
@@ -154,4 +161,5 @@ _FIELDS: dict[str, tuple[Callable[[object, str], object], Callable[[], object]]]
     "model": (_to_text, lambda: "default"),
     "precision": (_to_text, lambda: "auto"),
     "compile": (_to_switch, lambda: False),
+    "sessions_dir": (_to_path, _default_sessions_dir),
 }

@@ -65,6 +65,7 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith("NAPARI_SAM_") and name != "NAPARI_SAM_TEST_DATA":
             monkeypatch.delenv(name)
     monkeypatch.setenv("NAPARI_SAM_CACHE_DIR", str(tmp_path / "napari-sam-cache"))
+    monkeypatch.setenv("NAPARI_SAM_SESSIONS_DIR", str(tmp_path / "napari-sam-sessions"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
 

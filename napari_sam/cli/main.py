@@ -13,7 +13,20 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from napari_sam.cli import auto, clean, convert, demo, embed, evaluate, info, measure, models, segment, train
+from napari_sam.cli import (
+    auto,
+    clean,
+    convert,
+    demo,
+    embed,
+    evaluate,
+    info,
+    measure,
+    models,
+    replay,
+    segment,
+    train,
+)
 from napari_sam.cli.arguments import Parser, UsageError, VersionAction, join_negative_values
 from napari_sam.cli.console import tell
 
@@ -73,7 +86,9 @@ def build_parser() -> Parser:
         _DEBUG, action="store_true", help=f"show where an error comes from; anywhere (or {_DEBUG_VARIABLE}=1)"
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
-    for module in (segment, auto, embed, info, convert, clean, measure, models, train, evaluate, demo):
+    for module in (
+        segment, auto, embed, info, convert, clean, measure, models, train, evaluate, replay, demo
+    ):  # fmt: skip
         module.add_to(commands)
     return parser
 

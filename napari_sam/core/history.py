@@ -94,6 +94,11 @@ class History(Generic[StateT]):
         """The steps that can be redone, the one to redo first at the end."""
         return tuple(self._undone)
 
+    @property
+    def newest_key(self) -> object:
+        """The key that an action needs to join the newest step; None where there is no step."""
+        return self._done[-1].key if self._done else None
+
     def joins(self, action: Action) -> bool:
         """Return whether an action would be part of the newest step."""
         return bool(self._done) and self._done[-1].key == action.key

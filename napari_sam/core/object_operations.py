@@ -174,6 +174,8 @@ def voxels_of(labels: NDArray[Any], one: ObjectState) -> BoxedMask:
 def _pieces(labels: NDArray[Any], one: ObjectState) -> list[BoxedMask]:
     """Return an object's pieces, connected with corners, the largest first."""
     whole = voxels_of(labels, one)
+    if whole.is_empty:
+        return []
     numbers, n_pieces = ndimage.label(whole.bits, structure=_WITH_CORNERS)
     sizes = np.bincount(numbers.ravel(), minlength=n_pieces + 1)[1:]
     places = ndimage.find_objects(numbers)

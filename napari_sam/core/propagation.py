@@ -12,13 +12,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from napari_sam.core.edits import EditGroup
 from napari_sam.core.jobs import Cancel
 from napari_sam.core.plane_prediction import PlanePrediction, fill_between, no_mask, told_without_model
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.propagation_memory import MemoryRun
 from napari_sam.core.propagation_parts import PropagationParts
-from napari_sam.core.propagation_plan import PropagationPlan, plan_propagation
+from napari_sam.core.propagation_plan import PropagationPlan, plan_propagation, propagation_group
 from napari_sam.core.propagation_rules import PropagationLimits
 from napari_sam.core.propagation_run import Front, PropagationRun
 from napari_sam.core.segmenter import Propagator, Segmenter
@@ -117,7 +116,7 @@ def follow(
 def _write_all(
     session: Session, plan: PropagationPlan, predictions: Iterator[PlanePrediction]
 ) -> Iterator[PlanePrediction]:
-    group = EditGroup("propagate")
+    group = propagation_group(plan)
     stale = set(plan.stale)
     was_cancelled = False
     for prediction in predictions:

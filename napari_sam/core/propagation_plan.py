@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam.core.edits import EditGroup
 from napari_sam.core.masks import BoxedMask
 from napari_sam.core.planes import plane_range
 from napari_sam.core.propagation_rules import PropagationLimits
@@ -15,7 +16,7 @@ from napari_sam.core.window import Window
 from napari_sam.errors import InvalidPrompt
 from volumes import Volume
 
-__all__ = ["PropagationPlan", "Seed", "plan_propagation"]
+__all__ = ["PropagationPlan", "Seed", "plan_propagation", "propagation_group"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,12 @@ class PropagationPlan:
     walls: frozenset[int]
     stale: frozenset[int]
     limits: PropagationLimits
+
+
+def propagation_group(plan: PropagationPlan) -> EditGroup:
+    """Return the group that a propagation's planes are written in: one step, and how it was done."""
+    values = {"axis": plan.axis, "planes": [plan.first, plan.last], "limits": asdict(plan.limits)}
+    return EditGroup("propagate", values)
 
 
 def plan_propagation(

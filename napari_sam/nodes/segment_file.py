@@ -155,12 +155,12 @@ def _kept(session: Session, folder: SessionFolder | None, segmenter: Segmenter) 
         return
     record = model_record(segmenter)
     model = ModelReference(record.name, record.weights_sha256)
-    folder.save(session, model)
-    session.on_edit.append(folder.log_edit)
+    folder.begin(session, model)
+    folder.follow(session)
     try:
         yield
     finally:
-        session.on_edit.remove(folder.log_edit)
+        folder.unfollow(session)
         folder.save(session, model)
 
 

@@ -33,7 +33,7 @@ def open_session(
     folder : SessionFolder or None
         Where the session is kept; None, or a folder without a session, starts with empty labels.
     fresh_ids : collection of int
-        Objects that are to start anew: their old voxels and prompts are dropped.
+        Objects that are to start anew: their old voxels and prompts are dropped, which can be undone.
 
     Raises
     ------
@@ -43,16 +43,11 @@ def open_session(
     if folder is None or not (folder.path / _MANIFEST).exists():
         session = Session(volume, window=window)
     else:
-        saved = folder.load()
-        if saved.volume_sha256 != volume.digest():
-            session = Session(volume, window=window)
-        else:
-            labels = saved.labels.astype(np.uint32 if saved.labels.dtype.itemsize > 2 else np.uint16)
-            for edit in saved.edits_after():
-                labels[edit.box.slices()] = edit.after
-            labels[np.isin(labels, list(fresh_ids))] = 0
-            kept = {number: state for number, state in saved.objects.items() if number not in fresh_ids}
-            session = Session(volume, labels, window=window, objects=kept)
+        session = folder.open(volume, window)
+        for object_id in sorted(set(fresh_ids) & set(session.objects)):
+            if session.objects[object_id].locked:
+                session.lock(object_id, False)
+            session.delete(object_id)
     if folder is not None:
         folder.save(session)  # refuses a folder that holds something else, before any model is loaded
     return session

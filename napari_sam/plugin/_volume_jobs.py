@@ -57,7 +57,7 @@ class Following:
     def start(self, session: Session, segmenter: Segmenter, plan: PropagationPlan) -> None:
         """Follow an object as planned."""
         done: list[PlanePrediction] = []
-        group = EditGroup("propagate")
+        group = propagation_group(plan)
         n_planes = plan.last - plan.first
 
         def one(prediction: PlanePrediction) -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from napari_sam.store.cache import EmbeddingStore, StoreStats
 from napari_sam.store.embeddings import Embedding, embedding_key
+from napari_sam.store.journal import Journal, PendingSession, pending_sessions
 from napari_sam.store.session_file import ModelReference, SavedSession, SessionFolder
 
 __all__ = [
     "Embedding",
     "EmbeddingStore",
+    "Journal",
     "ModelReference",
+    "PendingSession",
     "SavedSession",
     "SessionFolder",
     "StoreStats",
     "embedding_key",
+    "pending_sessions",
 ]

@@ -1,84 +1,128 @@
 """A session on disk: a folder of three files that a person can look into.
 
-``session.json`` (what was segmented, with what model and prompts), ``labels.nii.gz`` (the label volume, in
-the image's geometry) and ``log.jsonl`` (one line an action, flushed at once). Nothing in it says where the
-image lies on this machine, what it is called, or whose it is: the image is known by its digest.
+``session.json`` (what was segmented, with what model and prompts), ``log.jsonl`` (one line an action, handed
+to the system at once) and ``labels.nii.gz`` (the label volume at some time, in the image's geometry). Nothing
+in it says where the image lies on this machine, what it is called, or whose it is: the image is known by its
+digest. See docs/session-format.md.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import tempfile
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+from uuid import uuid4
 
-import numpy as np
 from numpy.typing import NDArray
 
 import volumes
-from napari_sam.core.edits import Edit
-from napari_sam.core.objects import ObjectState
+from napari_sam.core.history import Entry, History
+from napari_sam.core.objects import ObjectState, SessionState
 from napari_sam.core.session import Session
 from napari_sam.core.window import Window
-from napari_sam.errors import InvalidPrompt, InvalidWindow, StoreError
-from napari_sam.store.session_codec import edit_from_json, edit_to_json, object_from_json, object_to_json
+from napari_sam.errors import StoreError
+from napari_sam.store.fingerprint import fingerprint
+from napari_sam.store.session_loading import JSON_NAME, LABELS_NAME, LOG_NAME, load_folder, read_manifest
+from napari_sam.store.session_log import begin_line, entry_line
+from napari_sam.store.session_manifest import FORMAT_VERSION, Manifest, ModelReference, manifest_to_json
+from volumes import Volume
 
 __all__ = ["FORMAT_VERSION", "ModelReference", "SavedSession", "SessionFolder"]
-
-FORMAT_VERSION = 1
-
-_FORMAT = "napari-sam session"
-_JSON, _LABELS, _LOG = "session.json", "labels.nii.gz", "log.jsonl"
-
-
-@dataclass(frozen=True)
-class ModelReference:
-    """Which model answered: its name, and the sha256 of its weights in hex."""
-
-    name: str
-    weights_sha256: str
 
 
 @dataclass(frozen=True, eq=False)
 class SavedSession:
-    """What a session folder holds.
+    """What a session folder holds, up to the last line of its log.
 
     Attributes
     ----------
-    volume_sha256 : str
-        `Volume.digest` of the image.
-    volume_shape : tuple of int
-        (P, R, C).
-    model : ModelReference or None
-        The model in use.
-    window : Window
-        The intensity window.
-    objects : mapping of int to ObjectState
-        The objects with their prompts.
+    manifest : Manifest
+        What ``session.json`` says.
     labels : NDArray, shape (P, R, C)
-        The label volume as saved.
+        The label volume.
+    state : SessionState
+        The objects with their prompts, and the current one.
+    history : History
+        What can be undone and redone.
     actions : tuple of dict
-        Every line of the log.
-    n_saved_actions : int
-        How many of these are in `labels` already; those that follow are to be done again.
+        Every line of the log after the first.
+    is_whole : bool
+        Whether all of it follows from the log alone, so that the log can be gone on with.
+    notes : tuple of str
+        What was left out, one sentence each.
     """
 
-    volume_sha256: str
-    volume_shape: tuple[int, int, int]
-    model: ModelReference | None
-    window: Window
-    objects: Mapping[int, ObjectState]
+    manifest: Manifest
     labels: NDArray[Any]
+    state: SessionState
+    history: History[SessionState]
     actions: tuple[dict[str, Any], ...]
-    n_saved_actions: int
+    is_whole: bool
+    notes: tuple[str, ...] = ()
 
-    def edits_after(self) -> tuple[Edit, ...]:
-        """Return the logged edits that `labels` does not hold yet, in order."""
-        later = self.actions[self.n_saved_actions :]
-        return tuple(edit_from_json(action) for action in later if action["action"] == "edit")
+    @property
+    def volume_sha256(self) -> str:
+        """`Volume.digest` of the image; empty where it was never computed."""
+        return self.manifest.volume_sha256
+
+    @property
+    def volume_shape(self) -> tuple[int, int, int]:
+        """The image's (P, R, C)."""
+        return self.manifest.volume_shape
+
+    @property
+    def model(self) -> ModelReference | None:
+        """The model in use."""
+        return self.manifest.model
+
+    @property
+    def window(self) -> Window:
+        """The intensity window."""
+        return self.manifest.window
+
+    @property
+    def objects(self) -> Mapping[int, ObjectState]:
+        """The objects with their prompts."""
+        return self.state.objects
+
+    def belongs_to(self, volume: Volume, sha256: str | None = None) -> bool:
+        """Return whether this is a volume's session.
+
+        Parameters
+        ----------
+        volume : Volume
+            The image.
+        sha256 : str, optional
+            Its digest. None computes it, which reads the whole image; "" asks for the fingerprint alone.
+        """
+        known = self.manifest.fingerprint
+        if known and known != fingerprint(volume):
+            return False
+        if self.volume_sha256 and (sha256 is None or sha256):
+            return self.volume_sha256 == (sha256 or volume.digest())
+        return bool(known)
+
+    def resume(self, volume: Volume, window: Window | None = None, sha256: str | None = None) -> Session:
+        """Go on with it: the same labels, objects, undo and redo. Logits of earlier answers are not kept.
+
+        `window` is that of the session when None; `sha256` as in `belongs_to`.
+
+        Raises
+        ------
+        StoreError
+            Another image.
+        """
+        if not self.belongs_to(volume, sha256):
+            raise StoreError(
+                f"the session is of another image (sha256 {self.volume_sha256[:12]}…); open the one it was "
+                "made on"
+            )
+        return Session.resumed(volume, self.labels, self.state, self.history, window or self.window)
 
 
 class SessionFolder:
@@ -91,56 +135,101 @@ class SessionFolder:
     """
 
     def __init__(self, path: str | Path) -> None:
+        self._log: IO[bytes] | None = None
         self.path = Path(path)
-        self._n_logged: int | None = None
+        self._followed: weakref.ref[Session] | None = None
+        self._n_entries = self._n_lines = 0
+        self._log_id = self._sha256 = ""
+        self._n_saved: int | None = None
 
-    def save(self, session: Session, model: ModelReference | None = None) -> None:
-        """Write labels and session; what was there of the same image is replaced.
+    def __del__(self) -> None:
+        self.close()
 
-        The labels are written first: a crash in between leaves a log that is done again over them, which
-        changes nothing.
+    def open(self, volume: Volume, window: Window | None = None, sha256: str | None = None) -> Session:
+        """Load the folder's session and go on with it; further entries are added to its log.
+
+        Raises as `load` and `SavedSession.resume`.
+        """
+        saved = self.load()
+        session = saved.resume(volume, window, sha256)
+        self._sha256 = saved.volume_sha256
+        if saved.is_whole:
+            self._followed, self._n_entries = weakref.ref(session), session.n_entries
+            self._n_lines, self._log_id = len(saved.actions), saved.manifest.log_id
+            self._n_saved = saved.manifest.n_saved_actions
+        return session
+
+    def begin(
+        self,
+        session: Session,
+        model: ModelReference | None = None,
+        *,
+        sha256: str = "",
+        is_closed: bool = False,
+    ) -> None:
+        """Make the folder hold a session, without writing its label volume: the log alone has everything.
+
+        Parameters
+        ----------
+        session : Session
+            What to keep.
+        model : ModelReference, optional
+            The model in use.
+        sha256 : str
+            The image's digest where it is known; it may be given later.
+        is_closed : bool
+            Whether the work ends here.
 
         Raises
         ------
         StoreError
             The folder holds something else, or the session of another image, or cannot be written to.
-        VolumeError
-            The labels cannot be written.
         """
-        digest = session.volume.digest()
-        self._claim(digest)
-        volumes.write(self.path / _LABELS, session.labels, like=session.volume)
-        self._replace(_JSON, _session_to_json(session, model, digest, self._count_logged()))
+        self._sha256 = sha256 or self._sha256
+        self._claim(session)
+        self._catch_up(session)
+        self._write_manifest(session, model, is_closed)
 
-    def log(self, action: str, **fields: Any) -> None:
-        """Add a line to the log, and hand it to the system before returning.
+    def save(self, session: Session, model: ModelReference | None = None) -> None:
+        """Write everything, label volume included; what was there of the same image is replaced.
 
-        Parameters
-        ----------
-        action : str
-            What was done.
-        **fields : JSON values
-            Nothing that names a person or a place on this machine.
+        Log, labels and manifest are written in this order, each whole or not at all: after a crash in between
+        the log is done again over newer labels, which changes nothing.
 
         Raises
         ------
         StoreError
-            The log cannot be written to.
+            As `begin`.
+        VolumeError
+            The labels cannot be written.
         """
-        n_logged = self._count_logged()
-        now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        line = json.dumps({"action": action, "at": now, **fields}, separators=(",", ":"))
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            with (self.path / _LOG).open("a", encoding="utf-8", newline="\n") as file:
-                file.write(line + "\n")
-        except OSError as error:
-            raise _unwritable(self.path / _LOG, error) from error
-        self._n_logged = n_logged + 1
+        self._sha256 = self._sha256 or session.volume.digest()
+        self._claim(session)
+        self._catch_up(session)
+        n_lines = self._n_lines
+        volumes.write(self.path / LABELS_NAME, session.labels, like=session.volume)
+        self._n_saved = n_lines
+        if self._log is not None:
+            os.fsync(self._log.fileno())
+        self._write_manifest(session, model, True)
 
-    def log_edit(self, edit: Edit) -> None:
-        """Log a change of the labels; may be put into `Session.on_edit`."""
-        self.log("edit", **edit_to_json(edit))
+    def follow(self, session: Session) -> None:
+        """Add every entry of a session to the log from now on, as soon as it is made; see `begin`."""
+        self._catch_up(session)
+        if self.add not in session.on_entry:
+            session.on_entry.append(self.add)
+
+    def unfollow(self, session: Session) -> None:
+        """Stop adding entries, and close the log."""
+        if self.add in session.on_entry:
+            session.on_entry.remove(self.add)
+        self.close()
+
+    def close(self) -> None:
+        """Close the log; it is opened again when there is something to add."""
+        if self._log is not None:
+            self._log.close()
+            self._log = None
 
     def load(self) -> SavedSession:
         """Read the folder.
@@ -152,127 +241,122 @@ class SessionFolder:
         VolumeError
             The labels cannot be read.
         """
-        content = self._read_json()
-        version = content.get("version")
-        if content.get("format") != _FORMAT or version != FORMAT_VERSION:
-            raise StoreError(
-                f"{self.path / _JSON} is not a session of version {FORMAT_VERSION} "
-                f"(it says {content.get('format')!r}, version {version!r}); open it with a newer napari-sam"
-            )
-        labels = np.asarray(volumes.read(self.path / _LABELS).data)
-        try:
-            return _session_from_json(content, labels, self._read_log())
-        except (KeyError, TypeError, IndexError, ValueError, InvalidPrompt, InvalidWindow) as error:
-            raise StoreError(f"{self.path / _JSON} is damaged ({error}); restore a copy") from error
+        manifest, made, lines, is_whole, notes = load_folder(self.path)
+        return SavedSession(
+            manifest, made.labels, made.state, made.history, tuple(lines), is_whole, tuple(notes)
+        )
 
-    def _claim(self, digest: str) -> None:
+    def add(self, entry: Entry[SessionState]) -> None:
+        """Add an entry to the log; may be put into `Session.on_entry`."""
+        session = None if self._followed is None else self._followed()
+        if session is None:
+            return
+        if session.n_entries != self._n_entries + 1:  # something was not written; the history has it
+            self._catch_up(session)
+            return
+        try:
+            self._open_log().write(entry_line(entry).encode())
+            self._open_log().flush()
+        except OSError as error:
+            raise _unwritable(self.path / LOG_NAME, error) from error
+        self._n_entries, self._n_lines = session.n_entries, self._n_lines + 1
+
+    def _open_log(self) -> IO[bytes]:
+        if self._log is None:
+            self._log = (self.path / LOG_NAME).open("ab")
+        return self._log
+
+    def _catch_up(self, session: Session) -> None:
+        """Make the log end where the session is: as it stands, or written anew from the session's history."""
+        followed = None if self._followed is None else self._followed()
+        if followed is session and self._n_entries == session.n_entries:
+            self._cut_log()
+            return
+        log_id = uuid4().hex
+        entries = list(session.history.entries())
+        first = begin_line(log_id, *_beginning(session))
+        self._replace(LOG_NAME, [first, *(entry_line(entry) for entry in entries)])
+        self._followed, self._n_entries = weakref.ref(session), session.n_entries
+        self._log_id, self._n_lines, self._n_saved = log_id, len(entries), None
+
+    def _cut_log(self) -> None:
+        """Cut off what a crash left of the last line."""
+        if self._log is None:
+            from napari_sam.store.session_log import read_lines
+
+            path = self.path / LOG_NAME
+            try:
+                content = path.read_bytes()
+                _, n_bytes = read_lines(content)
+                if n_bytes != len(content):
+                    path.write_bytes(content[:n_bytes])
+            except OSError as error:
+                raise _unwritable(path, error) from error
+
+    def _claim(self, session: Session) -> None:
         """Make the folder, or check that it is this image's session."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             names = {entry.name for entry in self.path.iterdir()}
         except OSError as error:
             raise _unwritable(self.path, error) from error
-        if _JSON not in names:
-            if names - {_LABELS, _LOG}:
+        if JSON_NAME not in names:
+            if names - {LABELS_NAME, LOG_NAME}:
                 raise StoreError(
                     f"the folder {self.path} holds other files and no session; choose a new or empty folder"
                 )
             return
-        held = self._read_json().get("volume", {}).get("sha256")
-        if held != digest:
+        held = read_manifest(self.path)["volume"]
+        if held.get("sha256") and not held.get("fingerprint"):  # of version 1
+            self._sha256 = self._sha256 or session.volume.digest()
+        name = "sha256" if held.get("sha256") and self._sha256 else "fingerprint"
+        ours = self._sha256 if name == "sha256" else fingerprint(session.volume)
+        if held.get(name) != ours:
             raise StoreError(
-                f"{self.path} holds the session of another image (sha256 {str(held)[:12]}…, this one's "
-                f"{digest[:12]}…); choose another folder"
+                f"{self.path} holds the session of another image ({name} "
+                f"{str(held.get(name))[:12]}…, this one's {ours[:12]}…); choose another folder"
             )
 
-    def _replace(self, name: str, content: Mapping[str, Any]) -> None:
+    def _write_manifest(self, session: Session, model: ModelReference | None, is_closed: bool) -> None:
+        content = manifest_to_json(
+            session, model, volume_sha256=self._sha256 or None, fingerprint=fingerprint(session.volume),
+            log_id=self._log_id, n_saved_actions=self._n_saved, is_closed=is_closed,
+        )  # fmt: skip
+        self._replace(JSON_NAME, [json.dumps(content, indent=1) + "\n"])
+
+    def _replace(self, name: str, parts: list[str]) -> None:
+        """Write a file whole or not at all."""
+        if name == LOG_NAME:
+            self.close()
         temporary: Path | None = None
         try:
             with tempfile.NamedTemporaryFile(
                 "w", dir=self.path, prefix=name, suffix=".part", delete=False, encoding="utf-8", newline="\n"
             ) as file:
                 temporary = Path(file.name)
-                json.dump(content, file, indent=1)
-                file.write("\n")
+                file.writelines(parts)
+                file.flush()
+                os.fsync(file.fileno())
             temporary.replace(self.path / name)
         except OSError as error:
             if temporary is not None:
                 temporary.unlink(missing_ok=True)
             raise _unwritable(self.path / name, error) from error
 
-    def _read_json(self) -> dict[str, Any]:
-        path = self.path / _JSON
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
-            raise StoreError(f"{self.path} holds no session ({_JSON} is missing); check the path") from error
-        except (OSError, ValueError) as error:
-            raise StoreError(f"{path} cannot be read ({error}); restore a copy, or start anew") from error
-        if not isinstance(content, dict):
-            raise StoreError(f"{path} holds no session; restore a copy, or start anew")
-        return content
 
-    def _read_log(self) -> tuple[dict[str, Any], ...]:
-        """Read the log; a last line that a crash cut short is left out."""
-        path = self.path / _LOG
-        if not path.exists():
-            return ()
-        lines = path.read_text(encoding="utf-8").split("\n")
-        return tuple(json.loads(line) for line in lines[:-1])
-
-    def _count_logged(self) -> int:
-        """Count the log's lines; the first time, cut off what a crash left of its last one."""
-        if self._n_logged is None:
-            path = self.path / _LOG
-            try:
-                text = path.read_bytes() if path.exists() else b""
-                whole = text[: text.rfind(b"\n") + 1]
-                if whole != text:
-                    path.write_bytes(whole)
-            except OSError as error:
-                raise _unwritable(path, error) from error
-            self._n_logged = whole.count(b"\n")
-        return self._n_logged
-
-
-def _session_to_json(
-    session: Session, model: ModelReference | None, digest: str, n_logged: int
-) -> dict[str, Any]:
-    volume = session.volume
-    return {
-        "format": _FORMAT,
-        "version": FORMAT_VERSION,
-        "volume": {
-            "sha256": digest,
-            "shape": list(volume.shape),
-            "affine_lps_mm": volume.geometry.affine.tolist(),
-            "format": volume.provenance.format,
-            "modality": volume.provenance.modality,
-        },
-        "model": None if model is None else {"name": model.name, "weights_sha256": model.weights_sha256},
-        "window": [session.window.low, session.window.high],
-        "labels": _LABELS,
-        "n_saved_actions": n_logged,
-        "objects": [object_to_json(session.objects[object_id]) for object_id in sorted(session.objects)],
-    }
-
-
-def _session_from_json(
-    content: Mapping[str, Any], labels: NDArray[Any], actions: tuple[dict[str, Any], ...]
-) -> SavedSession:
-    volume, model = content["volume"], content["model"]
-    objects = [object_from_json(item) for item in content["objects"]]
-    planes, rows, columns = volume["shape"]
-    return SavedSession(
-        volume_sha256=volume["sha256"],
-        volume_shape=(planes, rows, columns),
-        model=None if model is None else ModelReference(model["name"], model["weights_sha256"]),
-        window=Window(*content["window"]),
-        objects={state.id: state for state in objects},
-        labels=labels,
-        actions=actions,
-        n_saved_actions=content["n_saved_actions"],
-    )
+def _beginning(session: Session) -> tuple[SessionState, NDArray[Any]]:
+    """Return the state and the labels from before the oldest step that can be undone."""
+    done = session.history.done
+    steps = (*done, *reversed(session.history.undone))
+    if not steps:
+        return session.state, session.labels
+    labels = session.labels.copy()
+    for step in reversed(done):
+        for _, edits in reversed(step.parts):
+            for edit in reversed(edits):
+                back = edit.backward()
+                labels[back.box.slices()] = back.after
+    return steps[0].before, labels
 
 
 def _unwritable(path: Path, error: OSError) -> StoreError:

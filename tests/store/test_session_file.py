@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import volumes
+from napari_sam.core.classes import ObjectClass
 from napari_sam.core.masks import BoxedMask
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt
@@ -83,7 +85,8 @@ def test_labels_lie_where_the_image_lies(tmp_path: Path) -> None:
 def test_nothing_tells_whose_image_it_is_or_where(tmp_path: Path) -> None:
     folder = SessionFolder(tmp_path / "secret-place" / "s")
     session = session_with_everything(ct())
-    session.on_edit.append(folder.log_edit)
+    folder.begin(session)
+    folder.follow(session)
     session.paint(volumes.Box((0, 0, 0), (1, 2, 2)), np.zeros((1, 2, 2), int), np.ones((1, 2, 2), int))
     folder.save(session, MODEL)
     for name in ("session.json", "log.jsonl"):
@@ -106,46 +109,44 @@ def test_prompts_are_written_as_the_command_line_reads_them(tmp_path: Path) -> N
 
 
 def test_log_is_one_line_an_action_and_on_disk_at_once(tmp_path: Path) -> None:
-    folder = SessionFolder(tmp_path / "s")
-    folder.log("begin", model="tiny_sam.v3")
-    folder.log("prompt", object_id=1)
+    folder, session = SessionFolder(tmp_path / "s"), Session(ct())
+    folder.begin(session)
+    folder.follow(session)
+    session.prompt(PlaneRef(0, 1), PointPrompt((1, 5, 6)), object_id=2)
+    session.undo()
     lines = (tmp_path / "s" / "log.jsonl").read_text(encoding="utf-8").splitlines()
-    assert [json.loads(line)["action"] for line in lines] == ["begin", "prompt"]
+    assert [json.loads(line)["action"] for line in lines] == ["begin session", "prompt", "undo"]
 
 
-def test_edits_after_the_last_save_can_be_done_again(tmp_path: Path) -> None:
+def test_what_was_done_after_the_last_save_is_there_after_a_crash(tmp_path: Path) -> None:
     volume = ct()
     session = session_with_everything(volume)
     folder = SessionFolder(tmp_path / "s")
-    session.on_edit.append(folder.log_edit)
     box = volumes.Box((1, 4, 4), (3, 8, 7))
     session.paint(box, session.labels[box.slices()], np.full(box.shape, 7))
     folder.save(session)
-    held = session.labels.copy()
+    folder.follow(session)
     session.paint(box, session.labels[box.slices()], np.full(box.shape, 9))
     session.undo()
     session.paint(volumes.Box((0, 0, 0), (1, 1, 1)), np.zeros((1, 1, 1), int), np.ones((1, 1, 1), int))
-    saved = SessionFolder(tmp_path / "s").load()  # a crash: nothing was saved since
-    assert np.array_equal(saved.labels, held)
-    edits = saved.edits_after()
-    assert len(edits) == 3
-    labels = saved.labels.astype(np.uint16)
-    for edit in edits:
-        assert np.array_equal(labels[edit.box.slices()], edit.before)
-        labels[edit.box.slices()] = edit.after
-    assert np.array_equal(labels, session.labels)
-    for edit in reversed(edits):
-        labels[edit.box.slices()] = edit.before
-    assert np.array_equal(labels, held)
+    again = SessionFolder(tmp_path / "s").open(volume)  # a crash: nothing was saved since
+    while True:
+        assert np.array_equal(again.labels, session.labels)
+        assert again.state == session.state
+        assert again.can_undo == session.can_undo
+        if not session.can_undo:
+            break
+        session.undo()
+        again.undo()
 
 
 def session_with_a_choice(folder: SessionFolder) -> Session:
     """Three planes of discs, the largest of three candidates chosen, every edit in the log."""
     session = Session(ct_of_discs(), window=Window(0, 300))
-    session.on_edit.append(folder.log_edit)
     request = session.prompt(PlaneRef(0, 1), PointPrompt((1, 15, 23)))
     session.apply(NestedSegmenter().segment(request), request)
     folder.save(session)
+    folder.follow(session)
     session.choose(PlaneRef(0, 1), 2)
     return session
 
@@ -160,12 +161,9 @@ def ct_of_discs() -> volumes.Volume:
 def test_a_choice_of_candidates_is_logged_and_done_again_after_a_crash(tmp_path: Path) -> None:
     session = session_with_a_choice(SessionFolder(tmp_path / "s"))
     saved = SessionFolder(tmp_path / "s").load()
-    (edit,) = saved.edits_after()
-    assert edit.cause == "candidate"
-    labels = saved.labels.astype(np.uint16)
-    assert np.array_equal(labels[edit.box.slices()], edit.before)
-    labels[edit.box.slices()] = edit.after
-    assert np.array_equal(labels, session.labels)
+    assert saved.actions[-1]["action"] == "candidate"
+    assert saved.actions[-1]["values"]["candidate"] == 2
+    assert np.array_equal(saved.labels, session.labels)
 
 
 def test_a_chosen_candidate_is_followed_after_a_resume(tmp_path: Path) -> None:
@@ -195,27 +193,79 @@ def test_sessions_of_before_there_were_choices_load_and_damaged_ones_do_not(
     else:
         anchor["candidate"] = candidate
     (tmp_path / "s" / "session.json").write_text(json.dumps(content), encoding="utf-8")
+    (tmp_path / "s" / "log.jsonl").unlink()
     if candidate == "left out":
-        assert folder.load().objects[1].anchors[0].candidate is None
+        saved = folder.load()
+        assert saved.objects[1].anchors[0].candidate is None
+        assert "the log is missing" in saved.notes[0]
     else:
         with pytest.raises(StoreError, match="'text'"):
             folder.load()
 
 
-def test_line_cut_short_by_a_crash_is_left_out(tmp_path: Path) -> None:
+def test_line_cut_short_by_a_crash_is_left_out_and_the_log_goes_on(tmp_path: Path) -> None:
+    volume = ct()
     folder = SessionFolder(tmp_path)
-    folder.save(Session(ct()))
-    folder.log("begin")
+    session = session_with_everything(volume)
+    folder.save(session)
+    folder.close()
+    n_actions = len(folder.load().actions)
     with (tmp_path / "log.jsonl").open("a", encoding="utf-8") as file:
         file.write('{"action":"ed')
-    assert [action["action"] for action in SessionFolder(tmp_path).load().actions] == ["begin"]
+    folder = SessionFolder(tmp_path)
+    again = folder.open(volume)
+    assert len(folder.load().actions) == n_actions
+    folder.follow(again)
+    again.rename(1, "liver")
+    assert [action["action"] for action in SessionFolder(tmp_path).load().actions][n_actions:] == ["rename"]
 
 
-def test_log_goes_on_on_a_new_line_after_a_crash(tmp_path: Path) -> None:
-    SessionFolder(tmp_path).save(Session(ct()))
-    (tmp_path / "log.jsonl").write_text('{"action":"begin"}\n{"action":"ed', encoding="utf-8")
-    SessionFolder(tmp_path).log("resume")
-    assert [action["action"] for action in SessionFolder(tmp_path).load().actions] == ["begin", "resume"]
+def test_a_session_of_version_1_opens_without_history_and_is_saved_as_version_2(
+    tmp_path: Path, repository: Path
+) -> None:
+    old = tmp_path / "old.samsession"
+    shutil.copytree(repository / "tests" / "golden" / "session_1", old)
+    data = np.arange(240, dtype=np.int16).reshape(3, 8, 10)
+    volume = volumes.Volume(data, volumes.Geometry.from_spacing(data.shape), volumes.Provenance("test"))
+    folder = SessionFolder(old)
+    session = folder.open(volume)
+    assert np.bincount(session.labels.ravel()).tolist() == [222, 0, 12, 0, 0, 6]
+    assert (session.objects[2].name, session.objects[2].locked) == ("liver", True)
+    assert session.objects[2].prompts == (PointPrompt((1, 3, 4)), PointPrompt((1, 7, 9), False))
+    assert not session.can_undo
+    folder.begin(session)
+    folder.follow(session)
+    session.rename(5, "spleen")
+    folder.close()
+    again = SessionFolder(old).open(volume)
+    assert again.state == session.state
+    assert np.array_equal(again.labels, session.labels)
+    again.undo()
+    assert again.objects[5].name == "object 5"
+
+
+def test_a_session_of_version_2_opens_as_it_was(tmp_path: Path, repository: Path) -> None:
+    kept = tmp_path / "kept.samsession"
+    shutil.copytree(repository / "tests" / "golden" / "session_2", kept)
+    data = np.arange(240, dtype=np.int16).reshape(3, 8, 10)
+    volume = volumes.Volume(data, volumes.Geometry.from_spacing(data.shape), volumes.Provenance("test"))
+    session = SessionFolder(kept).open(volume)
+    assert np.bincount(session.labels.ravel()).tolist() == [222, 0, 12, 0, 0, 6]
+    assert session.objects[2].locked
+    assert session.objects[2].object_class == ObjectClass(
+        "liver", (1, 2, 3), kind=volumes.Code("10200004", "SCT", "Liver")
+    )
+    causes = [step.cause for step in session.history.done]
+    assert causes == ["prompt", "mask", "set class", "lock", "paint"]
+    session.redo()
+    assert session.objects[5].name == "cyst"
+    for _ in range(5):
+        session.undo()
+    assert not session.labels[0].any()
+    while session.can_undo:
+        session.undo()
+    assert not session.labels.any()
+    assert not session.objects
 
 
 def test_second_save_replaces_the_first(tmp_path: Path) -> None:
@@ -227,7 +277,7 @@ def test_second_save_replaces_the_first(tmp_path: Path) -> None:
     saved = folder.load()
     assert list(saved.objects) == [2]
     assert saved.model == MODEL
-    assert {path.name for path in tmp_path.iterdir()} == {"session.json", "labels.nii.gz"}
+    assert {path.name for path in tmp_path.iterdir()} == {"session.json", "labels.nii.gz", "log.jsonl"}
 
 
 def test_session_of_another_image_is_not_overwritten(tmp_path: Path) -> None:
@@ -247,7 +297,7 @@ def test_folder_of_other_things_is_not_written_to(tmp_path: Path) -> None:
 
 def test_file_in_the_way_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "s").write_text("a file")
-    for attempt in (lambda f: f.save(Session(ct())), lambda f: f.log("begin")):
+    for attempt in (lambda f: f.save(Session(ct())), lambda f: f.begin(Session(ct()))):
         with pytest.raises(StoreError, match="cannot write"):
             attempt(SessionFolder(tmp_path / "s"))
 
