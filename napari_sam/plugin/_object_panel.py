@@ -52,6 +52,8 @@ class ObjectPanel(Section):
         if self._drawn == (state.objects, state.current_id):
             return
         self._drawn = (state.objects, state.current_id)
+        name = next((row.name for row in state.objects if row.id == state.current_id), "")
+        self.set_title(f"3  Object: {name}" if name else "3  Object")
         self.rows.blockSignals(True)
         self.rows.clear()
         for row in state.objects:

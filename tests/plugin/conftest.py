@@ -160,3 +160,21 @@ def desk(segmenter: ThresholdSegmenter) -> Desk:
         view, background, files, lambda name, weights: segmenter, lambda *written: saved.append(written)
     )
     return Desk(controller, view, background, files, segmenter, saved)
+
+
+@pytest.fixture
+def window(make_napari_viewer_proxy, qtbot, monkeypatch, segmenter, make_ball_volume, tmp_path):
+    """Open a window on the bright ball, read by our reader from a NIfTI file."""
+    import napari_sam.plugin.widget as widget
+    from napari_sam.plugin._reader import layer_of_volume
+
+    monkeypatch.setattr(widget, "load_model", lambda name, weights: segmenter)
+    from tests.plugin.windows import Window
+
+    viewer = make_napari_viewer_proxy(show=True)
+    data, arguments, _ = layer_of_volume(make_ball_volume(), "ball")
+    viewer.add_image(data, **arguments)
+    opened = Window(viewer, qtbot)
+    opened.ready()
+    viewer.dims.set_current_step(0, 4)
+    return opened

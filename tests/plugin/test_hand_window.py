@@ -13,7 +13,7 @@ pytest.importorskip("qtpy", exc_type=ImportError)
 
 from napari_sam.core.planes import PlaneRef
 from napari_sam.plugin._bindings import Tool
-from tests.plugin.test_window import PLUGIN, WIDGET, Window, window  # noqa: F401 - a fixture
+from tests.plugin.windows import PLUGIN, WIDGET, Window
 from volumes import Geometry, Provenance, Volume
 
 pytestmark = [pytest.mark.viewer, pytest.mark.filterwarnings("default")]
@@ -49,7 +49,7 @@ def _move(opened: Any, at: Any, button: Any, modifier: Any) -> None:
     opened.qtbot.wait(30)
 
 
-def test_a_key_changes_the_screen_and_use_the_model(window):  # noqa: F811
+def test_a_key_changes_the_screen_and_use_the_model(window):
     image, panel = window.viewer.layers["ball"], window.widget.image
     before = window.session.window
     key(window, "F6")
@@ -67,7 +67,7 @@ def test_a_key_changes_the_screen_and_use_the_model(window):  # noqa: F811
     assert tuple(image.contrast_limits) == (-1350, 150)
 
 
-def test_the_keys_work_on_our_layers_too(window):  # noqa: F811
+def test_the_keys_work_on_our_layers_too(window):
     window.press(window.widget.prompt.tools[Tool.INCLUDE])
     for layer, name, low in (("prompts", "F7", -500), ("ball labels", "F8", 0), ("ball", "F9", -45)):
         window.viewer.layers.selection.active = window.viewer.layers[layer]
@@ -79,7 +79,7 @@ def test_the_keys_work_on_our_layers_too(window):  # noqa: F811
     ("button", "modifier"), [("MiddleButton", "NoModifier"), ("RightButton", "ShiftModifier")]
 )
 @pytest.mark.parametrize("mode", ["paint", "pan_zoom"])
-def test_a_window_drag_does_nothing_else(window, button, modifier, mode):  # noqa: F811
+def test_a_window_drag_does_nothing_else(window, button, modifier, mode):
     window.press(window.widget.prompt.tools[Tool.INCLUDE])
     labels = window.viewer.layers["ball labels"]
     if mode == "paint":
@@ -98,7 +98,7 @@ def test_a_window_drag_does_nothing_else(window, button, modifier, mode):  # noq
     assert active.mouse_drag_callbacks == callbacks
 
 
-def test_a_preset_for_ct_is_refused_on_mr_with_the_layer_s_name(window):  # noqa: F811
+def test_a_preset_for_ct_is_refused_on_mr_with_the_layer_s_name(window):
     image = window.viewer.layers["ball"]
     volume = window.session.volume
     like_mr = Volume(volume.data, volume.geometry, Provenance("DICOM", modality="MR"))
@@ -109,7 +109,7 @@ def test_a_preset_for_ct_is_refused_on_mr_with_the_layer_s_name(window):  # noqa
     assert "ball is MR" in window.widget.status.text.text()
 
 
-def test_the_axis_key_cuts_through_the_voxel_under_the_cursor(window):  # noqa: F811
+def test_the_axis_key_cuts_through_the_voxel_under_the_cursor(window):
     image = window.viewer.layers["ball"]
     window.viewer.cursor.position = tuple(image.data_to_world((4, 12, 33)))
     key(window, "I")
@@ -150,7 +150,7 @@ def test_a_mirrored_patient_is_cut_at_the_voxel_that_is_seen(make_napari_viewer_
     assert "sagittal" in opened.widget.status.text.text()
 
 
-def test_question_mark_lists_the_keys(window, qtbot):  # noqa: F811
+def test_question_mark_lists_the_keys(window, qtbot):
     from qtpy.QtCore import Qt
 
     window.native.setFocus()
@@ -162,7 +162,7 @@ def test_question_mark_lists_the_keys(window, qtbot):  # noqa: F811
     dialog.close()
 
 
-def test_everything_in_a_layer_of_its_own(window, monkeypatch):  # noqa: F811
+def test_everything_in_a_layer_of_its_own(window, monkeypatch):
     def find(volume, segmenter, asked, reach, cancel):
         axis, (first, last), _ = reach
         for index in range(first, last):
@@ -235,7 +235,7 @@ def test_the_dock_fits_a_small_screen_and_is_left_as_it_was(
     qtbot.waitUntil(lambda: again.prompt.tools[Tool.BOX].isChecked(), timeout=60_000)
 
 
-def test_commands_act_on_the_chosen_layers(window, monkeypatch, tmp_path):  # noqa: F811
+def test_commands_act_on_the_chosen_layers(window, monkeypatch, tmp_path):
     from napari_sam.plugin import _commands
 
     told = []

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,102 +13,12 @@ pytest.importorskip("qtpy", exc_type=ImportError)
 import volumes
 from napari_sam.plugin._bindings import Tool
 from tests.fakes import NestedSegmenter
+from tests.plugin.windows import PLUGIN, Window
 
 # napari, its dependencies and Qt warn of things that are not ours.
 pytestmark = [pytest.mark.viewer, pytest.mark.filterwarnings("default")]
 
-PLUGIN, WIDGET = "napari-sam-volumes", "Segment objects"
 BALL_AREA = 380
-WAIT_MS = 60_000
-
-
-class Window:
-    """A viewer with our dock in it, and a person's hands."""
-
-    def __init__(self, viewer: Any, qtbot: Any) -> None:
-        self.viewer = viewer
-        self.qtbot = qtbot
-        self.dock, self.widget = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
-        self.controller = self.widget.controller
-
-    @property
-    def session(self) -> Any:
-        return self.controller.session
-
-    def until(self, condition: Callable[[], Any]) -> None:
-        """Let the window work until something is so."""
-        self.qtbot.waitUntil(lambda: bool(condition()), timeout=WAIT_MS)
-
-    def ready(self) -> None:
-        """Wait until the image is read and all questions are answered."""
-        self.until(lambda: self.session is not None and self.controller.prompts.asking.request is None)
-
-    def press(self, button: Any) -> None:
-        """Press a button of the dock."""
-        from qtpy.QtCore import Qt
-
-        self.qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
-        self.settle()
-
-    def settle(self) -> None:
-        """Let the window finish its layout, and bring the whole image onto the canvas."""
-        from qtpy.QtWidgets import QApplication
-
-        for _ in range(5):
-            QApplication.processEvents()
-        self.viewer.reset_view()
-
-    def pixel_of(self, row: float, column: float) -> Any:
-        """Return where on the canvas a voxel of the shown plane is."""
-        from qtpy.QtCore import QPoint
-
-        image, native = self.widget.view.image, self.native
-        plane = self.controller.plane
-        index = plane.at(row, column)[3 - image.ndim :]
-        at = np.asarray(image.data_to_world(index))[list(self.viewer.dims.displayed)[-2:]]
-        centre = np.asarray(self.camera.center)[-2:]
-        y, x = (at - centre) * self.camera.zoom + (native.height() / 2, native.width() / 2)
-        return QPoint(round(x), round(y))
-
-    @property
-    def camera(self) -> Any:
-        return getattr(self.viewer, "scene", self.viewer).camera
-
-    @property
-    def native(self) -> Any:
-        return self.viewer.__wrapped__.window._qt_viewer.canvas.native
-
-    def click(self, row: float, column: float, *, right: bool = False, control: bool = False) -> None:
-        from qtpy.QtCore import Qt
-
-        button = Qt.MouseButton.RightButton if right else Qt.MouseButton.LeftButton
-        modifier = Qt.KeyboardModifier.ControlModifier if control else Qt.KeyboardModifier.NoModifier
-        self.qtbot.mouseClick(self.native, button, modifier, self.pixel_of(row, column))
-
-    def drag(self, start: tuple[float, float], stop: tuple[float, float]) -> None:
-        from qtpy.QtCore import Qt
-
-        points = [self.pixel_of(*start), self.pixel_of(*stop)]
-        self.qtbot.mousePress(self.native, Qt.MouseButton.LeftButton, pos=points[0])
-        self.qtbot.mouseMove(self.native, points[1])
-        self.qtbot.wait(30)
-        self.qtbot.mouseRelease(self.native, Qt.MouseButton.LeftButton, pos=points[1])
-
-
-@pytest.fixture
-def window(make_napari_viewer_proxy, qtbot, monkeypatch, segmenter, make_ball_volume, tmp_path):
-    """Open a window on the bright ball, read by our reader from a NIfTI file."""
-    import napari_sam.plugin.widget as widget
-    from napari_sam.plugin._reader import layer_of_volume
-
-    monkeypatch.setattr(widget, "load_model", lambda name, weights: segmenter)
-    viewer = make_napari_viewer_proxy(show=True)
-    data, arguments, _ = layer_of_volume(make_ball_volume(), "ball")
-    viewer.add_image(data, **arguments)
-    opened = Window(viewer, qtbot)
-    opened.ready()
-    viewer.dims.set_current_step(0, 4)
-    return opened
 
 
 def test_opening_the_dock_changes_nothing_in_the_viewer(window):
