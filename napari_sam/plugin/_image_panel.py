@@ -67,6 +67,7 @@ class ImagePanel(Section):
             grid.addWidget(widget, 2, column)
         grid.setColumnStretch(0, 1)
         grid.setColumnStretch(1, 1)
+        self.images.currentIndexChanged.connect(self._name_it)
         self.images.currentIndexChanged.connect(lambda _: self.image_chosen.emit(self.images.currentData()))
         self.windows.activated.connect(self._window_chosen)
         for box in (self.low, self.high):
@@ -88,6 +89,11 @@ class ImagePanel(Section):
             button.clicked.connect(signal)
             row.addWidget(button)
         return begin
+
+    def _name_it(self, _: int = 0) -> None:
+        """Say in the title which image it is, for that is seen folded, too."""
+        name = self.images.currentText()
+        self.set_title(f"1  Image: {name}" if name else "1  Image and window")
 
     def show_screen(self, window: Window | None) -> None:
         """Show which window is on the screen, and whether the model sees the same."""
@@ -111,6 +117,7 @@ class ImagePanel(Section):
             self.images.addItem(name, key)
         self.images.setCurrentIndex(keys.index(chosen) if chosen in keys else len(keys) - 1)
         self.images.blockSignals(False)
+        self._name_it()
         self.begin.setVisible(not images)
         of_image: tuple[QWidget, ...] = (self.images, self.windows, self.low, self.high, self.to_screen)
         for widget in (*of_image, self.on_screen, self.take):

@@ -92,6 +92,8 @@ class ObjectPanel(Section):
         before = None if self._drawn is None else self._drawn[1]
         self._drawn = (state.objects, state.current_id)
         chosen = self.chosen_ids if before == state.current_id else []
+        name = next((row.name for row in state.objects if row.id == state.current_id), "")
+        self.set_title(f"3  Objects: {name}" if name else "3  Objects")
         self.rows.blockSignals(True)
         self.rows.setRowCount(len(state.objects))
         for place, row in enumerate(state.objects):

@@ -31,7 +31,7 @@ class Section(QWidget):
         self.header.setCheckable(True)
         self.header.setChecked(not is_folded)
         self.header.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.header.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.header.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.header.setStyleSheet("QToolButton { border: none; font-weight: bold; text-align: left; }")
         self.content = QWidget()
         column = QVBoxLayout(self)

@@ -9,6 +9,7 @@ from napari_sam.core.edits import EditGroup
 from napari_sam.core.plane_prediction import no_mask
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.propagation import PlanePrediction, PropagationPlan, follow
+from napari_sam.core.propagation_plan import propagation_group
 from napari_sam.core.segmenter import Segmenter
 from napari_sam.core.session import Session
 from napari_sam.plugin._jobs import Background, Job

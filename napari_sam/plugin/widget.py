@@ -196,7 +196,7 @@ class SamWidget(QWidget):
             return
         sections = self.sections
         chosen = {name: not folded for name, folded in self._memory.now.folded.items()}
-        titles = sum(one.header.sizeHint().height() + 4 for one in sections.values())
+        titles = sum(one.header.sizeHint().height() + 4 for one in sections.values()) + 4
         room = self.height() - self.status.sizeHint().height() - titles
         heights = {name: one.content.sizeHint().height() + 2 for name, one in sections.items()}
         opened = sections_to_open(self._needed, heights, room, chosen)
