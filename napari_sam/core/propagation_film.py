@@ -45,6 +45,8 @@ class FilmSettings:
         Correlation, from 0 to 1, below which its place in the next frame is unknown: then nothing is moved.
     nearness : float
         Correlation that a place has to give more for each length of the object that it is farther away.
+    rim : float
+        How much around the object is compared, too, as a part of its longer side: its outline is there.
     bends : bool
         Whether the outline follows the flow of the pixels, beside the motion as a whole.
     margin : float
@@ -55,6 +57,7 @@ class FilmSettings:
     side_px: int = 96
     min_match: float = 0.3
     nearness: float = 0.3
+    rim: float = 0.1
     bends: bool = True
     margin: float = 0.05
 
@@ -105,6 +108,8 @@ class FrameMotion:
         small = whole[region[0] : region[2] : before.step, region[1] : region[3] : before.step]
         if not small.any():
             return mask.moved_to(plane)
+        rim = max(1, round(self._settings.rim * max(np.ptp(np.nonzero(small), axis=1) + 1)))
+        small = ndimage.binary_dilation(small, iterations=rim)
         shift, match = best_shift(before.colours, after.colours, small, self._settings.nearness)
         if match < self._settings.min_match:
             return mask.moved_to(plane)
