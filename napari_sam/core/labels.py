@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,9 @@ def own_mask(labels: NDArray[Any], object_id: int, plane: PlaneRef, within: Box 
     return None if box is None else BoxedMask(box, labels[box.slices()] == object_id)
 
 
-def with_mask(before: NDArray[Any], box: Box, mask: BoxedMask, object_id: int) -> NDArray[Any]:
+def with_mask(
+    before: NDArray[Any], box: Box, mask: BoxedMask, object_id: int, takes: Collection[int] = ()
+) -> NDArray[Any]:
     """Return what a box holds once an object's mask replaced that object's voxels in it.
 
     Parameters
@@ -88,7 +91,9 @@ def with_mask(before: NDArray[Any], box: Box, mask: BoxedMask, object_id: int) -
     mask : BoxedMask
         The object's new mask.
     object_id : int
-        The object's label value; only its own voxels and the background's change.
+        The object's label value; only its own voxels and the background's change,
+    takes : collection of int
+        and those of these objects.
 
     Returns
     -------
@@ -98,5 +103,6 @@ def with_mask(before: NDArray[Any], box: Box, mask: BoxedMask, object_id: int) -
     if not mask.box.is_empty:
         start = box.start
         inner = after[mask.box.shift((-start[0], -start[1], -start[2])).slices()]
-        inner[mask.bits & (inner == 0)] = object_id
+        is_free = np.isin(inner, [0, *takes]) if takes else inner == 0
+        inner[mask.bits & is_free] = object_id
     return after

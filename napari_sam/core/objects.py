@@ -156,14 +156,16 @@ class ObjectState:
         """
         thin = [axis for axis in (0, 1, 2) if box.shape[axis] == 1]
         if not thin:
-            anchors = (
-                anchor.settled_by_hand() if anchor.plane.meets(box) else anchor for anchor in self.anchors
-            )
-            return replace(self, anchors=tuple(anchors))
+            return self.unanswered(box)
         used = self.anchors[-1].plane.axis if self.anchors else thin[0]
         axis = used if used in thin else thin[0]
         plane = PlaneRef(axis, box.start[axis])
         return self.with_anchor((self.anchor_on(plane) or Anchor(plane)).settled_by_hand())
+
+    def unanswered(self, box: Box) -> ObjectState:
+        """Return this object with its anchors in a box settled: no model gave what they hold now."""
+        anchors = (anchor.settled_by_hand() if anchor.plane.meets(box) else anchor for anchor in self.anchors)
+        return replace(self, anchors=tuple(anchors))
 
     def grown(self, box: Box | None) -> ObjectState:
         """Return this object with an extent that holds a box too."""

@@ -19,6 +19,7 @@ from napari_sam.core.objects import Anchor, ObjectState, SessionSnapshot, merge_
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import MaskPrompt, PointPrompt, Prompt, check_prompt
 from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
+from napari_sam.core.session_objects import ObjectSteps
 from napari_sam.core.window import Window, resolve_window
 from napari_sam.errors import InvalidPrompt
 from volumes import Box, Volume
@@ -26,7 +27,7 @@ from volumes import Box, Volume
 __all__ = ["Session"]
 
 
-class Session:
+class Session(ObjectSteps):
     """The tool without model, files or screen; one thread at a time may use it.
 
     Parameters
