@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from napari_sam.core.anchors_across import with_anchors_across
 from napari_sam.core.edits import EditGroup
 from napari_sam.core.jobs import Cancel
 from napari_sam.core.masks import BoxedMask
@@ -37,6 +38,7 @@ __all__ = [
     "follow",
     "plan_propagation",
     "propagate",
+    "write_all",
 ]
 
 
@@ -93,7 +95,7 @@ def propagate(  # noqa: PLR0913 - one argument for each thing that a person can 
     plan = plan_propagation(session, object_id, axis=axis, planes=planes, limits=limits)
     if film if film is not None else parts is None and plan.axis == 0 and is_film(session.volume):
         plan, parts = for_film(plan, parts)
-    return _write_all(session, plan, follow(plan, segmenter, cancel, parts))
+    return write_all(session, plan, follow(plan, segmenter, cancel, parts))
 
 
 def follow(
@@ -141,21 +143,30 @@ def _front_by_front(run: PropagationRun) -> Iterator[PlanePrediction]:
                 yield from look_past(run, front, n_passed, _advance)
 
 
-def _write_all(
-    session: Session, plan: PropagationPlan, predictions: Iterator[PlanePrediction]
+def write_all(
+    session: Session,
+    plan: PropagationPlan,
+    predictions: Iterator[PlanePrediction],
+    group: EditGroup | None = None,
 ) -> Iterator[PlanePrediction]:
-    group = EditGroup("propagate")
+    """Write what is new, pass it on, and erase at the end what an earlier run filled and this did not.
+
+    Anchors of every axis stay as they are. All of it is one step to undo, with others of the same group.
+    """
+    group = group or EditGroup("propagate")
     stale = set(plan.stale)
     was_cancelled = False
     for prediction in predictions:
         if prediction.is_new:
-            session.write(prediction.plane, prediction.mask, plan.object_id, group=group, propagated=True)
+            mask = with_anchors_across(session, prediction.plane, prediction.mask, plan.object_id)
+            session.write(prediction.plane, mask, plan.object_id, group=group, propagated=True)
             stale.discard(prediction.plane.index)
         was_cancelled |= prediction.reason == "cancelled"
         yield prediction
     for index in () if was_cancelled else sorted(stale):
         plane = PlaneRef(plan.axis, index)
-        session.write(plane, no_mask(plane), plan.object_id, group=group, propagated=True)
+        mask = with_anchors_across(session, plane, no_mask(plane), plan.object_id)
+        session.write(plane, mask, plan.object_id, group=group, propagated=True)
 
 
 def _advance(run: PropagationRun, front: Front) -> PlanePrediction | None:

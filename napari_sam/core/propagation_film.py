@@ -56,8 +56,8 @@ class FilmSettings:
     reach: float = 0.75
     side_px: int = 96
     min_match: float = 0.3
-    nearness: float = 0.3
-    rim: float = 0.1
+    nearness: float = 0.2
+    rim: float = 0.05
     bends: bool = True
     margin: float = 0.05
 

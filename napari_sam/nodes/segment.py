@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam.core.final_pass import FinalPass, finish_object
 from napari_sam.core.jobs import Cancel
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.propagation import PlanePrediction, PropagationLimits, propagate
+from napari_sam.core.propagation_axes import propagate_axes
 from napari_sam.core.segmenter import Segmenter
 from napari_sam.core.session import Session
 from napari_sam.nodes.measured import count_work
@@ -34,12 +36,21 @@ class SegmentOptions:
     planes : tuple[int, int], optional
         Half-open range of plane indices along the prompts' axis to stay in; all when None.
     limits : PropagationLimits
-        When propagation has lost the object.
+        When propagation has lost the object, and whether planes out of line are asked for again.
+    all_axes : bool
+        Follow each object along all three axes, and write what they say together.
+    film : bool, optional
+        Whether the planes are frames; what the volume's reader noted when None.
+    final : FinalPass, optional
+        What is tidied up at the end, a step of its own; nothing when None.
     """
 
     plane_only: bool = False
     planes: tuple[int, int] | None = None
     limits: PropagationLimits = PropagationLimits()  # noqa: RUF009 - frozen
+    all_axes: bool = False
+    film: bool | None = None
+    final: FinalPass | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,14 +185,34 @@ def _propagated(
     axis = one.by_plane[0][0].axis
     first, last = options.planes or (0, session.volume.shape[axis])
     predictions = []
-    for prediction in propagate(
-        session, segmenter, one.id, axis=axis, planes=(first, last), limits=options.limits, cancel=cancel
-    ):
+    for prediction in _followed(session, segmenter, one.id, options, (axis, first, last), cancel):
         if prediction.state != "anchor":
             predictions.append(prediction)
             progress(_title(one), len(one.by_plane) + len(predictions), last - first)
     cancel.check()
-    return predictions
+    if options.final is not None:
+        finish_object(session, one.id, options.final)
+    return [prediction for prediction in predictions if prediction.plane.axis == axis]
+
+
+def _followed(
+    session: Session,
+    segmenter: Segmenter,
+    object_id: int,
+    options: SegmentOptions,
+    where: tuple[int, int, int],
+    cancel: Cancel,
+) -> Iterator[PlanePrediction]:
+    """Follow an object along one axis (axis, first, last), or along all from there."""
+    axis, first, last = where
+    if options.all_axes:
+        return propagate_axes(
+            session, segmenter, object_id, planes=(first, last), limits=options.limits, cancel=cancel
+        )
+    return propagate(
+        session, segmenter, object_id,
+        axis=axis, planes=(first, last), limits=options.limits, cancel=cancel, film=options.film,
+    )  # fmt: skip
 
 
 def _object_report(
