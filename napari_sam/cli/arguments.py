@@ -142,7 +142,23 @@ def chosen_image(given: argparse.Namespace, place: Path | str) -> ImageInput:
     return ImageInput(place, given.series, given.allow_gaps, given.straighten)
 
 
-def add_plane_arguments(parser: argparse.ArgumentParser) -> None:
+def positive_number(text: str) -> float:
+    """Read a size above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0.0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no size above 0")
+    return number
+
+
+def axis_or_all(text: str) -> int | str:
+    """Read an array axis, or the word "all"."""
+    return text if text == "all" or not text.isdecimal() else int(text)
+
+
+def add_plane_arguments(parser: argparse.ArgumentParser, *, with_all: bool = False) -> None:
     """Add which planes are meant and how they are seen."""
     parser.add_argument(
         "--range",
@@ -154,10 +170,11 @@ def add_plane_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--axis",
-        type=int,
-        choices=(0, 1, 2),
+        type=axis_or_all if with_all else int,
+        choices=(0, 1, 2, "all") if with_all else (0, 1, 2),
         default=0,
-        help="array axis that the planes cut across (default 0)",
+        help="array axis that the planes cut across (default 0)"
+        + ("; all: follow along each, and let them vote" if with_all else ""),
     )
     parser.add_argument(
         "--window",

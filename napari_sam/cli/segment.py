@@ -15,12 +15,14 @@ from napari_sam.cli.arguments import (
     chosen_image,
     model_choice,
     point_numbers,
+    positive_number,
 )
 from napari_sam.cli.console import cancel_on_interrupt, say, shown_progress
 
 if TYPE_CHECKING:
     from napari_sam.nodes.object_prompts import ObjectPrompts
     from napari_sam.nodes.report import ObjectReport
+    from napari_sam.nodes.segment import SegmentOptions
 
 _DESCRIPTION = """\
 Segment objects from points and boxes, and follow them through the volume.
@@ -79,7 +81,8 @@ def add_to(commands: Any) -> None:
         help="labels to begin with (any label format, SEG, RTSTRUCT): they stay, but for what is prompted",
     )
     parser.add_argument("--plane-only", action="store_true", help="stay in the prompted planes")
-    add_plane_arguments(parser)
+    add_plane_arguments(parser, with_all=True)
+    _add_propagation_arguments(parser)
     add_model_arguments(parser)
     parser.add_argument(
         "--session",
@@ -94,18 +97,56 @@ def add_to(commands: Any) -> None:
     parser.set_defaults(run=run)
 
 
+def _add_propagation_arguments(parser: Any) -> None:
+    parser.add_argument(
+        "--no-repair",
+        action="store_true",
+        help="do not ask again for planes that agree with neither of their neighbours",
+    )
+    parser.add_argument(
+        "--film",
+        action="store_true",
+        default=None,
+        help="the planes are frames: things move, leave and come back (known by itself of films)",
+    )
+    parser.add_argument(
+        "--clean",
+        type=positive_number,
+        metavar="MM3",
+        help="at the end, fill holes and drop pieces of up to so many mm³",
+    )
+    parser.add_argument(
+        "--smooth", type=positive_number, metavar="MM", help="at the end, round the outline off"
+    )
+
+
+def _options(given: Namespace) -> SegmentOptions:
+    from napari_sam.core.final_pass import FinalPass
+    from napari_sam.core.propagation import PropagationLimits
+    from napari_sam.nodes.segment import SegmentOptions
+
+    final = FinalPass(given.clean, given.clean, given.smooth)
+    return SegmentOptions(
+        plane_only=given.plane_only,
+        planes=given.planes,
+        limits=PropagationLimits(repairs=not given.no_repair),
+        all_axes=given.axis == "all",
+        film=given.film,
+        final=final if final.steps else None,
+    )
+
+
 def run(given: Namespace) -> None:
     """Segment, and say what was found and where it was written."""
     from napari_sam.errors import Cancelled
     from napari_sam.nodes.image_input import ImageInput
-    from napari_sam.nodes.segment import SegmentOptions
     from napari_sam.nodes.segment_file import SegmentJob, segment_file
 
     job = SegmentJob(
         image=chosen_image(given, given.image),
         labels=given.output,
         objects=_objects(given),
-        options=SegmentOptions(plane_only=given.plane_only, planes=given.planes),
+        options=_options(given),
         window=given.window,
         model=model_choice(given),
         session=given.session,
@@ -144,6 +185,7 @@ def describe_object(one: ObjectReport) -> str:
 
 
 def _objects(given: Namespace) -> tuple[ObjectPrompts, ...]:
+    axis = 0 if given.axis == "all" else given.axis
     typed = [name for name in ("point", "negative", "box") if getattr(given, name)]
     typed += ["candidate"] if given.candidate is not None else []
     if given.prompts is not None and typed:
@@ -151,7 +193,7 @@ def _objects(given: Namespace) -> tuple[ObjectPrompts, ...]:
     if given.prompts is not None:
         from napari_sam.nodes.prompts_file import read_prompts
 
-        return read_prompts(given.prompts, given.axis)
+        return read_prompts(given.prompts, axis)
     if typed in ([], ["candidate"]):
         raise UsageError("no prompt is given; give --point Z,Y,X, --box Z,Y0,X0,Y1,X1 or --prompts FILE.json")
     from dataclasses import replace
@@ -161,5 +203,5 @@ def _objects(given: Namespace) -> tuple[ObjectPrompts, ...]:
 
     prompts: list[PointPrompt | BoxPrompt] = [PointPrompt(at, True) for at in given.point]
     prompts += [PointPrompt(at, False) for at in given.negative]
-    prompts += [box_in_plane(given.axis, plane, box_hw) for plane, box_hw in given.box]
-    return (replace(group_prompts(1, "", prompts, given.axis), candidate=given.candidate),)
+    prompts += [box_in_plane(axis, plane, box_hw) for plane, box_hw in given.box]
+    return (replace(group_prompts(1, "", prompts, axis), candidate=given.candidate),)

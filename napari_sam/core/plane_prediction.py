@@ -32,7 +32,8 @@ class PlanePrediction(MaskPrediction):
     overlap : float
         Its IoU with the mask of the plane before it; 1 for an anchor.
     state : str
-        ``"anchor"``, ``"propagated"`` or ``"interpolated"`` (written), or ``"stopped"`` (not written).
+        ``"anchor"``, ``"propagated"``, ``"repaired"`` or ``"interpolated"`` (written), or ``"stopped"``
+        (not written).
     reason : str
         Why the front ended here: ``"absent"``, ``"score"``, ``"overlap"``, ``"area"``, ``"intensity"``,
         ``"empty"``, ``"cancelled"``, and, for a plane that is written, ``"end of range"``; empty where it
@@ -57,7 +58,7 @@ class PlanePrediction(MaskPrediction):
     @property
     def is_new(self) -> bool:
         """Whether the mask is to be written: it is neither an anchor's nor one that was refused."""
-        return self.state in ("propagated", "interpolated")
+        return self.state in ("propagated", "repaired", "interpolated")
 
 
 def fill_between(plan: PropagationPlan, found: Mapping[int, BoxedMask]) -> Iterator[PlanePrediction]:

@@ -49,6 +49,8 @@ class Front:
         The candidate that a person chose in the anchor.
     prefetched : set of int
         The planes that the segmenter was told of.
+    skipped : int
+        How many planes it has passed over since the object was last seen.
     """
 
     plane: PlaneRef
@@ -59,6 +61,7 @@ class Front:
     anchor_px: int
     candidate: int | None
     prefetched: set[int] = field(default_factory=set)
+    skipped: int = 0
 
 
 @dataclass(frozen=True)

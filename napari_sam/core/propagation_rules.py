@@ -52,6 +52,10 @@ class PropagationLimits:
         How many planes are named to `Segmenter.prefetch` at a time.
     fills_between : bool
         Whether planes between two anchors that no front could fill get the shape between their neighbours.
+    n_passed_over : int
+        How many planes a front that ended may pass over to find the object again.
+    repairs : bool
+        Whether planes that agree with neither side are asked for again from both.
     """
 
     min_presence: float = 0.5
@@ -66,6 +70,8 @@ class PropagationLimits:
     min_margin_px: int = 1
     n_prefetched: int = 2
     fills_between: bool = True
+    n_passed_over: int = 0
+    repairs: bool = True
 
     def grown_box(self, box: Box, plane: PlaneRef, volume_shape: tuple[int, int, int]) -> Box:
         """Return a mask's box with its margin, clipped to the plane."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from napari_sam.core.contest import claim_order, part_claims, without_masks
 from napari_sam.core.edits import EditGroup
@@ -20,7 +20,8 @@ from napari_sam.core.plane_prediction import PlanePrediction, fill_between, no_m
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.propagation import follow
 from napari_sam.core.propagation_parts import Front, PropagationParts
-from napari_sam.core.propagation_plan import PropagationPlan, plan_propagation
+from napari_sam.core.propagation_plan import PropagationPlan, plan_propagation, propagation_group
+from napari_sam.core.propagation_repair import repair
 from napari_sam.core.propagation_rules import PropagationLimits
 from napari_sam.core.propagation_run import PropagationRun
 from napari_sam.core.segmenter import Propagator, Segmenter, SegmentRequest, segment_all
@@ -153,6 +154,8 @@ class _Together:
         self._segmenter, self._parts = segmenter, parts
         self._runs = [PropagationRun(plan, segmenter, cancel, parts) for plan in plans]
         self._claims = _Claims()
+        self._cancel = cancel
+        self._refused: dict[int, set[int]] = {plan.object_id: set() for plan in plans}
         self._was_cancelled = False
 
     def told(self) -> Iterator[Told]:
@@ -169,6 +172,10 @@ class _Together:
                 ]
                 yield from self._advance(in_turn)
         if not self._was_cancelled:
+            plans = [run.plan for run in self._runs]
+            for plan in sorted(plans, key=lambda plan: claim_order(plan.seeds[min(plan.seeds)].mask)):
+                yield from self._repair(plan)
+        if not (self._was_cancelled or self._cancel.requested):
             yield from self._fill()
 
     def _advance(self, in_turn: Sequence[tuple[PropagationRun, Front]]) -> Iterator[Told]:
@@ -206,11 +213,27 @@ class _Together:
             prediction = one.run.take(one.front, one.request, free, seconds)
             if prediction.is_new:
                 self._claims.add(answer.plane, one.object_id, prediction.mask)
+            else:
+                self._refused[one.object_id].add(answer.plane.index)
             yield one.object_id, prediction
 
     def _broken_off(self, run: PropagationRun, front: Front) -> Told:
         self._was_cancelled = True
         return run.plan.object_id, run.break_off(front)
+
+    def _repair(self, plan: PropagationPlan) -> Iterator[Told]:
+        """Ask again for planes of an object that agree with neither side, with what the others leave."""
+        if not plan.limits.repairs:
+            return
+        found: dict[int, BoxedMask | None] = dict.fromkeys(self._refused[plan.object_id])
+        found |= self._claims.of(plan)
+        for prediction in repair(plan, found, self._segmenter, self._cancel):
+            others = self._claims.of_others(prediction.plane, plan.object_id)
+            masks = without_masks(prediction, others).masks
+            mask = masks[prediction.candidate]
+            if not mask.is_empty:
+                self._claims.add(prediction.plane, plan.object_id, mask)
+                yield plan.object_id, replace(prediction, masks=masks, area_px=mask.area)
 
     def _fill(self) -> Iterator[Told]:
         """Draw what is missing between anchors, for all objects before the first of them takes its place."""
@@ -230,7 +253,7 @@ class _Together:
 
 
 def _write_all(session: Session, plans: Sequence[PropagationPlan], told: Iterator[Told]) -> Iterator[Told]:
-    group, was_cancelled = EditGroup("propagate"), False
+    group, was_cancelled = propagation_group(plans[0]) if plans else EditGroup("propagate"), False
     stale = {(plan.object_id, PlaneRef(plan.axis, index)) for plan in plans for index in plan.stale}
     for object_id, prediction in told:
         if prediction.is_new:

@@ -36,8 +36,9 @@ class PlaneReport:
     plane : int
         Index along the report's axis.
     state : str
-        ``"anchor"`` (prompted), ``"propagated"``, ``"interpolated"`` (between two anchors, drawn from the
-        shapes beside it because the model had lost the object), or ``"stopped"`` (looked at, not written).
+        ``"anchor"`` (prompted), ``"propagated"``, ``"repaired"`` (asked for again from both
+        sides), ``"interpolated"`` (drawn from the shapes beside it because the model had lost the object), or
+        ``"stopped"`` (looked at, not written).
     reason : str
         Why a direction ended here; empty where it went on.
     score : float

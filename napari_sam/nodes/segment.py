@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam.core.final_pass import FinalPass, finish_object
 from napari_sam.core.jobs import Cancel
 from napari_sam.core.planes import PlaneRef
-from napari_sam.core.propagation import PlanePrediction, PropagationLimits
+from napari_sam.core.propagation import PlanePrediction, PropagationLimits, propagate
+from napari_sam.core.propagation_axes import propagate_axes
+from napari_sam.core.propagation_film import is_film
 from napari_sam.core.propagation_together import propagate_together
 from napari_sam.core.segmenter import MaskPrediction, Segmenter
 from napari_sam.core.session import Session
@@ -36,12 +39,21 @@ class SegmentOptions:
     planes : tuple[int, int], optional
         Half-open range of plane indices along the prompts' axis to stay in; all when None.
     limits : PropagationLimits
-        When propagation has lost the object.
+        When propagation has lost the object, and whether planes out of line are asked for again.
+    all_axes : bool
+        Follow each object along all three axes, and write what they say together.
+    film : bool, optional
+        Whether the planes are frames; what the volume's reader noted when None.
+    final : FinalPass, optional
+        What is tidied up at the end, a step of its own; nothing when None.
     """
 
     plane_only: bool = False
     planes: tuple[int, int] | None = None
     limits: PropagationLimits = PropagationLimits()  # noqa: RUF009 - frozen
+    all_axes: bool = False
+    film: bool | None = None
+    final: FinalPass | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,21 +200,50 @@ def _propagated(
     found: dict[int, list[PlanePrediction]] = {one.id: [] for one in followed}
     for axis, group in sorted(by_axis.items()):
         first, last = options.planes or (0, session.volume.shape[axis])
-        for object_id, prediction in propagate_together(
-            session,
-            segmenter,
-            list(group),
-            axis=axis,
-            planes=(first, last),
-            limits=options.limits,
-            cancel=cancel,
+        for object_id, prediction in _followed(
+            session, segmenter, list(group), options, (axis, first, last), cancel
         ):
-            if prediction.state != "anchor":
+            if prediction.state != "anchor" and prediction.plane.axis == axis:
                 found[object_id].append(prediction)
                 one = group[object_id]
                 progress(_title(one), len(one.by_plane) + len(found[object_id]), last - first)
         cancel.check()
+    if options.final is not None:
+        for one in followed:
+            finish_object(session, one.id, options.final)
     return found
+
+
+def _followed(
+    session: Session,
+    segmenter: Segmenter,
+    object_ids: Sequence[int],
+    options: SegmentOptions,
+    where: tuple[int, int, int],
+    cancel: Cancel,
+) -> Iterator[tuple[int, PlanePrediction]]:
+    """Follow objects along one axis (axis, first, last), or along all from there; together where they can."""
+    axis, first, last = where
+    in_film = is_film(session.volume) and axis == 0 if options.film is None else options.film
+    if len(object_ids) > 1 and not options.all_axes and not in_film:
+        yield from propagate_together(
+            session, segmenter, object_ids,
+            axis=axis, planes=(first, last), limits=options.limits, cancel=cancel,
+        )  # fmt: skip
+        return
+    for object_id in object_ids:
+        predictions = (
+            propagate_axes(
+                session, segmenter, object_id, planes=(first, last), limits=options.limits, cancel=cancel
+            )
+            if options.all_axes
+            else propagate(
+                session, segmenter, object_id,
+                axis=axis, planes=(first, last), limits=options.limits, cancel=cancel, film=options.film,
+            )
+        )  # fmt: skip
+        for prediction in predictions:
+            yield object_id, prediction
 
 
 def _object_report(

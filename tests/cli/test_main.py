@@ -17,7 +17,7 @@ from napari_sam.cli.arguments import join_negative_values
 from napari_sam.cli.main import main
 from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
 from napari_sam.store.session_file import SessionFolder
-from tests.fakes import FakeSegmenter
+from tests.fakes import FakeSegmenter, ellipsoid_labels
 
 POINT = ["--point", "7,24,16"]
 
@@ -73,6 +73,19 @@ class TestSegment:
             "BoxPrompt",
         ]
         assert [getattr(prompt, "positive", None) for prompt in request.prompts] == [True, False, None]
+
+    def test_all_axes_and_the_last_pass(
+        self, image: Path, segmenter: FakeSegmenter, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        out = tmp_path / "o.nii.gz"
+        more = ["--axis", "all", "--no-repair", "--clean", "5", "--smooth", "0.5"]
+        code, shown, _ = run(["segment", image, "-o", out, *POINT, *more], capsys)
+        assert code == 0
+        assert "1 object 1:" in shown
+        assert {request.plane.axis for request in segmenter.requests} == {0, 1, 2}
+        truth = ellipsoid_labels(n_objects=2) == 1
+        found = volumes.read(out).data == 1
+        assert (truth & found).sum() / (truth | found).sum() > 0.9
 
     def test_several_objects_from_a_file(
         self, image: Path, segmenter: FakeSegmenter, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -144,6 +157,8 @@ class TestBadInput:
             ([*POINT, "--range", "0:99"], ["0:99", "15 planes"]),
             ([*POINT, "--range", "9:12"], ["plane 7", "9:12"]),
             ([*POINT, "--axis", "3"], ["--axis", "3"]),
+            ([*POINT, "--axis", "each"], ["--axis", "each"]),
+            ([*POINT, "--clean", "0"], ["--clean", "'0'", "above 0"]),
             ([*POINT, "--device", "tpu"], ["--device", "tpu"]),
             ([*POINT, "--prompts", "p.json"], ["--prompts", "--point"]),
             (["--prompts", "nowhere.json"], ["nowhere.json", "No such file"]),
