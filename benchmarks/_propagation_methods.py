@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from benchmarks._growing import level_set, random_walker
+from benchmarks._shown import BoolVolume, Method, Shown
 from napari_sam.core.masks import BoxedMask, innermost_point, iou, tight_box
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
@@ -16,34 +16,9 @@ from napari_sam.core.propagation import propagate
 from napari_sam.core.segmenter import MaskPrediction, Segmenter, SegmentRequest
 from napari_sam.core.session import Session
 from napari_sam.core.shape_between import shape_between
-from napari_sam.core.window import Window
 from volumes import Volume
 
-BoolVolume = NDArray[np.bool_]
 _OBJECT = 1
-
-
-@dataclass(frozen=True, eq=False)
-class Shown:
-    """What a person showed.
-
-    Attributes
-    ----------
-    volume, window
-        The image.
-    prompts : dict of int to tuple of Prompt
-        By plane along axis 0.
-    ends : tuple of int
-        The object's true first and last plane, for methods that are given them.
-    """
-
-    volume: Volume
-    window: Window
-    prompts: dict[int, tuple[Prompt, ...]]
-    ends: tuple[int, int]
-
-
-Method = Callable[[Segmenter, Shown], BoolVolume]
 
 
 def ours(segmenter: Segmenter, shown: Shown) -> BoolVolume:
@@ -222,5 +197,12 @@ METHODS: dict[str, Method] = {
     "same prompt in each plane, true ends given": same_box,
     "shapes between anchors": between_anchors,
     "region growing in 3-D": region_growing,
+    "random walker in 3-D": random_walker,
+    "level set in 3-D": level_set,
 }
 """What the table compares, by name."""
+
+
+def available() -> list[str]:
+    """Name the methods that can run here: micro-sam's own code only where it is installed."""
+    return list(METHODS)
