@@ -22,7 +22,7 @@ MOST_VOXELS = 250_000
 POINT_SIDE = 0.2
 """Side of the square that stands in for a box around a point, as a part of the plane's shorter side."""
 
-BETA, TOLERANCE = 130.0, 1e-3
+BETA, TOLERANCE, ROUNDING = 130.0, 1e-4, 0.05
 DEVIATIONS, CURVATURE, STEPS = 2.0, 1.0, 200
 
 
@@ -57,23 +57,26 @@ def random_walker(_: Segmenter, shown: Shown) -> BoolVolume:
     seeds = np.where(part.outside, 2, 0).astype(np.int32)
     seeds[part.inside] = 1
     smooth = ndimage.gaussian_filter(part.grey, (0, 1, 1))
-    found = walk(smooth, seeds, beta=BETA, mode="cg_j", tol=TOLERANCE, spacing=part.spacing_mm)
+    found = walk(
+        smooth, seeds, beta=BETA, mode="cg_j", tol=TOLERANCE, prob_tol=ROUNDING, spacing=part.spacing_mm
+    )
     return part.to_volume(np.asarray(found == 1), shown.volume.shape)
 
 
 def level_set(_: Segmenter, shown: Shown) -> BoolVolume:
-    """SimpleITK's threshold level set, from a ball in each box; thresholds are the box's inner half's.
+    """SimpleITK's threshold level set, from the inner half of each box, two planes thick.
 
-    Mean and two standard deviations of the grey values, smoothed; curvature and propagation weigh the same.
+    Thresholds are mean and two standard deviations of its grey values, smoothed; curvature and propagation weigh the same.
     """
     import SimpleITK
 
     part = _part_of(shown)
-    levels = part.grey[part.inside]
-    reach = max(DEVIATIONS * float(levels.std()), 0.02)
-    depth = ndimage.distance_transform_edt(~part.inside, sampling=part.spacing_mm)
-    start = SimpleITK.GetImageFromArray((part.spacing_mm[1] - depth).astype(np.float32))
-    image = SimpleITK.GetImageFromArray(ndimage.gaussian_filter(part.grey, (0, 1, 1)))
+    grey = ndimage.gaussian_filter(255.0 * part.grey, (0, 1, 1))
+    levels = grey[part.inside]
+    reach = max(DEVIATIONS * float(levels.std()), 1.0)
+    away_mm = ndimage.distance_transform_edt(~part.inside, sampling=part.spacing_mm)
+    start = SimpleITK.GetImageFromArray((2 * max(part.spacing_mm) - away_mm).astype(np.float32))
+    image = SimpleITK.GetImageFromArray(grey.astype(np.float32))
     for one in (start, image):
         one.SetSpacing(part.spacing_mm[::-1])
     rule = SimpleITK.ThresholdSegmentationLevelSetImageFilter()
@@ -83,7 +86,7 @@ def level_set(_: Segmenter, shown: Shown) -> BoolVolume:
     rule.SetNumberOfIterations(STEPS)
     rule.SetCurvatureScaling(CURVATURE)
     rule.SetPropagationScaling(1.0)
-    rule.SetReverseExpansionDirection(True)  # grows where the object is above 0
+    rule.SetReverseExpansionDirection(True)  # so that it grows where the object is above 0
     found = SimpleITK.GetArrayFromImage(rule.Execute(start, image)) > 0
     return part.to_volume(found & ~part.outside, shown.volume.shape)
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks._growing import level_set, random_walker
-from benchmarks._shown import BoolVolume, Method, Shown
+from benchmarks._micro_sam import THEIRS, is_installed, micro_sam
+from benchmarks._shown import BoolVolume, Method, Shown, anchor_masks, planes_together
 from napari_sam.core.masks import BoxedMask, innermost_point, iou, tight_box
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
@@ -69,7 +70,7 @@ def neighbour_overlap(threshold: float, extension: float, kinds: frozenset[str])
     """
 
     def run(segmenter: Segmenter, shown: Shown) -> BoolVolume:
-        masks = _anchor_masks(segmenter, shown)
+        masks = anchor_masks(segmenter, shown)
         anchors = [index for index in sorted(masks) if not masks[index].is_empty]
 
         def walk(start: int, planes: Sequence[int], limit: float) -> None:
@@ -90,7 +91,7 @@ def neighbour_overlap(threshold: float, extension: float, kinds: frozenset[str])
             middle = (low + high) // 2
             walk(low, range(low + 1, middle + 1), 0.0)
             walk(high, range(high - 1, middle, -1), 0.0)
-        return _together(masks, shown.volume)
+        return planes_together(masks, shown.volume)
 
     return run
 
@@ -111,12 +112,12 @@ def same_box(segmenter: Segmenter, shown: Shown) -> BoolVolume:
         )
         answer = segmenter.segment(SegmentRequest(shown.volume, plane, shown.window, (moved,)))
         masks[index] = answer.masks[answer.best]
-    return _together(masks, shown.volume)
+    return planes_together(masks, shown.volume)
 
 
 def between_anchors(segmenter: Segmenter, shown: Shown) -> BoolVolume:
     """Take the anchors' masks and the shapes between them, without looking at any other plane."""
-    masks = _anchor_masks(segmenter, shown)
+    masks = anchor_masks(segmenter, shown)
     anchors = [index for index in sorted(masks) if not masks[index].is_empty]
     row_mm, column_mm = shown.volume.geometry.spacing_mm[1:]
     for low, high in itertools.pairwise(anchors):
@@ -124,7 +125,7 @@ def between_anchors(segmenter: Segmenter, shown: Shown) -> BoolVolume:
             masks[index] = shape_between(
                 masks[low], masks[high], PlaneRef(0, index), shown.volume.shape, (row_mm, column_mm)
             )
-    return _together(masks, shown.volume)
+    return planes_together(masks, shown.volume)
 
 
 def region_growing(_: Segmenter, shown: Shown) -> BoolVolume:
@@ -151,15 +152,6 @@ def _inner_points(prompts: Sequence[Prompt]) -> list[tuple[float, float]]:
     return points
 
 
-def _anchor_masks(segmenter: Segmenter, shown: Shown) -> dict[int, BoxedMask]:
-    masks = {}
-    for index, prompts in shown.prompts.items():
-        request = SegmentRequest(shown.volume, PlaneRef(0, index), shown.window, prompts)
-        answer = segmenter.segment(request)
-        masks[index] = answer.masks[answer.best]
-    return masks
-
-
 def _derived(
     mask: BoxedMask, plane: PlaneRef, shape: tuple[int, int, int], extension: float, kinds: frozenset[str]
 ) -> tuple[Prompt, ...]:
@@ -179,13 +171,6 @@ def _derived(
     return tuple(prompts)
 
 
-def _together(masks: dict[int, BoxedMask], volume: Volume) -> BoolVolume:
-    whole = np.zeros(volume.shape, dtype=np.bool_)
-    for index, mask in masks.items():
-        whole[index] = mask.to_plane(PlaneRef(0, index), volume.shape)
-    return whole
-
-
 METHODS: dict[str, Method] = {
     "ours": ours,
     "ours, box only": carrying("box"),
@@ -194,6 +179,9 @@ METHODS: dict[str, Method] = {
     "neighbour overlap, mask and box, 0.8": neighbour_overlap(0.8, 0.025, frozenset({"mask", "box"})),
     "neighbour overlap, box, 0.8": neighbour_overlap(0.8, 0.025, frozenset({"box"})),
     "neighbour overlap, one point, 0.5": neighbour_overlap(0.5, 0.05, frozenset({"point"})),
+    "micro-sam's code, mask and box, 0.8": micro_sam(0.8, 0.025, "mask"),
+    "micro-sam's code, box, 0.8": micro_sam(0.8, 0.025, "box"),
+    "micro-sam's code, one point, 0.5": micro_sam(0.5, 0.05, "single_point"),
     "same prompt in each plane, true ends given": same_box,
     "shapes between anchors": between_anchors,
     "region growing in 3-D": region_growing,
@@ -205,4 +193,4 @@ METHODS: dict[str, Method] = {
 
 def available() -> list[str]:
     """Name the methods that can run here: micro-sam's own code only where it is installed."""
-    return list(METHODS)
+    return [name for name in METHODS if is_installed() or not name.startswith(THEIRS)]

@@ -9,10 +9,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_sam.core.masks import innermost_point, tight_box
+from napari_sam.core.masks import BoxedMask, innermost_point, tight_box
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt, PointPrompt, Prompt
-from napari_sam.core.segmenter import Segmenter
+from napari_sam.core.segmenter import Segmenter, SegmentRequest
 from napari_sam.core.window import Window, resolve_window
 from volumes import Volume
 
@@ -64,3 +64,21 @@ def show(volume: Volume, truth: BoolVolume, way: str) -> Shown:
         else:
             prompts[index] = (BoxPrompt(plane.box_of(tight_box(truth[index]) or (0, 0, 1, 1))),)
     return Shown(volume, resolve_window(volume), prompts, (int(planes[0]), int(planes[-1])))
+
+
+def anchor_masks(segmenter: Segmenter, shown: Shown) -> dict[int, BoxedMask]:
+    """Ask for the mask of each plane in which something was shown."""
+    masks = {}
+    for index, prompts in shown.prompts.items():
+        request = SegmentRequest(shown.volume, PlaneRef(0, index), shown.window, prompts)
+        answer = segmenter.segment(request)
+        masks[index] = answer.masks[answer.best]
+    return masks
+
+
+def planes_together(masks: dict[int, BoxedMask], volume: Volume) -> BoolVolume:
+    """Put masks of planes into one volume."""
+    whole = np.zeros(volume.shape, dtype=np.bool_)
+    for index, mask in masks.items():
+        whole[index] = mask.to_plane(PlaneRef(0, index), volume.shape)
+    return whole
