@@ -1,12 +1,13 @@
 """A simulated person who works on one object until it is right, counting what is done by hand.
 
-In a plane the person draws a box, then clicks where the mask is most wrong, up to three times, while the plane's
-Dice is below 0.95; then paints it. A plane where nothing should be is emptied. Each box, each click, each painted
-and each emptied plane counts as one thing done. The object is done when its Dice in the volume is 0.95.
+In a plane the person draws a box, then clicks where the mask is most wrong, up to three times, while the
+plane's Dice is below 0.95; then paints it. A plane where nothing should be is emptied. Each box, each
+click, each painted and each emptied plane counts as one thing done. The object is done when its Dice in the
+volume is 0.95.
 
-With propagation: one box on the middle plane, propagate; then correct the plane with the most wrong pixels and
-propagate again from all anchors, and so on. Plane by plane: a box on each of the object's planes, then correct the
-plane with the most wrong pixels, and so on; nothing is propagated.
+With propagation: one box on the middle plane, propagate; then correct the plane with the most wrong pixels
+and propagate again from all anchors, and so on. Plane by plane: a box on each of the object's planes, then
+correct the plane with the most wrong pixels, and so on; nothing is propagated.
 """
 
 from __future__ import annotations

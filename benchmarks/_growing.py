@@ -1,7 +1,7 @@
-"""Classical growing in three dimensions from what a person showed: no model, settings as their authors give them.
+"""Classical growing in three dimensions from what a person showed, with usual settings and no model.
 
-None of the settings was fitted to the volumes of the table. Each method sees a part of the volume around the
-prompts: half the object's width more on each side, and all planes, since nobody says where it ends.
+None of the settings was fitted to the volumes of the table. Each method sees a part of the volume around
+the prompts: half the object's width more on each side, and all planes, since nobody says where it ends.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def random_walker(_: Segmenter, shown: Shown) -> BoolVolume:
 def level_set(_: Segmenter, shown: Shown) -> BoolVolume:
     """SimpleITK's threshold level set, from the inner half of each box, two planes thick.
 
-    Thresholds are mean and two standard deviations of its grey values, smoothed; curvature and propagation weigh the same.
+    Thresholds are mean and two standard deviations of its grey values, smoothed; curvature
+    and propagation weigh the same.
     """
     import SimpleITK
 

@@ -1,7 +1,7 @@
 """micro-sam's own propagation, where it is installed beside this package, asking the same model.
 
-Its `segment_mask_in_volume` wants a predictor in the form of segment-anything's. `_Predictor` has that form: its
-"embedding" of a plane is the plane's index, and its answers are those of our segmenter.
+Its `segment_mask_in_volume` wants a predictor in the form of segment-anything's. `_Predictor` has that
+form: its "embedding" of a plane is the plane's index, and its answers are those of our segmenter.
 """
 
 from __future__ import annotations

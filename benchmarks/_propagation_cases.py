@@ -1,4 +1,4 @@
-"""The objects that `benchmarks.propagation` follows: those of a labelled folder, or of volumes drawn by numbers."""
+"""The objects that `benchmarks.propagation` follows: of a labelled folder, or of drawn volumes."""
 
 from __future__ import annotations
 

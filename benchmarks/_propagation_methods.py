@@ -17,7 +17,6 @@ from napari_sam.core.propagation import propagate
 from napari_sam.core.segmenter import MaskPrediction, Segmenter, SegmentRequest
 from napari_sam.core.session import Session
 from napari_sam.core.shape_between import shape_between
-from volumes import Volume
 
 _OBJECT = 1
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks._correcting import Work
+from benchmarks._correcting import WANTED_DICE, Work
 from benchmarks._shown import SHOWN
 from napari_sam.core.scores import SurfaceDistance
 from napari_sam.nodes.tables import Cell, format_table
@@ -76,7 +76,7 @@ def sections(outcomes: Sequence[Outcome], corrected: Sequence[Corrected]) -> str
             parts += [f"## {title[0].upper()}{title[1:]}", _markdown(overlap_table(some))]
             parts += [_markdown(work_table(some)), _markdown(distance_table(some))]
     if corrected:
-        parts += [f"## A person who corrects until Dice {0.95}", _markdown(corrected_table(corrected))]
+        parts += [f"## A person who corrects until Dice {WANTED_DICE}", _markdown(corrected_table(corrected))]
     bars = bar_table(outcomes, corrected)
     if bars[1]:
         parts += ["## Beside what is asked", _markdown(bars)]
@@ -142,7 +142,7 @@ def distance_table(outcomes: Sequence[Outcome]) -> tuple[list[str], list[list[Ce
 
 
 def corrected_table(corrected: Sequence[Corrected]) -> tuple[list[str], list[list[Cell]]]:
-    """What was done by hand a kind and over all, means over objects; the ratio is of the sums."""
+    """Say what was done by hand a kind and over all: means over objects; the ratio is of the sums."""
     heads = ["kind", "objects", "planes", "by hand", "boxes", "clicks", "painted", "rounds", "Dice"]
     heads += ["plane by plane", "boxes", "clicks", "painted", "ratio"]
     kinds = list(dict.fromkeys(one.kind for one in corrected))
@@ -151,12 +151,20 @@ def corrected_table(corrected: Sequence[Corrected]) -> tuple[list[str], list[lis
         own = [one for one in corrected if kind in ("all", one.kind)]
         with_it, without = [one.propagated for one in own], [one.by_plane for one in own]
         rows.append([
-            kind, len(own), _mean([one.n_planes for one in own]),
-            *(_mean([getattr(one, name) for one in with_it]) for name in _DONE), _mean([one.n_rounds for one in with_it]),
-            _mean([one.dice for one in with_it]), *(_mean([getattr(one, name) for one in without]) for name in _DONE),
+            kind,
+            len(own),
+            _mean([one.n_planes for one in own]),
+            *_means_done(with_it),
+            _mean([one.n_rounds for one in with_it]),
+            _mean([one.dice for one in with_it]),
+            *_means_done(without),
             ratio_of_work(own),
         ])  # fmt: skip
     return heads, rows
+
+
+def _means_done(works: Sequence[Work]) -> list[float]:
+    return [_mean([getattr(one, name) for one in works]) for name in _DONE]
 
 
 _DONE = ("n_actions", "n_boxes", "n_clicks", "n_painted")
@@ -172,7 +180,7 @@ def ratio_of_work(corrected: Sequence[Corrected]) -> float:
 def bar_table(
     outcomes: Sequence[Outcome], corrected: Sequence[Corrected]
 ) -> tuple[list[str], list[list[Cell]]]:
-    """What is asked of our rules, what they give, and whether that is enough."""
+    """Say what is asked of our rules, what they give, and whether that is enough."""
     rows: list[list[Cell]] = []
     box = by_method([one for one in outcomes if one.shown == "box"])
     if OURS in box:

@@ -1,8 +1,8 @@
 """Segmenters that know the truth and answer with worn masks: the engine's own part, without any model.
 
-What they answer hangs on plane, object and prompts alone, so every run is the same. Masks are shrunk, grown and
-shifted, now and then leak into a neighbour, and are cut to the box that was asked for, so that a bad prompt
-gives a bad mask. Scores follow the true overlap, presence the truth, both with noise.
+What they answer hangs on plane, object and prompts alone, so every run is the same. Masks are shrunk, grown
+and shifted, now and then leak into a neighbour, and are cut to the box that was asked for, so that a bad
+prompt gives a bad mask. Scores follow the true overlap, presence the truth, both with noise.
 """
 
 from __future__ import annotations
@@ -28,6 +28,10 @@ BoolPlane = NDArray[np.bool_]
 HINT_SIDE = 64
 BOX_SLACK = 0.15
 """A mask may reach so far beyond the box that was asked for, as a part of the box's side."""
+
+
+LEAK_OF_POINTS = 4.0
+"""How much more often a mask leaks where nothing but points was given."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +92,9 @@ class WornTruth:
         value = _meant(request, labels, pointed)
         rng = np.random.default_rng([plane.axis, plane.index, value, _digest(request)])
         truth = labels == value if value else np.zeros(labels.shape, np.bool_)
+        leak = self._wear.leak if _says_how_large(request) else LEAK_OF_POINTS * self._wear.leak
         target = truth if value else _speck(pointed)
-        masks = [self._worn(target, labels, rng) & _allowed(request, labels.shape) for _ in range(3)]
+        masks = [self._worn(target, labels, leak, rng) & _allowed(request, labels.shape) for _ in range(3)]
         for mask in masks:
             for prompt in request.prompts:
                 _obey(mask, prompt, plane, truth)
@@ -104,9 +109,11 @@ class WornTruth:
             presence=float(np.clip(1.0 - absent if value else absent, 0.0, 1.0)),
         )
 
-    def _worn(self, mask: BoolPlane, labels: NDArray[np.integer], rng: np.random.Generator) -> BoolPlane:
+    def _worn(
+        self, mask: BoolPlane, labels: NDArray[np.integer], leak: float, rng: np.random.Generator
+    ) -> BoolPlane:
         most_px = self._wear.most_px
-        if rng.random() < self._wear.leak:
+        if rng.random() < leak:
             near = ndimage.binary_dilation(mask, iterations=4 * most_px)
             mask = mask | (near & (labels > 0))
         box = tight_box(mask)
@@ -118,6 +125,10 @@ class WornTruth:
         worn = depth_px + offset + most_px * rough / max(float(rough.std()), 1e-9) / 2 > 0
         steps = rng.integers(-(most_px // 2), most_px // 2 + 1, 2)
         return np.asarray(ndimage.shift(worn, steps, order=0, prefilter=False))
+
+
+def _says_how_large(request: SegmentRequest) -> bool:
+    return request.hint is not None or any(not isinstance(one, PointPrompt) for one in request.prompts)
 
 
 def _digest(request: SegmentRequest) -> int:
@@ -153,7 +164,7 @@ def _where(request: SegmentRequest, shape_hw: tuple[int, ...]) -> BoolPlane:
 
 
 def _meant(request: SegmentRequest, labels: NDArray[np.integer], pointed: BoolPlane) -> int:
-    """Return the label that prompts mean: where a box is given the one that fits it best, else the commonest."""
+    """Return the label that prompts mean: the one that fits a given box best, else the commonest."""
     counts = np.bincount(labels[pointed].astype(np.int64), minlength=1)
     counts[0] = 0
     boxes = [request.plane.box_hw(p.box) for p in request.prompts if isinstance(p, BoxPrompt)]

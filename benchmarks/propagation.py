@@ -1,10 +1,10 @@
 """One box, one point or three boxes, and the object through the volume: our propagation beside other rules.
 
 ``python -m benchmarks.propagation [--data DIR] [--shown box point three] [--methods NAME …] [--correct]
-[--plot FILE] [--markdown PAGE] [--json FILE]``. All methods ask the same model, by default the one in the package;
-growing asks none. Objects and volumes are those of ``napari-sam evaluate``, or drawn by numbers with ``--made``.
-``--model stub-mild`` and ``stub-rough`` know the drawn objects and answer with worn masks: what is lost then, and
-what is saved, is the rules' own doing.
+[--plot FILE] [--markdown PAGE] [--json FILE]``. All methods ask the same model, by default the one in the
+package; growing asks none. Objects and volumes are those of ``napari-sam evaluate``, or drawn by numbers
+with ``--made``. ``--model stub-mild`` and ``stub-rough`` know the drawn objects and answer with worn masks:
+what is lost then, and what is saved, is the rules' own doing.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def run(  # noqa: PLR0913 - one argument for each thing that can be chosen
+def run(
     ask: Ask, cases: Iterable[Case], ways: Sequence[str], methods: Sequence[str], *, corrects: bool, n: int
 ) -> tuple[list[Outcome], list[Corrected]]:
     """Follow every object with every method from everything that is shown, and correct it by hand."""

@@ -1,9 +1,9 @@
 """Seconds a plane that propagation takes, beside the model's own encode and decode, cold and warm.
 
-``python -m benchmarks.propagation_speed``. A drawn volume of 512 x 512 pixels has objects through all planes. Each
-round encodes one plane and decodes one prompt by the model alone, follows one object with nothing kept (cold) and
-once more with all planes encoded (warm), and three objects at once where the package can. Rounds alternate and
-medians are compared, so that other load falls on all.
+``python -m benchmarks.propagation_speed``. A drawn volume of 512 x 512 pixels has objects through all
+planes. Each round encodes one plane and decodes one prompt by the model alone, follows one object with
+nothing kept (cold) and once more with all planes encoded (warm), and three objects at once where the
+package can. Rounds alternate and medians are compared, so that other load falls on all.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from napari_sam.core.window import Window
 from volumes import Geometry, Provenance, Volume
 
 COLD, WARM, TOGETHER = 1.2, 1.3, 1.5
-"""Most of encode and decode that a cold plane may take, of decode a warm one, of one object three together."""
+"""Most of encode and decode a cold plane may take, of decode a warm one, of one object three together."""
 
 _TOGETHER = "napari_sam.core.propagation_together"
 _N_OBJECTS = 3
@@ -70,7 +70,7 @@ def measure(volume: Volume, radius: int, options: argparse.Namespace) -> dict[st
 
 
 def make_volume(n_planes: int, side: int) -> tuple[Volume, int]:
-    """Draw three bright discs through all planes, with a little noise; returns their radius in pixels, too."""
+    """Draw three bright discs through all planes, with some noise; returns their radius in pixels, too."""
     rng, radius = np.random.default_rng(0), side // 12
     rows, cols = np.ogrid[:side, :side]
     flat = np.zeros((side, side))

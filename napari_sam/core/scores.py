@@ -157,5 +157,5 @@ def auc(positives: Sequence[float], negatives: Sequence[float]) -> float | None:
 
 
 def _outline(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the mask's pixels (or voxels) whose neighbour by a side is outside it; the array's border is outside."""
+    """Return the mask's pixels with a neighbour by a side outside it; the array's border is outside."""
     return np.asarray(mask & ~ndimage.binary_erosion(mask), dtype=np.bool_)

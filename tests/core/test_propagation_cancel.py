@@ -1,4 +1,4 @@
-"""The same prompts give the same labels, and a propagation that is stopped anywhere leaves a valid session."""
+"""The same prompts give the same labels; a propagation stopped anywhere leaves a valid session."""
 
 from __future__ import annotations
 
@@ -71,24 +71,33 @@ def test_the_same_prompts_give_the_same_labels(
     assert np.array_equal(labels_of(make(), planes), first)
 
 
+def assert_can_be_kept(session: Session) -> None:
+    """A folder gives back what the session holds."""
+    with tempfile.TemporaryDirectory() as folder:
+        SessionFolder(Path(folder) / "session").save(session)
+        saved = SessionFolder(Path(folder) / "session").load()
+    assert np.array_equal(saved.labels, session.labels)
+    assert saved.objects.keys() == session.objects.keys()
+    assert saved.objects[1].propagated == session.objects[1].propagated
+
+
 @settings(max_examples=30, deadline=None)
 @given(after=st.integers(0, SHAPE[0] + 3), wear=st.sampled_from(sorted(WEAR)), again=st.booleans())
 def test_cancelling_anywhere_leaves_a_valid_session(after: int, wear: str, again: bool) -> None:
     segmenter = WornTruth(TRUTH, WEAR[wear])
     session = box_drawn(segmenter, (3, MIDDLE))
     if again:  # an earlier propagation filled planes: they stay, or are written anew
-        for _ in propagate(session, segmenter, 1):
-            pass
+        list(propagate(session, segmenter, 1))
     before, objects = session.labels.copy(), dict(session.objects)
     cancel = Cancel()
     if after == 0:
         cancel.cancel()
-    written = {}
+    told_of = []
     for number, told in enumerate(propagate(session, segmenter, 1, cancel=cancel), start=1):
-        if told.is_new:
-            written[told.plane.index] = told.mask
+        told_of.append(told)
         if number == after:
             cancel.cancel()
+    written = {told.plane.index: told.mask for told in told_of if told.is_new}
 
     # Anchors are as they were; planes hold what was told, or what they held before.
     assert session.objects[1].anchors == objects[1].anchors
@@ -99,13 +108,7 @@ def test_cancelling_anywhere_leaves_a_valid_session(after: int, wear: str, again
         if mask is not None or after <= SHAPE[0]:
             assert np.array_equal(session.labels[index] > 0, expected > 0)
 
-    # It can be kept and read again.
-    with tempfile.TemporaryDirectory() as folder:
-        SessionFolder(Path(folder) / "session").save(session)
-        saved = SessionFolder(Path(folder) / "session").load()
-    assert np.array_equal(saved.labels, session.labels)
-    assert dict(saved.objects).keys() == session.objects.keys()
-    assert saved.objects[1].propagated == session.objects[1].propagated
+    assert_can_be_kept(session)
 
     # One step back is what was before; one forth is what came.
     after_it = session.labels.copy()
@@ -117,6 +120,5 @@ def test_cancelling_anywhere_leaves_a_valid_session(after: int, wear: str, again
     assert np.array_equal(session.labels, after_it)
 
     # And going on from there gives what a propagation that nobody stopped gives.
-    for _ in propagate(session, segmenter, 1):
-        pass
+    list(propagate(session, segmenter, 1))
     assert np.array_equal(session.labels, labels_of(segmenter, (3, MIDDLE)))
