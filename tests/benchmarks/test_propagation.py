@@ -1,4 +1,4 @@
-"""What `benchmarks.propagation` is made of: worn truths, the simulated person, growing, tables, the picture."""
+"""What `benchmarks.propagation` is made of: worn truths, the person, growing, tables, the picture."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from benchmarks import propagation, propagation_speed
 from benchmarks._correcting import plane_by_plane, with_propagation
 from benchmarks._growing import level_set, random_walker
-from benchmarks._propagation_cases import made_cases
+from benchmarks._propagation_cases import Case, made_cases
 from benchmarks._propagation_table import write_between_marks
 from benchmarks._shown import Method, show
 from benchmarks._worn_truth import WEAR, WornTruth
@@ -93,8 +93,10 @@ def test_only_what_is_between_the_marks_changes(tmp_path: Path) -> None:
 
 
 def test_from_end_to_end_without_data_or_model(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    case = Case("drawn", "drawn:1", VOLUME, LABELS, TRUTH)
+    monkeypatch.setattr("benchmarks.propagation.made_cases", lambda: [case])
     page, picture = tmp_path / "page.md", tmp_path / "plot.png"
     page.write_text("<!-- stub-rough: start --><!-- stub-rough: end -->")
     arguments = ["--model", "stub-rough", "--limit", "1", "--shown", "box", "--methods", "ours"]
