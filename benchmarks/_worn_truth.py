@@ -160,6 +160,9 @@ def _where(request: SegmentRequest, shape_hw: tuple[int, ...]) -> BoolPlane:
                 row0 + high : max(row1 - high, row0 + high + 1),
                 col0 + wide : max(col1 - wide, col0 + wide + 1),
             ] = True
+    if not request.prompts and request.hint is not None:
+        rows, cols = (np.arange(n) * HINT_SIDE // n for n in shape_hw)
+        pointed = np.asarray(request.hint[np.ix_(rows, cols)] > 0)
     return pointed
 
 
