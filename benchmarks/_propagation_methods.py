@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from benchmarks._growing import level_set, random_walker
+from benchmarks._micro_sam import THEIRS, is_installed, micro_sam
+from benchmarks._shown import BoolVolume, Method, Shown, anchor_masks, planes_together
 from napari_sam.core.masks import BoxedMask, innermost_point, iou, tight_box
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
@@ -16,34 +17,8 @@ from napari_sam.core.propagation import propagate
 from napari_sam.core.segmenter import MaskPrediction, Segmenter, SegmentRequest
 from napari_sam.core.session import Session
 from napari_sam.core.shape_between import shape_between
-from napari_sam.core.window import Window
-from volumes import Volume
 
-BoolVolume = NDArray[np.bool_]
 _OBJECT = 1
-
-
-@dataclass(frozen=True, eq=False)
-class Shown:
-    """What a person showed.
-
-    Attributes
-    ----------
-    volume, window
-        The image.
-    prompts : dict of int to tuple of Prompt
-        By plane along axis 0.
-    ends : tuple of int
-        The object's true first and last plane, for methods that are given them.
-    """
-
-    volume: Volume
-    window: Window
-    prompts: dict[int, tuple[Prompt, ...]]
-    ends: tuple[int, int]
-
-
-Method = Callable[[Segmenter, Shown], BoolVolume]
 
 
 def ours(segmenter: Segmenter, shown: Shown) -> BoolVolume:
@@ -94,7 +69,7 @@ def neighbour_overlap(threshold: float, extension: float, kinds: frozenset[str])
     """
 
     def run(segmenter: Segmenter, shown: Shown) -> BoolVolume:
-        masks = _anchor_masks(segmenter, shown)
+        masks = anchor_masks(segmenter, shown)
         anchors = [index for index in sorted(masks) if not masks[index].is_empty]
 
         def walk(start: int, planes: Sequence[int], limit: float) -> None:
@@ -115,7 +90,7 @@ def neighbour_overlap(threshold: float, extension: float, kinds: frozenset[str])
             middle = (low + high) // 2
             walk(low, range(low + 1, middle + 1), 0.0)
             walk(high, range(high - 1, middle, -1), 0.0)
-        return _together(masks, shown.volume)
+        return planes_together(masks, shown.volume)
 
     return run
 
@@ -136,12 +111,12 @@ def same_box(segmenter: Segmenter, shown: Shown) -> BoolVolume:
         )
         answer = segmenter.segment(SegmentRequest(shown.volume, plane, shown.window, (moved,)))
         masks[index] = answer.masks[answer.best]
-    return _together(masks, shown.volume)
+    return planes_together(masks, shown.volume)
 
 
 def between_anchors(segmenter: Segmenter, shown: Shown) -> BoolVolume:
     """Take the anchors' masks and the shapes between them, without looking at any other plane."""
-    masks = _anchor_masks(segmenter, shown)
+    masks = anchor_masks(segmenter, shown)
     anchors = [index for index in sorted(masks) if not masks[index].is_empty]
     row_mm, column_mm = shown.volume.geometry.spacing_mm[1:]
     for low, high in itertools.pairwise(anchors):
@@ -149,7 +124,7 @@ def between_anchors(segmenter: Segmenter, shown: Shown) -> BoolVolume:
             masks[index] = shape_between(
                 masks[low], masks[high], PlaneRef(0, index), shown.volume.shape, (row_mm, column_mm)
             )
-    return _together(masks, shown.volume)
+    return planes_together(masks, shown.volume)
 
 
 def region_growing(_: Segmenter, shown: Shown) -> BoolVolume:
@@ -176,15 +151,6 @@ def _inner_points(prompts: Sequence[Prompt]) -> list[tuple[float, float]]:
     return points
 
 
-def _anchor_masks(segmenter: Segmenter, shown: Shown) -> dict[int, BoxedMask]:
-    masks = {}
-    for index, prompts in shown.prompts.items():
-        request = SegmentRequest(shown.volume, PlaneRef(0, index), shown.window, prompts)
-        answer = segmenter.segment(request)
-        masks[index] = answer.masks[answer.best]
-    return masks
-
-
 def _derived(
     mask: BoxedMask, plane: PlaneRef, shape: tuple[int, int, int], extension: float, kinds: frozenset[str]
 ) -> tuple[Prompt, ...]:
@@ -204,13 +170,6 @@ def _derived(
     return tuple(prompts)
 
 
-def _together(masks: dict[int, BoxedMask], volume: Volume) -> BoolVolume:
-    whole = np.zeros(volume.shape, dtype=np.bool_)
-    for index, mask in masks.items():
-        whole[index] = mask.to_plane(PlaneRef(0, index), volume.shape)
-    return whole
-
-
 METHODS: dict[str, Method] = {
     "ours": ours,
     "ours, box only": carrying("box"),
@@ -219,8 +178,18 @@ METHODS: dict[str, Method] = {
     "neighbour overlap, mask and box, 0.8": neighbour_overlap(0.8, 0.025, frozenset({"mask", "box"})),
     "neighbour overlap, box, 0.8": neighbour_overlap(0.8, 0.025, frozenset({"box"})),
     "neighbour overlap, one point, 0.5": neighbour_overlap(0.5, 0.05, frozenset({"point"})),
+    "micro-sam's code, mask and box, 0.8": micro_sam(0.8, 0.025, "mask"),
+    "micro-sam's code, box, 0.8": micro_sam(0.8, 0.025, "box"),
+    "micro-sam's code, one point, 0.5": micro_sam(0.5, 0.05, "single_point"),
     "same prompt in each plane, true ends given": same_box,
     "shapes between anchors": between_anchors,
     "region growing in 3-D": region_growing,
+    "random walker in 3-D": random_walker,
+    "level set in 3-D": level_set,
 }
 """What the table compares, by name."""
+
+
+def available() -> list[str]:
+    """Name the methods that can run here: micro-sam's own code only where it is installed."""
+    return [name for name in METHODS if is_installed() or not name.startswith(THEIRS)]

@@ -1,164 +1,172 @@
 """One box, one point or three boxes, and the object through the volume: our propagation beside other rules.
 
-``python -m benchmarks.propagation [--data DIR] [--shown box point three] [--methods NAME …] [--json FILE]``.
-All methods ask the same model, by default the one in the package; region growing asks none. Objects and
-volumes are those of ``napari-sam evaluate``.
+``python -m benchmarks.propagation [--data DIR] [--shown box point three] [--methods NAME …] [--correct]
+[--plot FILE] [--markdown PAGE] [--json FILE]``. All methods ask the same model, by default the one in the
+package; growing asks none. Objects and volumes are those of ``napari-sam evaluate``, or drawn by numbers
+with ``--made``. ``--model stub-mild`` and ``stub-rough`` know the drawn objects and answer with worn masks:
+what is lost then, and what is saved, is the rules' own doing.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
+from benchmarks._correcting import plane_by_plane, with_propagation
 from benchmarks._machine import load_average, machine
-from benchmarks._propagation_methods import METHODS, Shown
+from benchmarks._propagation_cases import Case, data_cases, made_cases
+from benchmarks._propagation_methods import METHODS, available
+from benchmarks._propagation_table import Corrected, Outcome, sections, write_between_marks
+from benchmarks._shown import SHOWN, show
+from benchmarks._worn_truth import WEAR, WornTruth
 from benchmarks.planes import DEFAULT_DATA
 from napari_sam.core.labelled_folder import list_labelled
-from napari_sam.core.masks import innermost_point, tight_box
-from napari_sam.core.planes import PlaneRef
-from napari_sam.core.prompts import BoxPrompt, PointPrompt
+from napari_sam.core.scores import surface_distance
 from napari_sam.core.segmenter import Segmenter
 from napari_sam.core.window import resolve_window
-from napari_sam.nodes.kinds import kind_of
-from napari_sam.nodes.tables import Cell, format_table, round_floats
-from napari_sam.nodes.tasks import TaskLimits, read_volume
-from napari_sam.nodes.volume_objects import VolumeObject, choose_volume_objects
-from napari_sam.nodes.volume_scores import VolumeScore, dice_by_distance, distance_names, score_volume
-from volumes import Volume
+from napari_sam.nodes.tables import round_floats
+from napari_sam.nodes.tasks import TaskLimits
+from napari_sam.nodes.volume_objects import choose_volume_objects
+from napari_sam.nodes.volume_scores import planes_to_correct, score_volume
 
-SHOWN = {
-    "box": "one box on the middle plane",
-    "point": "one point on the middle plane",
-    "three": "three boxes",
-}
 _NEEDS_SEVERAL = frozenset({"shapes between anchors"})
 
-
-@dataclass(frozen=True)
-class Outcome:
-    """One object by one method."""
-
-    method: str
-    shown: str
-    kind: str
-    id: str
-    score: VolumeScore
-    seconds: float
-
-    @property
-    def ends_right(self) -> float:
-        """Share of the object's two ends that were found within one plane."""
-        off = [many + few for many, few in zip(self.score.too_many, self.score.too_few, strict=True)]
-        return float(np.mean([one <= 1 for one in off]))
+Ask = Callable[[Case], Segmenter]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the methods over the objects, print the tables; returns the exit code."""
+    """Run the methods over the objects, print and write what was asked for; returns the exit code."""
     options = _parser().parse_args(arguments)
-    from napari_sam import load_segmenter
-
     try:
-        items = list_labelled(options.data)
-        objects = choose_volume_objects(options.data, items, TaskLimits())
+        cases, n_cases = _cases(options)
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
-    print(f"{machine()} (load {load_average():.1f}); {len(objects)} objects")
-    segmenter = load_segmenter(options.model, weights=options.weights, device="cpu")
-    outcomes = run(segmenter, objects, options.shown, options.methods)
-    for way in options.shown:
-        print(f"\n{SHOWN[way]}\n")
-        print(format_table(*_table([one for one in outcomes if one.shown == way]), markdown=True))
-    if options.json:
-        options.json.write_text(json.dumps(round_floats([_record(one) for one in outcomes]), indent=1))
+    methods = available() if options.methods is None else options.methods
+    load = load_average()
+    title = (
+        f"{options.model} on {machine()}{'' if load is None else f' (load {load:.1f})'}; {n_cases} objects"
+    )
+    print(title)
+    outcomes, corrected = run(
+        _ask(options), cases, options.shown, methods, corrects=options.correct, n=n_cases
+    )
+    text = sections(outcomes, corrected)
+    print(f"\n{text}")
+    try:
+        _write(options, title, text, outcomes, corrected)
+    except (OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
     return 0
 
 
 def run(
-    segmenter: Segmenter, objects: Sequence[VolumeObject], ways: Sequence[str], methods: Sequence[str]
-) -> list[Outcome]:
-    """Follow every object with every method from everything that is shown."""
-    outcomes = []
-    volume: Volume | None = None
-    place = None
-    for one in tqdm(sorted(objects, key=lambda one: str(one.item.image)), disable=None):
-        if volume is None or place != one.item.image:
-            (volume, labels), place = read_volume(one.item), one.item.image
-        truth = one.truth(labels)
-        planes = np.flatnonzero(truth.any(axis=(1, 2)))
-        for way in ways:
-            shown = show(volume, truth, way)
-            for name in methods:
-                if name in _NEEDS_SEVERAL and way != "three":
-                    continue
-                started_s = time.perf_counter()
-                found = METHODS[name](segmenter, shown)
-                seconds = time.perf_counter() - started_s
-                score = score_volume(found, truth, int(planes[len(planes) // 2]))
-                outcomes.append(Outcome(name, way, kind_of(one.item), one.id, score, seconds))
-    return outcomes
+    ask: Ask, cases: Iterable[Case], ways: Sequence[str], methods: Sequence[str], *, corrects: bool, n: int
+) -> tuple[list[Outcome], list[Corrected]]:
+    """Follow every object with every method from everything that is shown, and correct it by hand."""
+    outcomes: list[Outcome] = []
+    corrected: list[Corrected] = []
+    for case in tqdm(cases, total=n, disable=None):
+        segmenter = ask(case)
+        for way, name in itertools.product(ways, methods):
+            if name not in _NEEDS_SEVERAL or way == "three":
+                outcomes.append(follow_one(segmenter, case, way, name))
+        if corrects:
+            seen = (segmenter, case.volume, resolve_window(case.volume), case.truth)
+            n_planes = int(case.truth.any(axis=(1, 2)).sum())
+            corrected.append(
+                Corrected(case.kind, case.id, n_planes, with_propagation(*seen), plane_by_plane(*seen))
+            )
+    return outcomes, corrected
 
 
-def show(volume: Volume, truth: np.ndarray, way: str) -> Shown:
-    """Make the prompts: tight boxes, or the innermost point, from the true mask."""
-    planes = np.flatnonzero(truth.any(axis=(1, 2)))
-    n_planes = len(planes)
-    middle = int(planes[n_planes // 2])
-    indices = (
-        {middle} if way != "three" else {int(planes[n_planes // 6]), middle, int(planes[-1 - n_planes // 6])}
-    )
-    prompts = {}
-    for index in sorted(indices):
-        plane = PlaneRef(0, index)
-        if way == "point":
-            prompts[index] = (PointPrompt(plane.at(*innermost_point(truth[index]))),)
-        else:
-            prompts[index] = (BoxPrompt(plane.box_of(tight_box(truth[index]) or (0, 0, 1, 1))),)
-    return Shown(volume, resolve_window(volume), prompts, (int(planes[0]), int(planes[-1])))
+def follow_one(segmenter: Segmenter, case: Case, way: str, name: str) -> Outcome:
+    """Follow one object with one method from one way of showing it, and judge what comes out."""
+    planes = np.flatnonzero(case.truth.any(axis=(1, 2)))
+    shown = show(case.volume, case.truth, way)
+    started_s = time.perf_counter()
+    found = METHODS[name](segmenter, shown)
+    seconds = time.perf_counter() - started_s
+    score = score_volume(found, case.truth, int(planes[len(planes) // 2]))
+    spacing_mm = case.volume.geometry.spacing_mm
+    surface = None if case.is_film else surface_distance(found, case.truth, spacing_mm)
+    n_wrong = planes_to_correct(found, case.truth)
+    return Outcome(name, way, case.kind, case.id, score, surface, n_wrong, seconds)
 
 
-def _table(outcomes: Sequence[Outcome]) -> tuple[list[str], list[list[Cell]]]:
-    kinds = list(dict.fromkeys(one.kind for one in outcomes))
-    heads = ["method", "Dice", "median", *kinds, "ends within 1", "too many", "too few", "s an object"]
-    heads += [f"at {name}" for name in distance_names()]
-    rows: list[list[Cell]] = []
-    for name in dict.fromkeys(one.method for one in outcomes):
-        own = [one for one in outcomes if one.method == name]
-        dice = [one.score.dice for one in own]
-        row: list[Cell] = [name, float(np.mean(dice)), float(np.median(dice))]
-        row += [float(np.mean([one.score.dice for one in own if one.kind == kind])) for kind in kinds]
-        row += [
-            float(np.mean([one.ends_right for one in own])),
-            float(np.mean([sum(one.score.too_many) for one in own])),
-            float(np.mean([sum(one.score.too_few) for one in own])),
-            float(np.mean([one.seconds for one in own])),
-        ]
-        rows.append([*row, *dice_by_distance([one.score for one in own])])
-    return heads, rows
+def _cases(options: argparse.Namespace) -> tuple[Iterable[Case], int]:
+    if options.made or options.model in WEAR:
+        made = list(made_cases())[: options.limit]
+        return made, len(made)
+    objects = choose_volume_objects(options.data, list_labelled(options.data), TaskLimits())
+    if options.limit is not None:
+        objects = objects[:: max(1, len(objects) // options.limit)][: options.limit]
+    return data_cases(objects), len(objects)
+
+
+def _ask(options: argparse.Namespace) -> Ask:
+    if options.model in WEAR:
+        return lambda case: WornTruth(case.labels, WEAR[options.model])
+    from napari_sam import load_segmenter
+
+    segmenter = load_segmenter(options.model, weights=options.weights, device="cpu")
+    return lambda _: segmenter
+
+
+def _write(
+    options: argparse.Namespace,
+    title: str,
+    text: str,
+    outcomes: Sequence[Outcome],
+    corrected: Sequence[Corrected],
+) -> None:
+    if options.json:
+        found = {
+            "outcomes": [_record(one) for one in outcomes],
+            "corrected": [asdict(one) for one in corrected],
+        }
+        options.json.write_text(json.dumps(round_floats(found), indent=1))
+    if options.plot:
+        from benchmarks._propagation_plot import write_plot
+
+        write_plot(outcomes, options.plot)
+    if options.markdown:
+        write_between_marks(
+            options.markdown, options.model if options.model in WEAR else "data", f"{title}.\n\n{text}"
+        )
 
 
 def _record(one: Outcome) -> dict[str, object]:
+    surface = None if one.surface is None or np.isinf(one.surface.mean_mm) else asdict(one.surface)
     return {
         "method": one.method, "shown": one.shown, "kind": one.kind, "id": one.id, "dice": one.score.dice,
-        "too_many": list(one.score.too_many), "too_few": list(one.score.too_few), "seconds": one.seconds,
+        "too_many": list(one.score.too_many), "too_few": list(one.score.too_few), "surface": surface,
+        "to_correct": one.n_to_correct, "n_planes": one.score.n_planes, "seconds": one.seconds,
     }  # fmt: skip
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.propagation", description=__doc__)
     parser.add_argument("--data", type=Path, default=DEFAULT_DATA)
-    parser.add_argument("--model", default="default")
+    parser.add_argument("--made", action="store_true", help="objects drawn by numbers, in place of --data")
+    parser.add_argument("--limit", type=int, help="so many objects, spread over all")
+    parser.add_argument("--model", default="default", help=f"a model, or one of {', '.join(WEAR)}")
     parser.add_argument("--weights", type=Path)
-    parser.add_argument("--shown", nargs="+", choices=SHOWN, default=list(SHOWN))
-    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--shown", nargs="*", choices=SHOWN, default=list(SHOWN))
+    parser.add_argument("--methods", nargs="+", choices=METHODS, help="all that can run here where left out")
+    parser.add_argument("--correct", action="store_true", help="count a person's work until Dice 0.95, too")
+    parser.add_argument("--plot", type=Path, help="a picture of the figures, such as FILE.png")
+    parser.add_argument("--markdown", type=Path, help="a page; its part between the marks is written anew")
     parser.add_argument("--json", type=Path, help="each object's figures")
     return parser
 

@@ -102,7 +102,7 @@ def choose_candidate(
     """
     if preferred is not None and not reasons[preferred]:
         return preferred
-    least = NEAR_BEST * max(scores)
+    least = min(NEAR_BEST * max(scores), max(scores))  # a predicted IoU may be below 0
     credible = [k for k, score in enumerate(scores) if score >= least]
     return max(credible, key=lambda k: (not reasons[k], scores[k] + overlaps[k]))
 

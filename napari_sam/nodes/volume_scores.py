@@ -10,9 +10,20 @@ from numpy.typing import NDArray
 
 from napari_sam.core.scores import dice
 
-__all__ = ["DISTANCES", "VolumeScore", "choose_anchor", "dice_by_distance", "distance_names", "score_volume"]
+__all__ = [
+    "DISTANCES",
+    "VolumeScore",
+    "choose_anchor",
+    "dice_by_distance",
+    "distance_names",
+    "planes_to_correct",
+    "score_volume",
+]
 
 BoolVolume = NDArray[np.bool_]
+
+RIGHT_DICE = 0.9
+"""A plane whose mask agrees less with the truth is one that a person would correct."""
 
 DISTANCES = ((0, 0), (1, 2), (3, 5), (6, 10), (11, 20), (21, 10_000))
 """Planes from the anchor, both ends included."""
@@ -61,6 +72,13 @@ def score_volume(found: BoolVolume, truth: BoolVolume, anchor: int) -> VolumeSco
         (max(0, -before), max(0, -after)),
         _counts_by_distance(found, truth, anchor),
     )
+
+
+def planes_to_correct(found: BoolVolume, truth: BoolVolume, right: float = RIGHT_DICE) -> int:
+    """Count the planes along axis 0 whose Dice is below `right`; a plane that should be empty has to be."""
+    agreeing = (found & truth).sum(axis=(1, 2))
+    both = found.sum(axis=(1, 2)) + truth.sum(axis=(1, 2))
+    return int(np.count_nonzero(2 * agreeing < right * both))
 
 
 def dice_by_distance(scores: Sequence[VolumeScore]) -> list[float | None]:

@@ -81,3 +81,7 @@ def test_the_preferred_candidate_is_taken_unless_it_breaks_a_rule() -> None:
 
 def test_a_candidate_that_the_model_does_not_believe_in_is_never_taken() -> None:
     assert choose_candidate([0.9, 0.4, 0.3], [0.1, 0.9, 0.9], ["overlap", "", ""]) == 0
+
+
+def test_the_best_of_candidates_that_promise_nothing_is_taken() -> None:
+    assert choose_candidate([-0.02, -0.01, -0.3], [0.1, 0.1, 0.9], ["", "", ""]) == 1

@@ -7,8 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.spatial import distance
 
-from napari_sam.core.scores import auc, boundary_f, clicks_needed, correlation, dice, mask_iou
+from napari_sam.core.scores import (
+    SurfaceDistance,
+    auc,
+    boundary_f,
+    clicks_needed,
+    correlation,
+    dice,
+    mask_iou,
+    surface_distance,
+)
 
 
 def _square(start: int, stop: int, side: int = 40) -> NDArray[np.bool_]:
@@ -75,3 +86,41 @@ def test_auc_counts_ties_half() -> None:
 def test_auc_is_the_share_of_pairs_in_order(positives: list[int], negatives: list[int]) -> None:
     pairs = [(p > n) + (p == n) / 2 for p in positives for n in negatives]
     assert auc(positives, negatives) == pytest.approx(np.mean(pairs))
+
+
+def _by_pairs(a: NDArray[np.bool_], b: NDArray[np.bool_], spacing_mm: tuple[float, ...]) -> SurfaceDistance:
+    """Every voxel of one surface with every voxel of the other."""
+    surfaces = [np.argwhere(mask & ~ndimage.binary_erosion(mask)) * spacing_mm for mask in (a, b)]
+    apart_mm = distance.cdist(*surfaces)
+    both = np.concatenate([apart_mm.min(axis=1), apart_mm.min(axis=0)])
+    return SurfaceDistance(float(both.mean()), float(np.percentile(both, 95)))
+
+
+def test_surfaces_of_planes_one_behind_the_other() -> None:
+    a, b = np.zeros((9, 4, 4), bool), np.zeros((9, 4, 4), bool)
+    a[2], b[4] = True, True
+    assert surface_distance(a, b, (2.5, 1.0, 1.0)) == SurfaceDistance(5.0, 5.0)
+    assert surface_distance(a, a, (2.5, 1.0, 1.0)) == SurfaceDistance(0.0, 0.0)
+
+
+def test_a_surface_that_is_not_there_is_infinitely_far() -> None:
+    nothing = np.zeros((3, 4, 4), bool)
+    assert surface_distance(nothing, nothing, (1, 1, 1)) == SurfaceDistance(0.0, 0.0)
+    assert surface_distance(nothing, ~nothing, (1, 1, 1)).mean_mm == np.inf
+
+
+@given(
+    st.integers(0, 10_000),
+    st.tuples(*[st.floats(0.3, 6.0)] * 3),
+    st.floats(0.05, 0.9),
+)
+def test_surface_distance_is_what_all_pairs_give(
+    seed: int, spacing_mm: tuple[float, float, float], share: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    a, b = rng.random((5, 7, 6)) < share, rng.random((5, 7, 6)) < share
+    a[2, 3, 3] = b[1, 2, 2] = True
+    ours, pairs = surface_distance(a, b, spacing_mm), _by_pairs(a, b, spacing_mm)
+    assert ours.mean_mm == pytest.approx(pairs.mean_mm)
+    assert ours.p95_mm == pytest.approx(pairs.p95_mm)
+    assert surface_distance(b, a, spacing_mm).mean_mm == pytest.approx(ours.mean_mm)

@@ -10,6 +10,7 @@ from napari_sam.nodes.volume_scores import (
     choose_anchor,
     dice_by_distance,
     distance_names,
+    planes_to_correct,
     score_volume,
 )
 
@@ -48,3 +49,16 @@ def test_the_anchor_is_the_middle_plane_or_the_largest() -> None:
     truth[6] = True
     assert choose_anchor(truth, "middle") == 4
     assert choose_anchor(truth, "largest") == 6
+
+
+def test_planes_that_a_person_would_correct_are_counted() -> None:
+    truth, found = np.zeros((6, 4, 5), dtype=bool), np.zeros((6, 4, 5), dtype=bool)
+    truth[1:5] = True
+    found[1:5] = True
+    assert planes_to_correct(found, truth) == 0
+    found[1, 0, 0] = False  # Dice 38 / 39
+    found[2, 0] = False  # 30 / 35
+    found[3] = False
+    found[5, 0, 0] = True  # where there is nothing
+    assert planes_to_correct(found, truth) == 3
+    assert planes_to_correct(found, truth, 0.99) == 4
