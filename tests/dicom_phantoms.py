@@ -70,6 +70,18 @@ def write_phantom(folder: Path, geometry: Geometry, gaps: tuple[int, ...] = (), 
     return Volume(data, geometry, provenance)
 
 
+def write_series(folder: Path, volume: Volume) -> None:
+    """Write the voxels of a CT volume of any format as a series, one file a plane."""
+    folder.mkdir(exist_ok=True, parents=True)
+    geometry = replace(volume.geometry, frame_uid=generate_uid())
+    common = {"StudyInstanceUID": generate_uid(), "SeriesInstanceUID": generate_uid()}
+    for index in range(geometry.shape[0]):
+        dataset = _plane(geometry, index, common)
+        dataset.PixelData = np.asarray(volume.data[index], np.int16).tobytes()
+        dataset.RescaleSlope, dataset.RescaleIntercept, dataset.RescaleType = 1, 0, "HU"
+        dataset.save_as(folder / f"{index:04}.dcm")
+
+
 def _plane(geometry: Geometry, index: int, tags: dict[str, Any]) -> FileDataset:
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian

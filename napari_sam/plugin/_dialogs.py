@@ -17,6 +17,7 @@ __all__ = [
     "ask_labels",
     "ask_name",
     "ask_save_path",
+    "ask_session",
     "ask_table",
     "ask_weights",
     "ask_yes",
@@ -132,3 +133,15 @@ def ask_table(parent: Any) -> Path | None:
     if not chosen:
         return None
     return Path(chosen if chosen.endswith((".csv", ".json")) else chosen + used.split("*")[-1].rstrip(")"))
+
+
+def ask_session(parent: Any, *, to_save: bool) -> Path | None:
+    """Ask for the folder of a session, to write or to read; None where the person changes their mind."""
+    from qtpy.QtWidgets import QFileDialog
+
+    if not to_save:
+        chosen = QFileDialog.getExistingDirectory(parent, "Open a session (a .samsession folder)")
+        return Path(chosen) if chosen else None
+    kinds = "Session (*.samsession)"
+    chosen, _ = QFileDialog.getSaveFileName(parent, "Save session", "case.samsession", kinds)
+    return Path(chosen if chosen.endswith(".samsession") else f"{chosen}.samsession") if chosen else None

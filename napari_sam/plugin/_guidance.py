@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from napari_sam.core.objects import ObjectState
 from napari_sam.plugin._clean_steps import CleanSteps
+from napari_sam.plugin._keeping import Keeping
 from napari_sam.plugin._label_files import LabelFiles
 from napari_sam.plugin._measure_steps import MeasureSteps
 from napari_sam.plugin._prompt_steps import PromptSteps
@@ -30,6 +31,7 @@ class Steps:
     clean: CleanSteps
     measure: MeasureSteps
     table: TableSteps
+    keeping: Keeping
     label_files: LabelFiles
 
 
@@ -38,8 +40,8 @@ def panel_state(steps: Steps) -> PanelState:
     stage, following = steps.stage, steps.volume.following
     session, current_id = stage.session, stage.current_id
     current = session.objects.get(current_id) if session is not None else None
-    running, asked = following.is_running, steps.prompts.asking.request is not None
-    free = session is not None and not running
+    taken, asked = stage.is_taken, steps.prompts.asking.request is not None
+    free = session is not None and not taken
     n_planes, window = 0, None
     if session is not None and not session.volume.is_rgb:
         window = (session.window.low, session.window.high)
@@ -60,7 +62,7 @@ def panel_state(steps: Steps) -> PanelState:
         current_id=current_id,
         candidate=candidate,
         n_planes=n_planes,
-        can_prompt=steps.stage.cases.source is not None and steps.stage.plane is not None and not running,
+        can_prompt=steps.stage.cases.source is not None and steps.stage.plane is not None and not taken,
         can_accept=may_change and not asked,
         can_reopen=free and current is not None and current.locked,
         can_cycle=free and not asked and candidate is not None,
@@ -69,10 +71,11 @@ def panel_state(steps: Steps) -> PanelState:
         can_undo=free and session is not None and session.can_undo,
         can_redo=free and session is not None and session.can_redo,
         can_propagate=may_change and not asked and n_planes > 1 and steps.stage.model.segmenter is not None,
-        can_cancel=running,
+        can_cancel=following.is_running,
         can_load=free and not steps.label_files.doing,
         clean=steps.clean.state,
         measure=steps.measure.state,
+        restore=steps.keeping.state,
         strip=steps.strip.state,
         can_save=free and not steps.label_files.doing and session is not None and bool(session.objects),
     )

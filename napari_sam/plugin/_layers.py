@@ -93,6 +93,12 @@ class SessionLayers:
         layer.events.n_edit_dimensions.connect(_edit_one_plane)
         return layer
 
+    def drop(self, session: Session) -> None:
+        """Take a session's labels off the viewer."""
+        labels = self._all_labels.get(id(session))
+        if labels is not None and labels in self._viewer.layers:
+            self._viewer.layers.remove(labels)
+
     def leave(self) -> None:
         """Show no session: its labels stay, but nobody can paint in them until it is shown again."""
         self._edit_only(None)

@@ -242,6 +242,10 @@ class NapariView:
         self._keys.bind(self.layers.labels, but="cancel")  # there Escape ends a polygon
         self._active_changed()
 
+    def drop_session(self, session: Session) -> None:
+        """Take a session's labels off the screen."""
+        self.layers.drop(session)
+
     def show_object(self, object_id: int) -> None:
         """Let the brush paint this object."""
         self.layers.select(object_id)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout
+from qtpy.QtGui import QAction
+from qtpy.QtWidgets import QHBoxLayout, QMenu, QToolButton
 
 from napari_sam.plugin._section import Section, make_button
 from napari_sam.plugin.view import PanelState
@@ -16,14 +17,30 @@ class SavePanel(Section):
 
     accept_pressed = Signal()
     save_pressed = Signal()
+    session_saved = Signal()
+    session_opened = Signal()
 
     def __init__(self) -> None:
         super().__init__("6  Accept and save")
         self.accept = make_button("Accept object", "Lock the object and go on with the next one", "accept")
         self.save = make_button("Save labels…", "Save all objects in the geometry of the image")
+        self.session = QToolButton()
+        self.session.setText("Session")
+        self.session.setToolTip("Take all of this work elsewhere, undo included, and go on with it there")
+        self.session.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(self.session)
+        for text, signal in (
+            ("Save session…", self.session_saved),
+            ("Open session…", self.session_opened),
+        ):
+            entry = QAction(text, menu)
+            entry.triggered.connect(lambda _, signal=signal: signal.emit())
+            menu.addAction(entry)
+        self.session.setMenu(menu)
         row = QHBoxLayout(self.content)
         row.addWidget(self.accept)
         row.addWidget(self.save)
+        row.addWidget(self.session)
         self.accept.clicked.connect(self.accept_pressed)
         self.save.clicked.connect(self.save_pressed)
 

@@ -18,6 +18,7 @@ from napari_sam.plugin._cases import ImageSource
 from napari_sam.plugin._clean_steps import CleanSteps
 from napari_sam.plugin._guidance import Steps, panel_state
 from napari_sam.plugin._jobs import Background
+from napari_sam.plugin._keeping import KeepIn, Keeping
 from napari_sam.plugin._label_files import LabelFiles, Save, write_labels
 from napari_sam.plugin._measure_steps import MeasureSteps
 from napari_sam.plugin._model_slot import Load
@@ -47,10 +48,18 @@ class Controller:
         (model's name, weights file or None) to `Segmenter`; called on another thread.
     save : callable, optional
         (path, labels, source volume, segments); called on another thread. `volumes.write` when None.
+    keep : KeepIn, optional
+        Where the sessions are kept as they grow; they are not kept when None.
     """
 
     def __init__(
-        self, view: View, background: Background, files: Background, load: Load, save: Save | None = None
+        self,
+        view: View,
+        background: Background,
+        files: Background,
+        load: Load,
+        save: Save | None = None,
+        keep: KeepIn | None = None,
     ) -> None:
         self.stage = Stage(view, background, files, load, self.show)
         self.prompts = PromptSteps(self.stage)
@@ -62,6 +71,7 @@ class Controller:
         self.table = TableSteps(self.stage, (read_classes, write_classes))
         self.label_files = LabelFiles(self.stage, save or write_labels)
         self.measure = MeasureSteps(self.stage, self.label_files.segments_of, save_measurements)
+        self.keeping = Keeping(self.stage, keep)
         self._steps = Steps(
             self.stage,
             self.prompts,
@@ -70,6 +80,7 @@ class Controller:
             self.clean,
             self.measure,
             self.table,
+            self.keeping,
             self.label_files,
         )
 
@@ -102,6 +113,7 @@ class Controller:
         if source is not None and source.key == key:
             self.choose_image(None)
         self.stage.cases.drop(key)
+        self.keeping.drop(key)
 
     def choose_window(self, request: Window | str | None) -> None:
         """Choose the intensity window: explicit, text as in `parse_window`, or None for the volume's own."""
@@ -129,6 +141,7 @@ class Controller:
 
     def close(self) -> None:
         """Stop all work; the labels stay."""
+        self.keeping.close()
         self.stage.background.close()
         self.stage.files.close()
 

@@ -12,7 +12,7 @@ from napari_sam.core.session import Session
 from napari_sam.core.window import Window
 from napari_sam.plugin._plane_marks import StripState
 
-__all__ = ["CleanState", "MeasureState", "ObjectRow", "PanelState", "View"]
+__all__ = ["CleanState", "MeasureState", "ObjectRow", "PanelState", "RestoreState", "View"]
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,22 @@ class MeasureState:
 
 
 @dataclass(frozen=True)
+class RestoreState:
+    """What the window says of earlier work on the image.
+
+    Parameters
+    ----------
+    offer : str
+        One sentence; "" where there is none.
+    can_restore : bool
+        Whether it can be taken up now.
+    """
+
+    offer: str = ""
+    can_restore: bool = False
+
+
+@dataclass(frozen=True)
 class PanelState:
     """All that the panels show; a view draws it and decides nothing.
 
@@ -120,6 +136,8 @@ class PanelState:
         Whether the object can be cleaned up, and what the brush keeps to.
     measure : MeasureState
         What the current object measures.
+    restore : RestoreState
+        Earlier work on the image that can be taken up again.
     strip : StripState
         What is known of each plane of the object.
     """
@@ -150,6 +168,7 @@ class PanelState:
     can_save: bool = False
     clean: CleanState = field(default_factory=CleanState)
     measure: MeasureState = field(default_factory=MeasureState)
+    restore: RestoreState = field(default_factory=RestoreState)
     strip: StripState = field(default_factory=StripState)
 
 
@@ -162,6 +181,10 @@ class View(Protocol):
 
     def show_session(self, session: Session) -> None:
         """Show a session's labels (its own array, not a copy) and make its layers ready for prompts."""
+        ...
+
+    def drop_session(self, session: Session) -> None:
+        """Take a session's labels off the screen; nothing is drawn in them."""
         ...
 
     def show_object(self, object_id: int) -> None:

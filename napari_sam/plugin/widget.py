@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from napari_sam import zoo
-from napari_sam.core.jobs import Cancel
-from napari_sam.core.segmenter import Segmenter
-from napari_sam.core.window import Window
+from napari_sam.plugin._backstage import find_by_plane, load_model, name_model
 from napari_sam.plugin._clean_panel import CleanPanel
-from napari_sam.plugin._dialogs import (
-    ask_folder,
-    ask_image,
-    ask_labels,
-    ask_save_path,
-    ask_table,
-    ask_weights,
-)
 from napari_sam.plugin._everything_panel import EverythingPanel
-from napari_sam.plugin._everything_steps import EverythingSteps, FoundLabels
+from napari_sam.plugin._everything_steps import EverythingSteps
+from napari_sam.plugin._file_questions import PLUGIN, FileQuestions
 from napari_sam.plugin._fitting import needed_now, sections_to_open
 from napari_sam.plugin._found_layers import show_found
 from napari_sam.plugin._image_panel import ImagePanel
+from napari_sam.plugin._keeping import KeepIn
 from napari_sam.plugin._measure_panel import MeasurePanel
 from napari_sam.plugin._memory import Memory
 from napari_sam.plugin._model_panel import ModelPanel
@@ -35,6 +25,7 @@ from napari_sam.plugin._napari_view import NapariView
 from napari_sam.plugin._object_panel import ObjectPanel
 from napari_sam.plugin._prompt_panel import PromptPanel
 from napari_sam.plugin._remembering import begin_as_left, remember
+from napari_sam.plugin._restore_panel import RestorePanel
 from napari_sam.plugin._save_panel import SavePanel
 from napari_sam.plugin._section import Section
 from napari_sam.plugin._shortcuts_dialog import ShortcutsDialog, bind_help
@@ -52,37 +43,11 @@ from napari_sam.plugin._wiring import (
     wire_volume,
 )
 from napari_sam.plugin._worker import Worker
-from napari_sam.plugin._writer import offered_suffixes
 from napari_sam.plugin.controller import Controller
 from napari_sam.plugin.view import PanelState
-from volumes import Volume
+from napari_sam.settings import Settings
 
 __all__ = ["SamWidget", "find_by_plane", "load_model"]
-
-PLUGIN = "napari-sam-volumes"
-"""Our name among napari's plugins."""
-
-
-def load_model(name: str, weights: Path | None) -> Segmenter:
-    """Load a model; called on a worker thread, for torch takes seconds to import."""
-    from napari_sam.engine import load_segmenter
-
-    return load_segmenter(name, weights=weights)
-
-
-def find_by_plane(
-    volume: Volume,
-    segmenter: Segmenter,
-    window: Window,
-    reach: tuple[int, tuple[int, int], bool],
-    cancel: Cancel,
-) -> Iterator[FoundLabels]:
-    """Find everything plane by plane; called on a worker thread."""
-    from napari_sam.nodes.auto import AutoOptions, everything_by_plane
-
-    axis, planes, joins = reach
-    options = AutoOptions(axis=axis, planes=planes, link=joins)
-    return everything_by_plane(volume, segmenter, window, options, cancel=cancel)
 
 
 class SamWidget(QWidget):
@@ -103,6 +68,7 @@ class SamWidget(QWidget):
         self.volume, self.clean = VolumePanel(), CleanPanel()
         self.measure, self.end = MeasurePanel(), SavePanel()
         self.everything, self.status = EverythingPanel(), StatusPanel()
+        self.restore = RestorePanel()
         self._shortcuts: ShortcutsDialog | None = None
         self._needed: tuple[str, ...] = ()
         self._held_open: set[str] = set()
@@ -114,7 +80,13 @@ class SamWidget(QWidget):
             self.image.set_images,
             self.status.show_cursor,
         )
-        self.controller = Controller(self.view, Worker(), Worker(), load_model)
+        self.controller = Controller(
+            self.view,
+            Worker(),
+            Worker(),
+            load_model,
+            keep=KeepIn(Settings.resolve().sessions_dir, name_model),
+        )
         self.everything_steps = EverythingSteps(
             self.controller.stage, find_by_plane, partial(show_found, napari_viewer)
         )
@@ -156,27 +128,33 @@ class SamWidget(QWidget):
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(self.status)
+        whole.addWidget(self.restore)
         whole.addWidget(scroll, 1)
         self.setMinimumWidth(290)
 
     def _connect(self) -> None:
         control, view = self.controller, self.view
+        ask = FileQuestions(self, self._viewer, control)
         wire_image(self.image, view)
-        wire_model(self.model, control, self._choose_weights)
-        wire_object(self.object, control, self._load)
+        wire_model(self.model, control, lambda: ask.weights(self.model.name))
+        wire_object(self.object, control, ask.labels)
         wire_prompt(self.prompt, control, view)
         wire_volume(self.volume, control)
         wire_clean(self.clean, control)
-        wire_measure(self.measure, control, self._save_table)
+        wire_measure(self.measure, control, ask.table)
         wire_everything(self.everything, self.everything_steps)
         self.image.sample_pressed.connect(lambda: self._viewer.open_sample(PLUGIN, "phantom"))
-        self.image.file_pressed.connect(lambda: self._open(ask_image(self)))
-        self.image.folder_pressed.connect(lambda: self._open(ask_folder(self)))
+        self.image.file_pressed.connect(ask.image)
+        self.image.folder_pressed.connect(ask.folder)
         self.status.help_pressed.connect(self.show_shortcuts)
         bind_help(self, self.show_shortcuts)
         view.on_screen, view.on_help = self.image.show_screen, self.show_shortcuts
+        self.restore.restore_pressed.connect(control.keeping.restore)
+        self.restore.dismiss_pressed.connect(control.keeping.turn_down)
+        self.end.session_saved.connect(ask.save_session)
+        self.end.session_opened.connect(ask.open_session)
         self.end.accept_pressed.connect(control.objects.accept)
-        self.end.save_pressed.connect(self._save)
+        self.end.save_pressed.connect(ask.save)
         view.connect(control, key_actions(control, view, self.volume))
 
     def _draw(self, state: PanelState) -> None:
@@ -184,6 +162,7 @@ class SamWidget(QWidget):
             if name != "everything":
                 panel.draw(state)
         self.status.draw(state)
+        self.restore.draw(state)
         self.everything.show_state(self.everything_steps.state)
         needed = needed_now(state)
         if needed != self._needed:
@@ -220,33 +199,6 @@ class SamWidget(QWidget):
             self._shortcuts = ShortcutsDialog(self)
         self._shortcuts.show()
         self._shortcuts.raise_()
-
-    def _open(self, path: Path | None) -> None:
-        if path is not None:
-            self._viewer.open(str(path), plugin=PLUGIN)
-
-    def _choose_weights(self) -> None:
-        path = ask_weights(self)
-        if path is not None:
-            self.controller.choose_model(self.model.name, path)
-
-    def _load(self) -> None:
-        path = ask_labels(self)
-        if path is not None:
-            self.controller.label_files.load(path)
-
-    def _save(self) -> None:
-        source, session = self.controller.stage.cases.source, self.controller.session
-        name = "image" if source is None else source.name
-        suffixes = offered_suffixes(None if session is None else session.volume)
-        path = ask_save_path(self, f"{name}-labels{suffixes[0]}", suffixes)
-        if path is not None:
-            self.controller.label_files.save(path)
-
-    def _save_table(self) -> None:
-        path = ask_table(self)
-        if path is not None:
-            self.controller.measure.save(path)
 
     def event(self, event: QEvent | None) -> bool:
         """Fit the steps into the room, and stop all work when napari takes the widget out of its window."""

@@ -1,6 +1,6 @@
 """A day's work in a real window, by mouse and keys: run by ``test_day_of_work.py`` in a process of its own.
 
-``python -m tests.plugin.day_of_work morning|afternoon CT FOLDER``. In the morning an object is prompted,
+``python -m tests.plugin.day_of_work morning|afternoon CT FOLDER MASKS``. In the morning an object is prompted,
 propagated and corrected, a second one beside it is made, undone and redone; it prints ``ready`` and goes on
 propagating until it is killed. In the afternoon the work is restored and saved. What the labels were is
 left in FOLDER for the test, and the longest time that the window did not answer is printed.
@@ -21,11 +21,12 @@ from qtpy.QtCore import QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
+import volumes
 from napari_sam.plugin._gestures import Tool
 from tests.plugin.windows import PLUGIN, Window
 
-LIVER_PLANE, LIVER_BOX = 82, (22, 12, 75, 84)
-STOMACH_PLANE, STOMACH_BOX = 82, (20, 60, 60, 100)
+LIVER, STOMACH, SPLEEN = 5, 6, 1
+"""Values of the masks that come with the image."""
 
 
 class Bot:
@@ -74,42 +75,24 @@ class Heartbeat:
         self.last_s, self.gaps_s = time.perf_counter(), []
 
 
-def morning(window: Window, folder: Path, beat: Heartbeat) -> None:
+def morning(window: Window, folder: Path, beat: Heartbeat, masks: np.ndarray) -> None:
     """Work until killed."""
     control = window.controller
     window.ready()
-    _show(window, LIVER_PLANE)
-    window.press(window.widget.prompt.tools[Tool.BOX])
-    window.until(lambda: control.stage.model.segmenter is not None)
-    beat.start_over()
-    _box(window, LIVER_BOX)
+    plane = _box_object(window, masks, LIVER, beat)
     _propagate(window)
     gaps = {"encode, decode, propagate": max(beat.gaps_s)}
-
-    # correct one plane by brush, one by a negative point
-    _show(window, LIVER_PLANE + 3)
-    labels = window.widget.view.layers.labels
-    window.widget.view.choose_tool(Tool.MOVE)
-    labels.mode, labels.brush_size = "paint", 5
-    window.settle()
-    window.drag((20, 20), (24, 26))
-    labels.mode = "pan_zoom"
-    _show(window, LIVER_PLANE - 4)
-    window.press(window.widget.prompt.tools[Tool.EXCLUDE])
-    inside = np.argwhere(control.plane.take(window.session.labels) == 1)
-    row, col = inside[inside[:, 1].argmax()]
-    window.click(float(row), float(col))
-    window.ready()
+    first = _state(window)
+    _brush(window, plane + 3)
+    _negative_point(window, plane - 4)
+    corrected = _state(window)
     control.objects.accept()
 
-    # a second object that touches the first
-    _show(window, STOMACH_PLANE)
-    window.press(window.widget.prompt.tools[Tool.BOX])
-    _box(window, STOMACH_BOX)
+    # a second object that touches the first; locked, undone, done again
+    _box_object(window, masks, STOMACH, None)
     _propagate(window)
     before = _state(window)
     control.table.lock(2, True)
-    locked = _state(window)
     for _ in range(10):
         control.objects.undo()
     undone = _state(window)
@@ -117,14 +100,14 @@ def morning(window: Window, folder: Path, beat: Heartbeat) -> None:
         control.objects.redo()
     redone = _state(window)
     gaps["the whole morning"] = max(beat.gaps_s)
-    np.savez_compressed(folder / "morning.npz", before=before, locked=locked, undone=undone, redone=redone)
-    names = {str(one.id): one.name for one in window.session.objects.values()}
-    (folder / "morning.json").write_text(json.dumps({"names": names, "gaps_s": gaps}))
+    np.savez_compressed(
+        folder / "morning.npz", first=first, corrected=corrected, before=before, undone=undone, redone=redone
+    )
+    (folder / "morning.json").write_text(json.dumps({"gaps_s": gaps, "planes": [plane + 3, plane - 4]}))
 
     # a third object, killed while it is propagated
     control.objects.start()
-    _show(window, STOMACH_PLANE)
-    _box(window, (60, 50, 95, 75))
+    _box_object(window, masks, SPLEEN, None)
     seen: list[int] = []
 
     def after_planes(_: Any, __: int, prediction: Any) -> None:
@@ -139,29 +122,65 @@ def morning(window: Window, folder: Path, beat: Heartbeat) -> None:
     _propagate(window)
 
 
-def afternoon(window: Window, folder: Path, _: Heartbeat) -> None:
+def _box_object(window: Window, masks: np.ndarray, value: int, beat: Heartbeat | None) -> int:
+    """Draw a box around an object in the plane where it is largest; returns that plane."""
+    plane = int(np.argmax((masks == value).sum(axis=(1, 2))))
+    rows, columns = (np.flatnonzero((masks[plane] == value).any(axis=axis)) for axis in (1, 0))
+    _show(window, plane)
+    window.press(window.widget.prompt.tools[Tool.BOX])
+    window.until(lambda: window.controller.stage.model.segmenter is not None)
+    if beat is not None:
+        beat.start_over()
+    _box(window, (int(rows[0]) - 1, int(columns[0]) - 1, int(rows[-1]) + 2, int(columns[-1]) + 2))
+    return plane
+
+
+def _brush(window: Window, plane: int) -> None:
+    """Paint a stroke beside the object, by mouse."""
+    _show(window, plane)
+    labels = window.widget.view.layers.labels
+    window.widget.view.choose_tool(Tool.MOVE)
+    labels.mode, labels.brush_size = "paint", 5
+    window.settle()
+    before = _state(window)
+    window.drag((8, 8), (12, 14))
+    window.until(lambda: not np.array_equal(before, window.session.labels))
+    labels.mode = "pan_zoom"
+
+
+def _negative_point(window: Window, plane: int) -> None:
+    """Say by a click that the object's outermost pixel is not the object."""
+    _show(window, plane)
+    window.press(window.widget.prompt.tools[Tool.EXCLUDE])
+    inside = np.argwhere(window.controller.plane.take(window.session.labels) == 1)
+    row, column = inside[inside[:, 1].argmax()]
+    window.click(float(row), float(column))
+    window.ready()
+
+
+def afternoon(window: Window, folder: Path, _: Heartbeat, __: np.ndarray) -> None:
     """Take the work up again and save it."""
     window.ready()
     control = window.controller
     window.until(lambda: control.keeping.offered is not None)
     control.keeping.restore()
     window.until(lambda: window.session is not None and len(window.session.objects) >= 3)
-    _show(window, LIVER_PLANE)
     restored = _state(window)
-    steps = 0
+    n_steps = 0
     while window.session.can_undo:
         control.objects.undo()
-        steps += 1
+        n_steps += 1
     emptied = _state(window)
-    for _step in range(steps):
+    for _step in range(n_steps):
         control.objects.redo()
     again = _state(window)
     np.savez_compressed(folder / "afternoon.npz", restored=restored, emptied=emptied, again=again)
     for name in ("labels.nii.gz", "labels.seg.dcm"):
         control.label_files.save(folder / name)
         window.until(lambda: not control.label_files.doing)
-    names = {str(one.id): one.name for one in window.session.objects.values()}
-    (folder / "afternoon.json").write_text(json.dumps({"names": names, "undo_steps": steps}))
+        if control.stage.has_warning:
+            raise RuntimeError(control.stage.news)
+    (folder / "afternoon.json").write_text(json.dumps({"undo_steps": n_steps}))
     sys.stdout.write("done\n")
     sys.stdout.flush()
 
@@ -193,12 +212,15 @@ def _state(window: Window) -> np.ndarray:
 def main() -> None:
     """Open a window and work in it."""
     part, image, folder = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+    masks = volumes.read_labels(Path(sys.argv[4]), like=volumes.read(image)).data
     viewer = napari.Viewer(show_welcome_screen=False)
     viewer.window.resize(1300, 850)
     viewer.open(str(image), plugin=PLUGIN)
     window = Window(viewer, Bot())
-    {"morning": morning, "afternoon": afternoon}[part](window, folder, Heartbeat())
+    {"morning": morning, "afternoon": afternoon}[part](window, folder, Heartbeat(), np.asarray(masks))
+    stage = window.controller.stage
     viewer.close()
+    window.until(lambda: stage.background.is_idle and stage.files.is_idle)
 
 
 if __name__ == "__main__":

@@ -151,11 +151,12 @@ def labels_of(monkeypatch):
 def test_labels_of_a_file_become_objects_that_are_kept(
     open_volume, make_ball_volume, labels_of, monkeypatch, tmp_path
 ):
-    import napari_sam.plugin.widget as widget
 
     window = open_volume(make_ball_volume())
     labels_of(window.session.volume)
-    monkeypatch.setattr(widget, "ask_labels", lambda parent: tmp_path / "older.seg.dcm")
+    from napari_sam.plugin import _file_questions
+
+    monkeypatch.setattr(_file_questions, "ask_labels", lambda parent: tmp_path / "older.seg.dcm")
     window.press(window.widget.object.load)
     window.until(lambda: len(window.session.objects) == 2)
     window.ready()
