@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 
 from napari_sam.core.edits import Edit
@@ -14,6 +15,9 @@ from napari_sam.plugin._model_slot import Load, ModelSlot
 from napari_sam.plugin.view import View
 
 __all__ = ["Stage"]
+
+SHOW_EVERY_S = 0.15
+"""Panels follow a propagation at most so often: drawing them takes the window's time."""
 
 
 class Stage:
@@ -57,6 +61,7 @@ class Stage:
         self.is_taken = False
         self.news = ""
         self.has_warning = False
+        self._shown_s = 0.0
 
     @property
     def case(self) -> Case | None:
@@ -133,7 +138,13 @@ class Stage:
 
     def show(self) -> None:
         """Draw the panels again."""
+        self._shown_s = time.monotonic()
         self._draw()
+
+    def show_soon(self) -> None:
+        """Draw the panels again, unless that was done a moment ago: for what comes many times a second."""
+        if time.monotonic() - self._shown_s > SHOW_EVERY_S:
+            self.show()
 
     def _not_opened(self, error: Exception) -> None:
         self.fail(error, "" if self.cases.source is None else self.cases.source.name)

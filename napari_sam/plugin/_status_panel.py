@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QToolButton, QVBoxLayout
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout
 
+from napari_sam.plugin._progress_line import ProgressLine
 from napari_sam.plugin.view import PanelState
 
 __all__ = ["StatusPanel"]
@@ -29,9 +30,7 @@ class StatusPanel(QFrame):
         self.under.setToolTip("(plane, row, column) of the voxel under the cursor, its centre, its value")
         self.under.setFixedHeight(self.under.fontMetrics().lineSpacing() + 2)
         self.under.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
-        self.bar.setFixedHeight(5)
+        self.bar = ProgressLine()
         policy = self.bar.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
         self.bar.setSizePolicy(policy)
@@ -55,6 +54,5 @@ class StatusPanel(QFrame):
         self.text.setText(("⚠ " if state.warning else "▸ ") + state.status)
         self.text.setToolTip(state.status)
         done, total = state.progress or (0, 0)
-        self.bar.setRange(0, total)
-        self.bar.setValue(done)
+        self.bar.show_progress(done, total)
         self.bar.setVisible(state.busy)

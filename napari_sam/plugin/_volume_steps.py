@@ -72,7 +72,7 @@ class VolumeSteps:
             and plane_meets(stage.plane, prediction.plane)
         ):
             stage.view.redraw_labels()
-        stage.show()
+        stage.show_soon()
 
     def _ended(self, summary: str) -> None:
         self._hold(False)

@@ -1,9 +1,9 @@
 """A day's work in a real window, by mouse and keys: run by ``test_day_of_work.py`` in a process of its own.
 
 ``python -m tests.plugin.day_of_work morning|afternoon CT FOLDER MASKS``. In the morning an object is
-prompted, propagated and corrected, a second one beside it is made, undone and redone; it prints ``ready`` and goes on
-propagating until it is killed. In the afternoon the work is restored and saved. What the labels were is
-left in FOLDER for the test, and the longest time that the window did not answer is printed.
+prompted, propagated and corrected, a second one beside it is made, undone and redone; it prints ``ready``
+and goes on propagating until it is killed. In the afternoon the work is restored and saved. What the labels
+were is left in FOLDER for the test, and the longest time that the window did not answer is printed.
 """
 
 from __future__ import annotations
