@@ -13,11 +13,15 @@ from napari_sam.core.session import Session
 from napari_sam.core.window import Window
 from napari_sam.plugin._jobs import Background, Job
 from napari_sam.plugin._model_slot import ModelSlot
+from volumes import LazyArray
 
 __all__ = ["Asking"]
 
 N_PREFETCHED = 40
 """At most so many planes on either side of the shown one are prepared while nothing else is asked."""
+
+N_PREFETCHED_LAZY = 3
+"""As many where planes are read from a file, or a network, as they are looked at."""
 
 PREFETCH_S = 20.0
 """Preparing ends after so many seconds, so that a slow model does not keep a laptop busy for an hour."""
@@ -39,8 +43,8 @@ class Asking:
         Called with the session and the edit that the answer made; None where it came too late.
     on_error : callable
         Called with the error where the model could not answer.
-    on_ready : callable
-        Called when more planes are prepared.
+    on_ready, on_idle : callable
+        Called when more planes are prepared, and when no more will be.
     """
 
     def __init__(
@@ -50,8 +54,9 @@ class Asking:
         on_answer: Callable[[Session, Edit | None], None],
         on_error: Callable[[Exception], None],
         on_ready: Callable[[], None] = lambda: None,
+        on_idle: Callable[[], None] = lambda: None,
     ) -> None:
-        self._on_ready = on_ready
+        self._on_ready, self._on_idle = on_ready, on_idle
         self._background = background
         self._model = model
         self._on_answer = on_answer
@@ -97,7 +102,8 @@ class Asking:
         segmenter = self._model.segmenter
         if segmenter is None or self.request is not None:
             return
-        reach = (plane.index - N_PREFETCHED, plane.index + N_PREFETCHED + 1)
+        n_ahead = N_PREFETCHED_LAZY if isinstance(session.volume.data, LazyArray) else N_PREFETCHED
+        reach = (plane.index - n_ahead, plane.index + n_ahead + 1)
         ready = self.ready(session)
         outward = planes_outward(plane, session.volume.shape[plane.axis], reach)
         planes = [one for one in outward if one not in ready]
@@ -119,7 +125,7 @@ class Asking:
                 self._on_ready()
 
         if planes:
-            self._background.submit(Job("prefetch", work, prepared, on_error=self._on_error))
+            self._background.submit(Job("prefetch", work, prepared, self._on_idle, self._on_error))
 
     def ready(self, session: Session) -> frozenset[PlaneRef]:
         """Return the planes of which the model's work is done, so that a prompt is answered at once."""

@@ -110,10 +110,9 @@ def _following(following: Following) -> str:
     done, total = following.progress or (0, 0)
     left_s = following.seconds_left
     left = "" if left_s is None or left_s < 2 else f", about {left_s:.0f} s left"
-    return (
-        f"Following object {following.object_id}: {done} of {total} planes{left}. "
-        "Cancel (Esc) keeps the planes that are done."
-    )
+    ids = following.object_ids
+    what = f"object {ids[0]}" if len(ids) == 1 else f"{len(ids)} objects"
+    return f"Following {what}: {done} of {total} planes{left}. Cancel (Esc) keeps the planes that are done."
 
 
 def _to_do(steps: Steps, current: ObjectState | None, n_planes: int) -> str:

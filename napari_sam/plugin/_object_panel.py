@@ -32,6 +32,7 @@ class ObjectPanel(Section):
     """Step 3: which object the prompts are for, and what the objects are."""
 
     object_chosen = Signal(int)
+    several_chosen = Signal(object)
     new_pressed = Signal()
     reopen_pressed = Signal()
     load_pressed = Signal()
@@ -67,6 +68,7 @@ class ObjectPanel(Section):
     def _connect(self) -> None:
         self.rows.currentCellChanged.connect(self._chosen)
         self.rows.itemChanged.connect(self._edited)
+        self.rows.itemSelectionChanged.connect(lambda: self.several_chosen.emit(self.chosen_ids))
         self.rows.customContextMenuRequested.connect(self._menu_at)
         self.menu.aboutToShow.connect(self._fill_menu)
         self.new.clicked.connect(self.new_pressed)

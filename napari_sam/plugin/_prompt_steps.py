@@ -43,7 +43,9 @@ class PromptSteps:
         self._stage = stage
         self.limit_stroke: Callable[[Session, Box, Labels, Labels], Labels] | None = None
         self._early: list[tuple[PlaneRef, Prompt]] = []
-        self.asking = Asking(stage.background, stage.model, self._answered, stage.fail, stage.show_soon)
+        self.asking = Asking(
+            stage.background, stage.model, self._answered, stage.fail, stage.show_soon, stage.show
+        )
         stage.on_open.append(self._opened)
         stage.on_model.append(self._model_changed)
         stage.on_view.append(self.show)

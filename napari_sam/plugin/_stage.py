@@ -40,6 +40,8 @@ class Stage:
         The shown plane; None in a 3-D view.
     is_taken : bool
         Whether a job has the session to itself, so that nothing else may change it.
+    chosen_ids : tuple of int
+        The objects that are chosen in the table, the current one among them or not.
     news, has_warning : str, bool
         What to tell until the next action, and whether it went wrong.
     on_open, on_model, on_view : lists of callables
@@ -61,6 +63,7 @@ class Stage:
         self.is_taken = False
         self.news = ""
         self.has_warning = False
+        self.chosen_ids: tuple[int, ...] = ()
         self._shown_s = 0.0
 
     @property

@@ -87,6 +87,11 @@ class TableSteps:
 
     # What is done
 
+    def choose(self, object_ids: Collection[int]) -> None:
+        """Note which objects are chosen: they are propagated together."""
+        self._stage.chosen_ids = tuple(object_ids)
+        self._stage.show()
+
     def rename(self, object_id: int, name: str) -> None:
         """Call an object something else."""
         name = name.strip()

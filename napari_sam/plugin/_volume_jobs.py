@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from napari_sam.core.anchors_across import with_anchors_across
 from napari_sam.core.edits import EditGroup
+from napari_sam.core.jobs import Cancel
+from napari_sam.core.masks import BoxedMask
 from napari_sam.core.plane_prediction import no_mask
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.propagation import PlanePrediction, PropagationPlan, follow
+from napari_sam.core.propagation_film import for_film, is_film
 from napari_sam.core.propagation_plan import propagation_group
+from napari_sam.core.propagation_together import follow_together
 from napari_sam.core.segmenter import Segmenter
 from napari_sam.core.session import Session
 from napari_sam.plugin._jobs import Background, Job
@@ -19,14 +24,14 @@ __all__ = ["Following", "plane_meets"]
 
 
 class Following:
-    """Propagation of one object: the model runs in the background, the session is written to on this thread.
+    """Propagation of objects: the model runs in the background, the session is written to on this thread.
 
     Parameters
     ----------
     background : Background
         Runs the model.
     on_plane : callable
-        Called with the session and each prediction, once it is in the labels.
+        Called with the session, an object's id and each prediction, once it is in the labels.
     on_end : callable
         Called with a sentence about what was done, cancelled or not.
     on_error : callable
@@ -36,7 +41,7 @@ class Following:
     def __init__(
         self,
         background: Background,
-        on_plane: Callable[[Session, PlanePrediction], None],
+        on_plane: Callable[[Session, int, PlanePrediction], None],
         on_end: Callable[[str], None],
         on_error: Callable[[Exception], None],
     ) -> None:
@@ -45,7 +50,7 @@ class Following:
         self._on_end = on_end
         self._on_error = on_error
         self.is_running = False
-        self.object_id = 0
+        self.object_ids: tuple[int, ...] = ()
         self.progress: tuple[int, int] | None = None
         self._started_s = 0.0
 
@@ -55,33 +60,36 @@ class Following:
         done, total = self.progress or (0, 0)
         return None if done < 2 else (time.monotonic() - self._started_s) / done * (total - done)
 
-    def start(self, session: Session, segmenter: Segmenter, plan: PropagationPlan) -> None:
-        """Follow an object as planned."""
-        done: list[PlanePrediction] = []
-        group = propagation_group(plan)
-        n_planes = plan.last - plan.first
+    def start(self, session: Session, segmenter: Segmenter, plans: Sequence[PropagationPlan]) -> None:
+        """Follow one object or several as planned; several that claim a pixel do not both get it."""
+        done: dict[int, list[PlanePrediction]] = {plan.object_id: [] for plan in plans}
+        group = propagation_group(plans[0])
+        n_planes = sum(plan.last - plan.first for plan in plans)
 
-        def one(prediction: PlanePrediction) -> None:
-            done.append(prediction)
+        def one(told: tuple[int, PlanePrediction]) -> None:
+            object_id, prediction = told
+            done[object_id].append(prediction)
             if prediction.is_new:
-                session.write(prediction.plane, prediction.mask, plan.object_id, group=group, propagated=True)
-            self.progress = (min(len(done), n_planes), n_planes)
-            self._on_plane(session, prediction)
+                _write(session, prediction.plane, prediction.mask, object_id, group)
+            self.progress = (min(sum(map(len, done.values())), n_planes), n_planes)
+            self._on_plane(session, object_id, prediction)
 
         def ended() -> None:
-            if not any(prediction.reason == "cancelled" for prediction in done):
-                _erase_unreached(session, plan, done, group)
+            if not any(told.reason == "cancelled" for every in done.values() for told in every):
+                for plan in plans:
+                    _erase_unreached(session, plan, done[plan.object_id], group)
             self._stop()
-            self._on_end(propagation_summary(done))
+            self._on_end(_summary(done))
 
         def failed(error: Exception) -> None:
             self._stop()
             self._on_error(error)
 
-        self.is_running, self.object_id, self.progress = True, plan.object_id, (0, n_planes)
+        self.object_ids = tuple(done)
+        self.is_running, self.progress = True, (0, n_planes)
         self._started_s = time.monotonic()
         self._background.submit(
-            Job("propagate", lambda cancel: follow(plan, segmenter, cancel), one, ended, failed)
+            Job("propagate", lambda cancel: _followed(plans, segmenter, cancel), one, ended, failed)
         )
 
     def cancel(self) -> None:
@@ -92,6 +100,26 @@ class Following:
         self.is_running, self.progress = False, None
 
 
+def _followed(
+    plans: Sequence[PropagationPlan], segmenter: Segmenter, cancel: Cancel
+) -> Iterator[tuple[int, PlanePrediction]]:
+    """Follow objects together; one by one in film, in which each has its own motion."""
+    in_film = plans[0].axis == 0 and is_film(plans[0].volume)
+    if len(plans) > 1 and not in_film:
+        yield from follow_together(plans, segmenter, cancel)
+        return
+    for plan in plans:
+        fitted, parts = for_film(plan) if in_film else (plan, None)
+        for prediction in follow(fitted, segmenter, cancel, parts):
+            yield plan.object_id, prediction
+
+
+def _write(session: Session, plane: PlaneRef, mask: BoxedMask, object_id: int, group: EditGroup) -> None:
+    """Write a plane; what a person drew across it stays."""
+    mask = with_anchors_across(session, plane, mask, object_id)
+    session.write(plane, mask, object_id, group=group, propagated=True)
+
+
 def _erase_unreached(
     session: Session, plan: PropagationPlan, done: Sequence[PlanePrediction], group: EditGroup
 ) -> None:
@@ -99,7 +127,15 @@ def _erase_unreached(
     reached = {prediction.plane.index for prediction in done if prediction.is_new}
     for index in sorted(plan.stale - reached):
         plane = PlaneRef(plan.axis, index)
-        session.write(plane, no_mask(plane), plan.object_id, group=group, propagated=True)
+        _write(session, plane, no_mask(plane), plan.object_id, group)
+
+
+def _summary(done: Mapping[int, Sequence[PlanePrediction]]) -> str:
+    if len(done) == 1:
+        return propagation_summary(next(iter(done.values())))
+    planes = sorted(one.plane.index for told in done.values() for one in told if one.state != "stopped")
+    where = f"planes {planes[0]} to {planes[-1]}" if planes else "no plane"
+    return f"{len(done)} objects followed, in {where}. Check each and correct, then accept (Q)."
 
 
 def plane_meets(shown: PlaneRef, changed: PlaneRef) -> bool:

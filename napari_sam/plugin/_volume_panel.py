@@ -25,7 +25,10 @@ class VolumePanel(Section):
         self.first.setToolTip("First plane to go to")
         self.last.setToolTip("Last plane to go to")
         self.start = make_button(
-            "Propagate", "Follow the object from plane to plane, both ways, until it ends", "propagate"
+            "Propagate",
+            "Follow the object from plane to plane, both ways, until it ends.\n"
+            "Several that are chosen in the table (Ctrl+click) are followed together.",
+            "propagate",
         )
         self.cancel = make_button("Cancel", "Stop; the planes that are done stay", "cancel")
         self.strip = StripPanel()

@@ -37,7 +37,7 @@ class VolumeSteps:
         self.following = Following(stage.background, self._followed, self._ended, self._broke_off)
 
     def propagate(self, first: int | None = None, last: int | None = None) -> None:
-        """Follow the object through the planes from `first` to `last`, both included; all when None."""
+        """Follow the chosen objects from plane `first` to `last`, both included; through all when None."""
         stage = self._stage
         case, plane, segmenter = stage.free_case, stage.plane, stage.model.segmenter
         if case is None or plane is None or segmenter is None:
@@ -45,14 +45,23 @@ class VolumeSteps:
         n_planes = case.session.volume.shape[plane.axis]
         reach = (0 if first is None else first, n_planes if last is None else last + 1)
         try:
-            plan = plan_propagation(case.session, case.current_id, axis=plane.axis, planes=reach)
+            plans = [
+                plan_propagation(case.session, object_id, axis=plane.axis, planes=reach)
+                for object_id in self._followable(case.session)
+            ]
         except SamError as error:
             stage.fail(error)
             return
         self._prompts.asking.forget()
         self._hold(True)
-        self.following.start(case.session, segmenter, plan)
+        self.following.start(case.session, segmenter, plans)
         stage.say("")
+
+    def _followable(self, session: Session) -> tuple[int, ...]:
+        """Return the objects chosen in the table that may be followed; the current one where that is one."""
+        current_id, chosen = self._stage.current_id, self._stage.chosen_ids
+        open_ids = [one.id for one in session.objects.values() if one.id in chosen and not one.locked]
+        return tuple(sorted(open_ids)) if len(open_ids) > 1 and current_id in open_ids else (current_id,)
 
     def cancel(self) -> None:
         """Stop propagating; the planes that are done stay."""
@@ -62,10 +71,10 @@ class VolumeSteps:
         self._stage.is_taken = taken
         self._stage.view.lock_labels(taken)
 
-    def _followed(self, session: Session, prediction: PlanePrediction) -> None:
+    def _followed(self, session: Session, object_id: int, prediction: PlanePrediction) -> None:
         stage = self._stage
         for listener in self.on_prediction:
-            listener(session, self.following.object_id, prediction)
+            listener(session, object_id, prediction)
         if (
             session is stage.session
             and stage.plane is not None

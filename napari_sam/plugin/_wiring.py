@@ -56,6 +56,7 @@ def wire_object(panel: ObjectPanel, control: Controller, load: Callable[[], None
     panel.new_pressed.connect(control.objects.start)
     panel.reopen_pressed.connect(control.objects.reopen)
     panel.load_pressed.connect(load)
+    panel.several_chosen.connect(control.table.choose)
     panel.renamed.connect(control.table.rename)
     panel.shown.connect(control.table.show)
     panel.locked.connect(control.table.lock)

@@ -25,7 +25,7 @@ TURN = math.radians(25.0)
 
 
 class Planes:
-    """Hands out one plane at a time, and remembers which."""
+    """Hands out one plane at a time, and remembers which it gave whole."""
 
     def __init__(self, whole: np.ndarray) -> None:
         self._whole = whole
@@ -34,7 +34,8 @@ class Planes:
 
     def read_box(self, start: tuple[int, ...], stop: tuple[int, ...]) -> np.ndarray:
         assert stop[0] - start[0] == 1, "more than one plane was read at once"
-        self.planes.add(start[0])
+        if all(high - low == n for low, high, n in zip(start[1:], stop[1:], self.shape[1:], strict=True)):
+            self.planes.add(start[0])
         return self._whole[tuple(slice(low, high) for low, high in zip(start, stop, strict=True))]
 
     def overview(self) -> np.ndarray:

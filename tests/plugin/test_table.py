@@ -29,6 +29,12 @@ def two(desk):
     return desk
 
 
+def volume_like(data):
+    from volumes import Geometry, Provenance, Volume
+
+    return Volume(data, Geometry.from_spacing(data.shape, (3.0, 1.0, 1.0)), Provenance("test"))
+
+
 def _row(desk, object_id):
     return next(row for row in desk.state.objects if row.id == object_id)
 
@@ -161,6 +167,35 @@ def test_nothing_is_changed_while_a_propagation_runs(two):
     two.controller.table.delete([1])
     two.controller.table.rename(1, "liver")
     assert dict(two.controller.session.objects) == before
+
+
+def test_chosen_objects_are_propagated_together(desk, make_ball_volume):
+    data = np.concatenate([make_ball_volume().data, make_ball_volume().data], axis=2)
+    desk.open(volume_like(data))
+    desk.click(20, 25)
+    desk.background.run()
+    desk.controller.objects.start()
+    desk.click(20, 75)
+    desk.background.run()
+    desk.controller.table.choose([1, 2])
+    desk.controller.strip.propagate()
+    assert "2 objects" in desk.state.status
+    desk.background.run()
+    labels = desk.controller.session.labels
+    for value in (1, 2):
+        assert np.flatnonzero((labels == value).any(axis=(1, 2))).tolist() == [2, 3, 4, 5, 6]
+        assert _row(desk, value).n_planes == 5
+    assert "2 objects followed" in desk.state.status
+    desk.controller.objects.undo()
+    assert np.flatnonzero(labels.any(axis=(1, 2))).tolist() == [4]
+
+
+def test_a_locked_one_is_left_out(two):
+    two.controller.table.lock(2, True)
+    two.controller.objects.select(1)
+    two.controller.table.choose([1, 2])
+    two.controller.strip.propagate()
+    assert "object 1" in two.state.status
 
 
 @pytest.mark.viewer
