@@ -50,6 +50,10 @@ class PropagationLimits:
         But at least so many pixels.
     n_prefetched : int
         How many planes are named to `Segmenter.prefetch` at a time.
+    min_trust : float
+        Stops where all evidence together says less; see `napari_sam.core.trust`.
+    sure_trust : float
+        A plane with less is written, but called doubtful.
     fills_between : bool
         Whether planes between two anchors that no front could fill get the shape between their neighbours.
     """
@@ -62,9 +66,11 @@ class PropagationLimits:
     max_growth: float = 3.0
     min_familiar: float = 0.5
     slack_px: float = 1.0
-    margin: float = 0.05
+    margin: float = 0.1
     min_margin_px: int = 1
     n_prefetched: int = 2
+    min_trust: float = 0.25
+    sure_trust: float = 0.6
     fills_between: bool = True
 
     def grown_box(self, box: Box, plane: PlaneRef, volume_shape: tuple[int, int, int]) -> Box:
@@ -96,7 +102,7 @@ def choose_candidate(
     """
     if preferred is not None and not reasons[preferred]:
         return preferred
-    least = NEAR_BEST * max(scores)
+    least = min(NEAR_BEST * max(scores), max(scores))  # a predicted IoU may be below 0
     credible = [k for k, score in enumerate(scores) if score >= least]
     return max(credible, key=lambda k: (not reasons[k], scores[k] + overlaps[k]))
 
