@@ -155,10 +155,16 @@ def _lumps(
     soft: bool = False,
 ) -> tuple[NDArray[np.int16], NDArray[np.int32]]:
     n_planes, height, width = shape
-    body = _lump(rng, shape, (n_planes / 2, height / 2, width / 2), (n_planes * 3, 0.47 * height, 0.47 * width), 0.05)
+    body = _lump(
+        rng, shape, (n_planes / 2, height / 2, width / 2), (n_planes * 3, 0.47 * height, 0.47 * width), 0.05
+    )
     labels = np.zeros(shape, np.int32)
     for value in range(1, n_lumps + 1):
-        centre = rng.uniform(0.2, 0.8) * n_planes, rng.uniform(0.25, 0.75) * height, rng.uniform(0.25, 0.75) * width
+        centre = (
+            rng.uniform(0.2, 0.8) * n_planes,
+            rng.uniform(0.25, 0.75) * height,
+            rng.uniform(0.25, 0.75) * width,
+        )
         size = rng.uniform(4, 14) * (0.6 if soft else 1.0), rng.uniform(*radii), rng.uniform(*radii)
         lump = _lump(rng, shape, centre, size, rng.uniform(0, 0.25)) & body
         labels[lump & ((labels == 0) | (rng.random() < 0.3))] = value
@@ -208,7 +214,9 @@ def _cells_of(
     """Share a volume out among points; returns how far each voxel is from the wall, and whose it is."""
     size = np.array(shape) * stretch
     points = rng.uniform(0, 1, (n_cells, 3)) * size
-    at = np.stack(np.meshgrid(*[np.arange(n) * s for n, s in zip(shape, stretch, strict=True)], indexing="ij"), -1)
+    at = np.stack(
+        np.meshgrid(*[np.arange(n) * s for n, s in zip(shape, stretch, strict=True)], indexing="ij"), -1
+    )
     bend = np.stack([_field(rng, shape, (2, 7, 7)) for _ in range(3)], -1) * rng.uniform(0.5, 2.5)
     (first, second), owner = np.moveaxis(KDTree(points).query(at + bend, k=2)[0], -1, 0), None
     owner = KDTree(points).query(at + bend)[1]
@@ -228,7 +236,9 @@ def _pattern(rng: np.random.Generator, hw: tuple[int, int]) -> Floats:
     n_colours = int(rng.integers(2, 6))
     scale = rng.uniform(3, 18)
     blotch = np.argmax([_field(rng, hw, (scale, scale)) for _ in range(n_colours)], axis=0)
-    colours = np.clip(rng.uniform(0.1, 0.9) + rng.uniform(0.05, 0.25) * rng.standard_normal((n_colours, 3)), 0, 1)
+    colours = np.clip(
+        rng.uniform(0.1, 0.9) + rng.uniform(0.05, 0.25) * rng.standard_normal((n_colours, 3)), 0, 1
+    )
     return np.asarray(colours[blotch] + rng.uniform(0.01, 0.08) * _field(rng, hw, (1, 1))[..., None])
 
 

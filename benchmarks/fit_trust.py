@@ -21,11 +21,11 @@ from napari_sam.core.evidence import gather_evidence
 from napari_sam.core.labelled_folder import list_labelled
 from napari_sam.core.masks import BoxedMask, iou, tight_box
 from napari_sam.core.planes import PlaneRef
+from napari_sam.core.prompts import BoxPrompt
 from napari_sam.core.propagation import PropagationParts, follow, plan_propagation
 from napari_sam.core.propagation_choices import choose_by_trust
 from napari_sam.core.propagation_front import Choice, Front
 from napari_sam.core.propagation_plan import PropagationPlan
-from napari_sam.core.prompts import BoxPrompt
 from napari_sam.core.segmenter import MaskPrediction, Segmenter
 from napari_sam.core.session import Session
 from napari_sam.nodes.tasks import read_volume

@@ -24,6 +24,9 @@ __all__ = [
 Choose: TypeAlias = Callable[[PropagationPlan, Front, MaskPrediction, Sequence[BoxedMask]], Choice]
 Judge: TypeAlias = Callable[[PropagationPlan, Front, MaskPrediction, Choice, BoxedMask], str]
 
+DENIED = 0.02
+"""A presence or predicted IoU below this ends a front, however much else speaks for the mask."""
+
 MOST_GROWTH = 2.0
 """How much wider than `max_growth` the limit on area is where trust judges."""
 
@@ -70,8 +73,8 @@ def choose_by_trust(
     A candidate that the model itself holds for much worse than its best is never taken.
     """
     trust = trust_of(plan, front, answer, kept)
-    chosen = front.candidate if answer.preferred is None else None
-    if chosen is not None and chosen < len(trust) and trust[chosen] >= plan.limits.min_trust:
+    chosen = None if front.candidate is None else preferred_candidate(answer, front.candidate)
+    if chosen is not None and trust[chosen] >= plan.limits.min_trust:
         return _with_trust(chosen, trust)
     best = float(answer.scores.max())
     least = min(NEAR_BEST * best, best)  # a predicted IoU may be below 0
@@ -98,7 +101,14 @@ def judge_by_limits(
 def judge_by_trust(
     plan: PropagationPlan, front: Front, answer: MaskPrediction, choice: Choice, mask: BoxedMask
 ) -> str:
-    """Return why the mask that would be kept is not the object, or nothing: trust decides, but for leaks."""
+    """Return why the mask that would be kept is not the object, or nothing.
+
+    Trust decides, but for what the model denies itself, and for leaks.
+    """
+    if answer.presence < DENIED:
+        return "absent"
+    if float(answer.scores[choice.candidate]) < DENIED:
+        return "score"
     if mask.is_empty:
         return "empty"
     if mask.area > MOST_GROWTH * plan.limits.max_growth * front.anchor_px:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from napari_sam.core.masks import BoxedMask
 from napari_sam.core.planes import PlaneRef
+from napari_sam.core.prompts import BoxPrompt
 from napari_sam.core.propagation_choices import (
     Choose,
     Judge,
@@ -19,9 +20,10 @@ from napari_sam.core.propagation_choices import (
 from napari_sam.core.propagation_front import Choice, Front
 from napari_sam.core.propagation_plan import PropagationPlan
 from napari_sam.core.propagation_prompts import Derive, deriving
+from napari_sam.core.segmenter import SegmentRequest
 from napari_sam.errors import InvalidPrompt
 
-__all__ = ["PARTS", "Choice", "Front", "PropagationParts", "keep", "parts_named"]
+__all__ = ["PARTS", "Choice", "Front", "PropagationParts", "keep", "kept_to_box", "parts_named"]
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,15 @@ def parts_named(name: str) -> PropagationParts:
     return PARTS[name]
 
 
-def keep(plan: PropagationPlan, front: Front, masks: tuple[BoxedMask, ...], plane: PlaneRef) -> tuple[BoxedMask, ...]:
+def kept_to_box(masks: tuple[BoxedMask, ...], request: SegmentRequest) -> tuple[BoxedMask, ...]:
+    """Cut masks to the box that was asked for: beyond the last mask and its margin is another object."""
+    boxes = [prompt.box for prompt in request.prompts if isinstance(prompt, BoxPrompt)]
+    return tuple(mask.within(boxes[0]) for mask in masks) if boxes else masks
+
+
+def keep(
+    plan: PropagationPlan, front: Front, masks: tuple[BoxedMask, ...], plane: PlaneRef
+) -> tuple[BoxedMask, ...]:
     """Cut masks to what can be the object that a front follows.
 
     Beyond the box of the last mask and its margin is something else, and so is a piece that lies mostly

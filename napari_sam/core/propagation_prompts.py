@@ -10,15 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_sam.core.masks import BoxedMask, innermost_point
+from napari_sam.core.masks import innermost_point
+from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 from napari_sam.core.propagation_front import Front
 from napari_sam.core.propagation_plan import PropagationPlan
-from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 from napari_sam.core.segmenter import SegmentRequest
 
 __all__ = [
-    "DERIVATIONS", "Derivation", "Derived", "Derive", "derive_binary_mask", "derive_box",
-    "derive_component_points", "derive_logits", "derive_logits_of_two", "derive_neighbour_points", "derive_point",
+    "DERIVATIONS",
+    "Derivation",
+    "Derive",
+    "Derived",
+    "derive_binary_mask",
+    "derive_box",
+    "derive_component_points",
+    "derive_logits",
+    "derive_logits_of_two",
+    "derive_neighbour_points",
+    "derive_point",
     "deriving",
 ]  # fmt: skip
 
@@ -75,14 +84,14 @@ def derive_point(plan: PropagationPlan, front: Front) -> Derived:
 
 
 def derive_component_points(plan: PropagationPlan, front: Front) -> Derived:
-    """Hand on the innermost point of each component, the largest first: an object that has split is followed."""
+    """Hand on the innermost point of each component, the largest first: a split is followed."""
     plane = front.next_plane
     whole = front.mask.to_plane(plane, plan.volume.shape)
     return Derived(tuple(PointPrompt(plane.at(*point)) for point in _component_points(whole)))
 
 
 def derive_neighbour_points(plan: PropagationPlan, front: Front) -> Derived:
-    """Say of the objects around the mask that they are not meant: a negative point inside each of the nearest.
+    """Say of the objects around the mask that they are not meant: a negative point inside each.
 
     They are the plan's `neighbours`: voxels of other objects in the next plane.
     """
@@ -114,8 +123,8 @@ DERIVATIONS: dict[str, Derivation] = {
 def deriving(*names: str, without_mask: Sequence[str] = ()) -> Derive:
     """Put derivations together.
 
-    What a model cannot use is left out; where nothing is left that says where the object is, it gets a mask, a
-    box or a point, whichever it can use. A binary mask goes before logits.
+    What a model cannot use is left out; where nothing is left that says where the object is, it gets a
+    mask, a box or a point, whichever it can use. A binary mask goes before logits.
 
     Parameters
     ----------

@@ -21,6 +21,9 @@ NEAR_BEST = 0.5
 class PropagationLimits:
     """When propagation stops, and how it asks.
 
+    `min_presence`, `min_score`, `min_overlap`, `max_area_ratio`, `min_familiar` and `slack_px` are the single
+    limits of the parts "limits"; by default `min_trust` weighs all that together.
+
     Parameters
     ----------
     min_presence : float
@@ -69,7 +72,7 @@ class PropagationLimits:
     margin: float = 0.1
     min_margin_px: int = 1
     n_prefetched: int = 2
-    min_trust: float = 0.25
+    min_trust: float = 0.15
     sure_trust: float = 0.6
     fills_between: bool = True
 
