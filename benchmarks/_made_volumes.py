@@ -1,7 +1,7 @@
 """Volumes made by numbers alone, with their objects: what rules of propagation are fitted and compared on.
 
-Six kinds, each with what makes following hard: organs that end, neighbours of nearly the same grey, cells that
-touch, vessels that wander, lesions with soft outlines, and film in which object and camera move.
+Six kinds, each with what makes following hard: organs that end, neighbours of nearly the same grey, cells
+that touch, vessels that wander, lesions with soft outlines, and film in which object and camera move.
 """
 
 from __future__ import annotations
@@ -218,9 +218,8 @@ def _cells_of(
         np.meshgrid(*[np.arange(n) * s for n, s in zip(shape, stretch, strict=True)], indexing="ij"), -1
     )
     bend = np.stack([_field(rng, shape, (2, 7, 7)) for _ in range(3)], -1) * rng.uniform(0.5, 2.5)
-    (first, second), owner = np.moveaxis(KDTree(points).query(at + bend, k=2)[0], -1, 0), None
-    owner = KDTree(points).query(at + bend)[1]
-    return np.asarray(second - first), (owner + 1).astype(np.int32)
+    away, owner = KDTree(points).query(at + bend, k=2)
+    return np.asarray(away[..., 1] - away[..., 0]), (owner[..., 0] + 1).astype(np.int32)
 
 
 def _photographed(rng: np.random.Generator, grey: Floats, labels: NDArray[np.int32]) -> NDArray[np.int16]:
@@ -254,7 +253,7 @@ def _flat_shape(rng: np.random.Generator, side: int) -> BoolVolume:
 
 
 def _shifted(picture: Floats, by: Floats) -> Floats:
-    row, col = (int(round(SIDE / 2 + one)) for one in by)
+    row, col = (round(float(SIDE / 2 + one)) for one in by)
     return picture[row : row + SIDE, col : col + SIDE].copy()
 
 

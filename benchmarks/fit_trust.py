@@ -1,9 +1,10 @@
 """Fit the weights of `napari_sam.core.trust` on made volumes and on film with masks.
 
-``python -m benchmarks.fit_trust [--film DIR] [--seeds N]``. Each object is followed from one box on its middle
-plane, up to `BEYOND` planes past its ends, whatever is found there; each candidate of each plane is a row: what
-speaks for it, and its true IoU. A logistic function is fitted to the IoUs. Seeds from `FIRST_HELD_OUT` on are
-left for comparisons. The folder of film must not be one that results are reported on.
+``python -m benchmarks.fit_trust [--film DIR] [--seeds N]``. Each object is followed from one box on its
+middle plane, up to `BEYOND` planes past its ends, whatever is found there. Each candidate of each plane is a
+row: what speaks for it, and its true IoU, to which a logistic function is fitted. Candidates are chosen with
+the present weights. Other seeds are left for comparisons, and the folder of film must not be one that results
+are reported on.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from napari_sam.nodes.volume_scores import choose_anchor
 from volumes import Volume
 
 BEYOND = 15
-FIRST_SEED, FIRST_HELD_OUT = 100, 200
+FIRST_SEED = 100
 OBJECTS_A_VOLUME = 2
 FILM_WEIGHT = 4.0
 RIDGE = 1.0
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Collect the rows, fit, print the weights and the bias; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fit_trust", description=__doc__)
     parser.add_argument("--film", type=Path, help="a labelled folder")
-    parser.add_argument("--seeds", type=int, default=8, help="volumes of each kind")
+    parser.add_argument("--seeds", type=int, default=5, help="volumes of each kind")
     options = parser.parse_args(arguments)
     from napari_sam import load_segmenter
 

@@ -1,7 +1,7 @@
-"""What speaks for a mask being the object that is followed: five numbers, for which no model is asked again.
+"""What speaks for a mask being the object that is followed: five numbers, without asking a model again.
 
-They come from the answer itself (the predicted IoU, how alike the candidates are), from the plane before (overlap)
-and from the grey levels, which are held against those of the anchor.
+They come from the answer itself (the predicted IoU, how alike the candidates are), from the plane before
+(overlap) and from the grey levels, which are held against those of the anchor.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from volumes import Volume
 __all__ = ["AnchorLook", "Evidence", "gather_evidence"]
 
 LEAST_SPREAD = 4.0
-"""Added to a spread, in grey levels of 0 to 255: an object of one level is no reason to expect exactly that."""
+"""Added to a spread, in grey levels of 0 to 255: one level is no reason to expect exactly that."""
 
 FAMILIAR_SPREADS = 2.5
 """How many spreads from the anchor's mean a level may lie and still be familiar."""
@@ -53,7 +53,7 @@ class AnchorLook:
         return float(near.mean()) if levels.size else 0.0
 
     def shift(self, levels: NDArray[np.floating]) -> float:
-        """Return how many spreads the mean of some levels ``(n,)`` lies from the anchor's, up to `MOST_SHIFT`."""
+        """Return how many spreads the mean of levels ``(n,)`` lies from the anchor's, up to `MOST_SHIFT`."""
         if not levels.size:
             return MOST_SHIFT
         return min(abs(float(levels.mean()) - self.mean) / self.spread, MOST_SHIFT)

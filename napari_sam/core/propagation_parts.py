@@ -26,6 +26,10 @@ from napari_sam.errors import InvalidPrompt
 __all__ = ["PARTS", "Choice", "Front", "PropagationParts", "keep", "kept_to_box", "parts_named"]
 
 
+DEFAULT_DERIVE = deriving("mask", "point", without_mask=("box", "point"))
+"""The binary mask and its innermost point; a box in place of the mask where a model takes none."""
+
+
 @dataclass(frozen=True)
 class PropagationParts:
     """How a propagation asks and decides.
@@ -40,7 +44,7 @@ class PropagationParts:
         (plan, front, answer, choice, mask that would be kept) to why the front ends here; "" lets it go on.
     """
 
-    derive: Derive = deriving("mask", "point", without_mask=("box", "point"))
+    derive: Derive = DEFAULT_DERIVE
     choose: Choose = choose_by_trust
     judge: Judge = judge_by_trust
 

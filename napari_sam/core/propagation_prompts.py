@@ -1,4 +1,4 @@
-"""What a plane gives the next one: named derivations, each of one kind of prompt, that can be put together."""
+"""What a plane gives the next one: named derivations of one kind of prompt each, to be combined."""
 
 from __future__ import annotations
 

@@ -185,7 +185,7 @@ class Fading(FakeSegmenter):
     def segment(self, request: SegmentRequest) -> MaskPrediction:
         found = super().segment(request)
         whole = found.masks[1].to_plane(request.plane, request.volume.shape)
-        rows, cols = np.nonzero(whole)
+        rows = np.nonzero(whole)[0]
         if request.plane.index >= 9 and len(rows):
             whole[: int(rows.mean())] = False
         mask = BoxedMask.of_plane(whole, request.plane, request.volume.shape)
