@@ -34,9 +34,9 @@ class PlanePrediction(MaskPrediction):
     state : str
         ``"anchor"``, ``"propagated"`` or ``"interpolated"`` (written), or ``"stopped"`` (not written).
     reason : str
-        Why the front ended here: ``"trust"``, ``"absent"``, ``"score"``, ``"area"``, ``"empty"``,
-        ``"cancelled"``, from single limits also ``"overlap"`` and ``"intensity"``, and, for a plane that is
-        written, ``"end of range"``; empty where it went on or met another.
+        Why the front ended here: ``"trust"``, ``"reach"``, ``"absent"``, ``"score"``, ``"area"``,
+        ``"empty"``, ``"cancelled"``, from single limits also ``"overlap"`` and ``"intensity"``, and, for a
+        plane that is written, ``"end of range"``; empty where it went on or met another.
     seconds : float
         Time that the model took.
     trust : float

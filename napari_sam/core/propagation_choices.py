@@ -12,6 +12,7 @@ from napari_sam.core.intensity import grey_levels
 from napari_sam.core.masks import BoxedMask, iou
 from napari_sam.core.propagation_front import Choice, Front
 from napari_sam.core.propagation_plan import PropagationPlan
+from napari_sam.core.propagation_reach import reach_of
 from napari_sam.core.propagation_rules import NEAR_BEST, choose_candidate, preferred_candidate, reason_to_stop
 from napari_sam.core.segmenter import MaskPrediction
 from napari_sam.core.trust import FITTED, Trust
@@ -103,7 +104,8 @@ def judge_by_trust(
 ) -> str:
     """Return why the mask that would be kept is not the object, or nothing.
 
-    Trust decides, but for what the model denies itself, and for leaks.
+    Trust decides, but for what the model denies itself, for leaks, and for planes so far beyond the outermost
+    anchors that the anchors' own sizes speak against them.
     """
     if answer.presence < DENIED:
         return "absent"
@@ -113,6 +115,9 @@ def judge_by_trust(
         return "empty"
     if mask.area > MOST_GROWTH * plan.limits.max_growth * front.anchor_px:
         return "area"
+    first, last = reach_of({index: seed.mask.area for index, seed in plan.seeds.items()})
+    if not min(first, *plan.seeds) <= answer.plane.index <= max(last, *plan.seeds):
+        return "reach"
     return "trust" if choice.trust < plan.limits.min_trust else ""
 
 

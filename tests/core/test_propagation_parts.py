@@ -19,6 +19,7 @@ from napari_sam.core.propagation_choices import (
 )
 from napari_sam.core.propagation_front import Choice, Front
 from napari_sam.core.propagation_parts import PARTS, PropagationParts, keep, parts_named
+from napari_sam.core.propagation_plan import Seed
 from napari_sam.core.propagation_prompts import DERIVATIONS, deriving
 from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
 from napari_sam.core.session import Session
@@ -44,8 +45,9 @@ def bright_square() -> np.ndarray:
 
 
 def plan(neighbours: np.ndarray | None = None, **limits: float) -> PropagationPlan:
+    seeds = {2: Seed(square(10, 20, plane=PLANE), None, 1.0)}
     return PropagationPlan(
-        labelled_volume(bright_square()), Window(0, 1000), 1, 0, 0, 5, {}, frozenset(), frozenset(),
+        labelled_volume(bright_square()), Window(0, 1000), 1, 0, 0, 5, seeds, frozenset(), frozenset(),
         PropagationLimits(**limits), neighbours,
     )  # fmt: skip
 
