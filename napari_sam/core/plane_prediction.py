@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -35,11 +35,16 @@ class PlanePrediction(MaskPrediction):
         ``"anchor"``, ``"propagated"``, ``"repaired"`` or ``"interpolated"`` (written), or ``"stopped"``
         (not written).
     reason : str
-        Why the front ended here: ``"absent"``, ``"score"``, ``"overlap"``, ``"area"``, ``"intensity"``,
-        ``"empty"``, ``"cancelled"``, and, for a plane that is written, ``"end of range"``; empty where it
-        went on or met another.
+        Why the front ended here: ``"trust"``, ``"reach"``, ``"absent"``, ``"score"``, ``"area"``,
+        ``"empty"``, ``"cancelled"``, from single limits also ``"overlap"`` and ``"intensity"``, and, for a
+        plane that is written, ``"end of range"``; empty where it went on or met another.
     seconds : float
         Time that the model took.
+    trust : float
+        How well the mask is expected to agree with the object, 0 to 1, from all that speaks for it; 1 for an
+        anchor.
+    doubtful : bool
+        Whether a person should look at this plane.
     """
 
     candidate: int
@@ -49,6 +54,8 @@ class PlanePrediction(MaskPrediction):
     state: str
     reason: str
     seconds: float
+    trust: float = field(default=1.0, kw_only=True)
+    doubtful: bool = field(default=False, kw_only=True)
 
     @property
     def mask(self) -> BoxedMask:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from napari_sam.core.evidence import AnchorLook
 from napari_sam.core.intensity import GreyRange, grey_levels
 from napari_sam.core.jobs import Cancel
 from napari_sam.core.masks import iou
 from napari_sam.core.plane_prediction import PlanePrediction, no_mask, told_without_model
 from napari_sam.core.planes import PlaneRef
-from napari_sam.core.propagation_parts import Front, PropagationParts, kept_to_box
+from napari_sam.core.propagation_parts import Front, PropagationParts, keep
 from napari_sam.core.propagation_plan import PropagationPlan, Seed
 from napari_sam.core.segmenter import MaskPrediction, Segmenter, SegmentRequest
 
@@ -45,8 +46,9 @@ class PropagationRun:
         ]
 
     def _front(self, plane: PlaneRef, step: int, seed: Seed) -> Front:
-        greys = GreyRange.of_levels(grey_levels(self.plan.volume, self.plan.window, plane, seed.mask))
-        return Front(plane, step, seed.mask, seed.hint, greys, seed.mask.area, seed.candidate)
+        levels = grey_levels(self.plan.volume, self.plan.window, plane, seed.mask)
+        greys, look = GreyRange.of_levels(levels), AnchorLook.of_levels(levels)
+        return Front(plane, step, seed.mask, seed.hint, greys, seed.mask.area, seed.candidate, look)
 
     def ask(self, front: Front) -> SegmentRequest | None:
         """Say what to ask for a front's next plane; None where it has met an end, which is its last.
@@ -84,24 +86,23 @@ class PropagationRun:
             Time that it took.
         """
         plan, previous = self.plan, front.mask.moved_to(answer.plane)
-        choice = self._parts.choose(plan, front, answer)
-        least = plan.limits.min_piece_overlap
-        kept = tuple(mask.pieces_over(previous, least) for mask in kept_to_box(answer.masks, request))
-        reason = self._parts.judge(plan, front, answer, choice, kept[choice.candidate])
+        kept = keep(plan, front, answer.masks, answer.plane)
+        choice = self._parts.choose(plan, front, answer, kept)
+        mask, score = kept[choice.candidate], float(answer.scores[choice.candidate])
+        overlap = iou(previous, answer.masks[choice.candidate])
+        reason = self._parts.judge(plan, front, answer, choice, mask)
         state = "stopped" if reason else "propagated"
         if reason:
             self.fronts.remove(front)
         else:
             self._open.discard(answer.plane.index)
-            front.plane, front.mask = answer.plane, kept[choice.candidate]
-            front.hint = answer.hints[choice.candidate]
+            front.move(answer.plane, mask, answer.hints[choice.candidate])
             if not plan.first <= answer.plane.index + front.step < plan.last:
                 reason = "end of range"
         return PlanePrediction(
             answer.plane, kept, answer.scores, answer.hints,
-            choice.candidate, float(answer.scores[choice.candidate]), kept[choice.candidate].area,
-            iou(previous, answer.masks[choice.candidate]), state, reason, seconds,
-            presence=answer.presence,
+            choice.candidate, score, mask.area, overlap, state, reason, seconds,
+            presence=answer.presence, trust=choice.trust, doubtful=choice.trust < plan.limits.sure_trust,
         )  # fmt: skip
 
     def _prefetch(self, front: Front) -> None:

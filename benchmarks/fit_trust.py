@@ -1,0 +1,144 @@
+"""Fit the weights of `napari_sam.core.trust` on made volumes and on film with masks.
+
+``python -m benchmarks.fit_trust [--film DIR] [--seeds N]``. Each object is followed from one box on its
+middle plane, up to `BEYOND` planes past its ends, whatever is found there. Each candidate of each plane is a
+row: what speaks for it, and its true IoU, to which a logistic function is fitted. Candidates are chosen with
+the present weights. Other seeds are left for comparisons, and the folder of film must not be one that results
+are reported on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks._made_volumes import KINDS, make_volume
+from napari_sam.core.evidence import gather_evidence
+from napari_sam.core.labelled_folder import list_labelled
+from napari_sam.core.masks import BoxedMask, iou, tight_box
+from napari_sam.core.planes import PlaneRef
+from napari_sam.core.prompts import BoxPrompt
+from napari_sam.core.propagation import PropagationParts, follow, plan_propagation
+from napari_sam.core.propagation_choices import choose_by_trust
+from napari_sam.core.propagation_front import Choice, Front
+from napari_sam.core.propagation_plan import PropagationPlan
+from napari_sam.core.segmenter import MaskPrediction, Segmenter
+from napari_sam.core.session import Session
+from napari_sam.nodes.tasks import read_volume
+from napari_sam.nodes.volume_scores import choose_anchor
+from volumes import Volume
+
+BEYOND = 15
+FIRST_SEED = 100
+OBJECTS_A_VOLUME = 2
+FILM_WEIGHT = 4.0
+RIDGE = 1.0
+
+Rows = list[tuple[tuple[float, ...], float]]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Collect the rows, fit, print the weights and the bias; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.fit_trust", description=__doc__)
+    parser.add_argument("--film", type=Path, help="a labelled folder")
+    parser.add_argument("--seeds", type=int, default=5, help="volumes of each kind")
+    options = parser.parse_args(arguments)
+    from napari_sam import load_segmenter
+
+    segmenter = load_segmenter("default", device="cpu")
+    rows: Rows = []
+    for volume, truth in made_objects(range(FIRST_SEED, FIRST_SEED + options.seeds)):
+        rows += rows_of(segmenter, volume, truth)
+    n_made = len(rows)
+    for volume, truth in film_objects(options.film) if options.film else ():
+        rows += rows_of(segmenter, volume, truth)
+    shares = np.where(np.arange(len(rows)) < n_made, 1.0, FILM_WEIGHT)
+    weights, bias = fit(np.array([row[0] for row in rows]), np.array([row[1] for row in rows]), shares)
+    print(f"{n_made} rows of made volumes, {len(rows) - n_made} of film")
+    print(f"weights {tuple(np.round(weights, 2).tolist())}, bias {bias:.2f}")
+    return 0
+
+
+def made_objects(seeds: Sequence[int]) -> Iterator[tuple[Volume, NDArray[np.bool_]]]:
+    """Yield some objects of made volumes of all kinds, the largest first."""
+    for kind in sorted(KINDS):
+        for seed in seeds:
+            made = make_volume(kind, seed)
+            for truth in sorted(made.objects, key=lambda one: -int(one.sum()))[:OBJECTS_A_VOLUME]:
+                yield made.volume, truth
+
+
+def film_objects(root: Path) -> Iterator[tuple[Volume, NDArray[np.bool_]]]:
+    """Yield all objects of the volumes in a labelled folder that have more than one plane."""
+    for item in list_labelled(root):
+        volume, labels = read_volume(item)
+        for value in np.unique(labels)[1:] if volume.shape[0] > 1 else ():
+            yield volume, np.asarray(labels == value)
+
+
+def rows_of(segmenter: Segmenter, volume: Volume, truth: NDArray[np.bool_]) -> Rows:
+    """Follow an object past its ends and note of each candidate what speaks for it, and its IoU."""
+    index = choose_anchor(truth, "middle")
+    plane, planes = PlaneRef(0, index), np.flatnonzero(truth.any(axis=(1, 2)))
+    session = Session(volume)
+    box = BoxPrompt(plane.box_of(tight_box(truth[index]) or (0, 0, 1, 1)))
+    request = session.prompt(plane, box, object_id=1)
+    session.apply(segmenter.segment(request), request)
+    if session.mask_on(plane, 1) is None:
+        return []
+    rows: Rows = []
+
+    def choose(
+        plan: PropagationPlan, front: Front, answer: MaskPrediction, kept: Sequence[BoxedMask]
+    ) -> Choice:
+        before = front.mask.moved_to(answer.plane)
+        found = gather_evidence(plan.volume, plan.window, front.look, before, answer, kept)
+        there = BoxedMask.of_plane(truth[answer.plane.index], answer.plane, truth.shape)
+        rows.extend((one.numbers, iou(mask, there)) for one, mask in zip(found, kept, strict=True))
+        return choose_by_trust(plan, front, answer, kept)
+
+    parts = PropagationParts(choose=choose, judge=lambda _, __, ___, ____, mask: "empty" * mask.is_empty)
+    reach = max(0, int(planes[0]) - BEYOND), min(len(truth), int(planes[-1]) + 1 + BEYOND)
+    for _ in follow(plan_propagation(session, 1, axis=0, planes=reach), segmenter, parts=parts):
+        pass
+    return rows
+
+
+def fit(
+    numbers: NDArray[np.float64], wanted: NDArray[np.float64], shares: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float]:
+    """Fit a logistic function by Newton's method.
+
+    Parameters
+    ----------
+    numbers : NDArray[float64], shape (N, F)
+        What speaks for each candidate.
+    wanted : NDArray[float64], shape (N,)
+        Its true IoU, 0 to 1.
+    shares : NDArray[float64], shape (N,)
+        How much it counts.
+
+    Returns
+    -------
+    tuple
+        Weights ``(F,)`` and bias, for the numbers as they are.
+    """
+    mean, spread = numbers.mean(axis=0), numbers.std(axis=0) + 1e-9
+    scaled = np.column_stack([(numbers - mean) / spread, np.ones(len(numbers))])
+    weights = np.zeros(scaled.shape[1])
+    for _ in range(50):
+        found = 1 / (1 + np.exp(-scaled @ weights))
+        slope = scaled.T @ (shares * (found - wanted)) + RIDGE * np.append(weights[:-1], 0.0)
+        bend = (scaled.T * (shares * found * (1 - found))) @ scaled + RIDGE * np.eye(len(weights))
+        weights -= np.linalg.solve(bend, slope)
+    unscaled = weights[:-1] / spread
+    return unscaled, float(weights[-1] - unscaled @ mean)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
