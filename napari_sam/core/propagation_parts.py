@@ -15,6 +15,7 @@ from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 from napari_sam.core.propagation_plan import PropagationPlan
 from napari_sam.core.propagation_rules import choose_candidate, preferred_candidate, reason_to_stop
 from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
+from napari_sam.core.sharpening import Sharpen, sharpen_by_appearance
 
 __all__ = [
     "Choice",
@@ -125,11 +126,14 @@ class PropagationParts:
         (plan, front, answer) to the `Choice` among the answer's candidates.
     judge : callable
         (plan, front, answer, choice, mask that would be kept) to why the front ends here; "" lets it go on.
+    sharpen : callable
+        (plan) to the function that moves outlines in this propagation; see `napari_sam.core.sharpening`.
     """
 
     derive: Callable[[PropagationPlan, Front, frozenset[str]], SegmentRequest] = derive_all
     choose: Callable[[PropagationPlan, Front, MaskPrediction], Choice] = choose_by_rules
     judge: Callable[[PropagationPlan, Front, MaskPrediction, Choice, BoxedMask], str] = judge_by_limits
+    sharpen: Callable[[PropagationPlan], Sharpen] = sharpen_by_appearance
 
 
 def kept_to_box(masks: tuple[BoxedMask, ...], request: SegmentRequest) -> tuple[BoxedMask, ...]:

@@ -37,6 +37,7 @@ class PropagationRun:
     ) -> None:
         self.plan, self.segmenter = plan, segmenter
         self._cancel, self._parts = cancel, parts
+        self._sharpen = parts.sharpen(plan)
         self._open = set(range(plan.first, plan.last)) - set(plan.seeds) - plan.walls
         self.fronts = [
             self._front(plane, step, seed)
@@ -86,7 +87,9 @@ class PropagationRun:
         plan, previous = self.plan, front.mask.moved_to(answer.plane)
         choice = self._parts.choose(plan, front, answer)
         least = plan.limits.min_piece_overlap
-        kept = tuple(mask.pieces_over(previous, least) for mask in kept_to_box(answer.masks, request))
+        kept = [mask.pieces_over(previous, least) for mask in kept_to_box(answer.masks, request)]
+        sharp = self._sharpen(answer, kept, choice.candidate, previous)
+        kept[choice.candidate] = sharp.pieces_over(previous, least)
         reason = self._parts.judge(plan, front, answer, choice, kept[choice.candidate])
         state = "stopped" if reason else "propagated"
         if reason:
@@ -98,7 +101,7 @@ class PropagationRun:
             if not plan.first <= answer.plane.index + front.step < plan.last:
                 reason = "end of range"
         return PlanePrediction(
-            answer.plane, kept, answer.scores, answer.hints,
+            answer.plane, tuple(kept), answer.scores, answer.hints,
             choice.candidate, float(answer.scores[choice.candidate]), kept[choice.candidate].area,
             iou(previous, answer.masks[choice.candidate]), state, reason, seconds,
             presence=answer.presence,
