@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_sam.core.appearance import Appearance, Grid
-from napari_sam.core.masks import BoxedMask, tight_box
+from napari_sam.core.masks import BoxedMask
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.propagation_plan import PropagationPlan
 from napari_sam.core.segmenter import MaskPrediction
@@ -124,7 +124,7 @@ def sharpened(
 def _depth(mask: NDArray[np.bool_], most: float) -> NDArray[np.float32]:
     """Return the cells' distance to the outline, positive inside, no more than `most` either way."""
     inside, outside = (_distance(part) for part in (mask, ~mask))
-    return np.clip(inside - outside, -most, most)
+    return np.asarray(np.clip(inside - outside, -most, most), np.float32)
 
 
 def _distance(part: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -12,9 +12,10 @@ from napari_sam.core.jobs import Cancel
 from napari_sam.core.masks import BoxedMask, tight_box
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt
-from napari_sam.core.propagation import PlanePrediction, PropagationLimits, propagate
+from napari_sam.core.propagation import PlanePrediction, PropagationLimits, PropagationParts, propagate
 from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
 from napari_sam.core.session import Session
+from napari_sam.core.sharpening import keep_masks
 from napari_sam.core.window import Window
 from napari_sam.errors import Cancelled, InvalidPrompt
 from tests.fakes import FakeSegmenter, NestedSegmenter, ellipsoid_labels, labelled_volume
@@ -23,6 +24,7 @@ from volumes import Box, Volume
 SHAPE = (15, 32, 48)
 PLANE = PlaneRef(0, 7)
 CENTRE = (7, 15, 23)
+AS_GIVEN = PropagationParts(sharpen=keep_masks)
 
 
 @pytest.fixture
@@ -79,7 +81,7 @@ class TestFollowing:
     ) -> None:
         segmenter = FakeSegmenter()
         prompt_plane(session, segmenter, PlaneRef(axis, CENTRE[axis]))
-        predictions = list(propagate(session, segmenter, 1))
+        predictions = list(propagate(session, segmenter, 1, parts=AS_GIVEN))
         assert predictions[0].state == "anchor"
         assert np.array_equal(session.labels, truth)
         stopped = [p for p in predictions if p.state == "stopped"]
@@ -172,7 +174,7 @@ class TestStopping:
     def run(self, segmenter: FakeSegmenter, **options: object) -> tuple[Session, dict[int, PlanePrediction]]:
         session = cylinder_session()
         prompt_plane(session, segmenter, PlaneRef(0, 3))
-        return session, by_plane(list(propagate(session, segmenter, 1, **options)))
+        return session, by_plane(list(propagate(session, segmenter, 1, parts=AS_GIVEN, **options)))
 
     @pytest.mark.parametrize(
         ("reason", "change"),
