@@ -26,7 +26,7 @@ from qtpy.QtCore import QEventLoop, QTimer
 from napari_sam.core.masks import innermost_point, tight_box
 from napari_sam.core.planes import PlaneRef
 from napari_sam.nodes.phantom import PHANTOM_NAMES, make_phantom
-from napari_sam.plugin._bindings import Tool
+from napari_sam.plugin._gestures import Tool
 
 SIZE_PX = (1400, 900)
 PLUGIN = "napari-sam-volumes"

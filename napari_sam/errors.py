@@ -5,6 +5,7 @@
     SamError
     ├── InvalidPrompt       (ValueError)         a point, box, mask or object id that cannot be used
     ├── InvalidEdit         (ValueError)         a change of labels that does not fit the labels
+    ├── InvalidClass        (ValueError)         a class of objects, or a list of them, that cannot be used
     ├── InvalidWindow       (ValueError)         an intensity window that cannot be used
     ├── InvalidDataset      (ValueError)         a folder of images with masks that cannot be used
     ├── InvalidRunLengths   (ValueError)         run lengths that make no mask
@@ -28,6 +29,7 @@ __all__ = [
     "Cancelled",
     "DeviceUnavailable",
     "DownloadFailed",
+    "InvalidClass",
     "InvalidDataset",
     "InvalidEdit",
     "InvalidPrompt",
@@ -53,6 +55,10 @@ class InvalidPrompt(SamError, ValueError):
 
 class InvalidEdit(SamError, ValueError):
     """A change of labels that does not fit the labels."""
+
+
+class InvalidClass(SamError, ValueError):
+    """A class of objects, or a list of classes, that cannot be used."""
 
 
 class InvalidWindow(SamError, ValueError):

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from napari_sam.cli import auto, convert, demo, embed, evaluate, info, models, segment, train
+from napari_sam.cli import auto, clean, convert, demo, embed, evaluate, info, measure, models, segment, train
 from napari_sam.cli.arguments import Parser, UsageError, VersionAction, join_negative_values
 from napari_sam.cli.console import tell
 
@@ -73,7 +73,7 @@ def build_parser() -> Parser:
         _DEBUG, action="store_true", help=f"show where an error comes from; anywhere (or {_DEBUG_VARIABLE}=1)"
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
-    for module in (segment, auto, embed, info, convert, models, train, evaluate, demo):
+    for module in (segment, auto, embed, info, convert, clean, measure, models, train, evaluate, demo):
         module.add_to(commands)
     return parser
 

@@ -1,26 +1,22 @@
-"""Changes of a label volume, and their history: what was where before, so that it can be put back."""
+"""Changes of a label volume: what was where before, so that it can be put back, and what did it."""
 
 from __future__ import annotations
 
-import zlib
-from collections import deque
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from volumes import Box
 
-__all__ = ["Edit", "EditGroup", "History"]
-
-StateT = TypeVar("StateT")
+__all__ = ["Action", "Edit", "EditGroup", "PackedEdit", "Runs"]
 
 
 @dataclass(frozen=True, eq=False)
 class Edit:
-    """One change of a label volume; the only thing sent from logic to screen and to disk.
+    """One change of a label volume; the only thing sent from logic to screen.
 
     Parameters
     ----------
@@ -45,109 +41,97 @@ class Edit:
 
 @dataclass(frozen=True, eq=False)
 class EditGroup:
-    """Edits written with the same group, one after the other, are undone as one step."""
-
-    cause: str
-
-
-class History(Generic[StateT]):
-    """Steps that can be undone and redone.
-
-    A step is what one action did: any number of edits, and the state (prompts, locks) before and after it.
-    Edits are kept compressed; the label box of an organ in one plane takes about a kilobyte.
+    """Edits written with the same group, one after the other, are undone as one step.
 
     Parameters
     ----------
-    limit : int
-        How many steps are kept; the oldest is dropped.
+    cause : str
+        What they belong to, for people.
+    values : mapping of str to JSON values
+        How it was done, as far as doing it again needs to know: see `propagation_group`.
     """
 
-    def __init__(self, limit: int = 1000) -> None:
-        self._done: deque[_Step[StateT]] = deque(maxlen=limit)
-        self._undone: list[_Step[StateT]] = []
-
-    @property
-    def can_undo(self) -> bool:
-        """Whether there is a step to undo."""
-        return bool(self._done)
-
-    @property
-    def can_redo(self) -> bool:
-        """Whether there is a step to redo."""
-        return bool(self._undone)
-
-    def push(self, edit: Edit | None, before: StateT, after: StateT, *, cause: str, key: Hashable) -> None:
-        """Note what was done, as a step of its own or as part of the newest step.
-
-        Parameters
-        ----------
-        edit : Edit or None
-            The change of labels, where there was one.
-        before, after : StateT
-            The state around it; frozen.
-        cause : str
-            What was done.
-        key : hashable
-            Joins the newest step where that one has an equal key.
-        """
-        self._undone.clear()
-        if not self._done or self._done[-1].key != key:
-            self._done.append(_Step(cause, key, before, after))
-        step = self._done[-1]
-        step.after = after
-        if edit is not None and edit.changes:
-            step.edits.append(_PackedEdit.of(edit))
-
-    def undo(self) -> tuple[tuple[Edit, ...], StateT] | None:
-        """Take the newest step back.
-
-        Returns
-        -------
-        tuple or None
-            The edits to write, in order, and the state to restore; None where nothing is left.
-        """
-        if not self._done:
-            return None
-        step = self._done.pop()
-        self._undone.append(step)
-        return tuple(edit.backward() for edit in reversed(step.edits)), step.before
-
-    def redo(self) -> tuple[tuple[Edit, ...], StateT] | None:
-        """Do the step undone last again; returns as `undo` does."""
-        if not self._undone:
-            return None
-        step = self._undone.pop()
-        self._done.append(step)
-        return tuple(edit.forward() for edit in step.edits), step.after
-
-
-@dataclass
-class _Step(Generic[StateT]):
     cause: str
-    key: Hashable
-    before: StateT
-    after: StateT
-    edits: list[_PackedEdit] = field(default_factory=list)
+    values: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class _PackedEdit:
+@dataclass(frozen=True, eq=False)
+class Action:
+    """What somebody did, with as much as is needed to do it again.
+
+    Parameters
+    ----------
+    name : str
+        ``"prompt"``, ``"answer"``, ``"merge"`` …; docs/session-format.md has all of them.
+    values : mapping of str to object
+        Its parameters: numbers, texts, planes, prompts, classes, or lists of them. What it made of the voxels
+        is in the edit.
+    key : hashable, optional
+        Actions with equal keys, one after the other, are one step to undo; None is a step of its own.
+    cause : str
+        What was done, for people; the name where it is empty.
+    """
+
+    name: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    key: Hashable = None
+    cause: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", self if self.key is None else self.key)
+        object.__setattr__(self, "cause", self.cause or self.name)
+
+
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """Whole numbers in C order as values, each with how often it comes in a row.
+
+    Parameters
+    ----------
+    values : NDArray of integers or booleans, shape (n,)
+        The values.
+    counts : NDArray of integers, shape (n,)
+        How often each comes.
+    """
+
+    values: NDArray[Any]
+    counts: NDArray[np.integer]
+
+    @classmethod
+    def of(cls, array: NDArray[Any]) -> Runs:
+        """Pack an array of any shape; nothing is copied of it."""
+        flat = np.ascontiguousarray(array).reshape(-1)
+        if flat.size == 0:
+            return cls(flat[:0].copy(), np.zeros(0, np.int32))
+        starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
+        counts = np.diff(np.append(starts, flat.size))
+        return cls(flat[starts], counts.astype(np.int32) if flat.size < 2**31 else counts)
+
+    def to_array(self, shape: tuple[int, ...]) -> NDArray[Any]:
+        """Unpack; the counts must fill the shape."""
+        return np.repeat(self.values, self.counts).reshape(shape)
+
+
+@dataclass(frozen=True, eq=False)
+class PackedEdit:
+    """An `Edit` as history keeps it; an organ's box in one plane takes about a kilobyte."""
+
     box: Box
-    dtype: np.dtype[Any]
-    before: bytes
-    after: bytes
+    before: Runs
+    after: Runs
     cause: str
 
     @classmethod
-    def of(cls, edit: Edit) -> _PackedEdit:
-        before, after = (zlib.compress(labels.tobytes(), 1) for labels in (edit.before, edit.after))
-        return cls(edit.box, edit.after.dtype, before, after, edit.cause)
+    def of(cls, edit: Edit) -> PackedEdit:
+        """Pack an edit."""
+        return cls(edit.box, Runs.of(edit.before), Runs.of(edit.after), edit.cause)
 
-    def forward(self) -> Edit:
-        return Edit(self.box, self._labels(self.before), self._labels(self.after), f"redo {self.cause}")
+    def forward(self, cause: str | None = None) -> Edit:
+        """Return the edit again; named ``"redo …"`` unless another cause is given."""
+        before, after = (runs.to_array(self.box.shape) for runs in (self.before, self.after))
+        return Edit(self.box, before, after, f"redo {self.cause}" if cause is None else cause)
 
     def backward(self) -> Edit:
-        return Edit(self.box, self._labels(self.after), self._labels(self.before), f"undo {self.cause}")
-
-    def _labels(self, packed: bytes) -> NDArray[Any]:
-        return np.frombuffer(zlib.decompress(packed), dtype=self.dtype).reshape(self.box.shape)
+        """Return the edit that takes it back."""
+        before, after = (runs.to_array(self.box.shape) for runs in (self.before, self.after))
+        return Edit(self.box, after, before, f"undo {self.cause}")

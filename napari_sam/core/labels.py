@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from napari_sam.core.planes import PlaneRef
 from napari_sam.errors import InvalidEdit
 from volumes import Box
 
-__all__ = ["fit_labels", "object_extents", "own_mask", "with_mask"]
+__all__ = ["fit_labels", "free_voxels", "object_extents", "own_mask", "with_mask"]
 
 _KEPT_DTYPES = (np.dtype(np.uint16), np.dtype(np.uint32))
 _DENSE_ID_LIMIT = 2**20
@@ -76,7 +77,38 @@ def own_mask(labels: NDArray[Any], object_id: int, plane: PlaneRef, within: Box 
     return None if box is None else BoxedMask(box, labels[box.slices()] == object_id)
 
 
-def with_mask(before: NDArray[Any], box: Box, mask: BoxedMask, object_id: int) -> NDArray[Any]:
+def free_voxels(before: NDArray[Any], box: Box, takes: Mapping[int, Sequence[PlaneRef]]) -> NDArray[np.bool_]:
+    """Return which voxels of a box an object may take from others.
+
+    Parameters
+    ----------
+    before : NDArray, shape `box.shape`
+        What the box holds.
+    box : Box
+        Where it lies.
+    takes : mapping of int to sequence of PlaneRef
+        The objects that may lose voxels, each with the planes in which it may not.
+
+    Returns
+    -------
+    NDArray[bool], shape `box.shape`
+        True for the background and what may be taken.
+    """
+    present = np.unique(before)
+    is_free = np.asarray(
+        np.isin(before, [number for number in present.tolist() if number in takes or number == 0])
+    )
+    for number in present.tolist():
+        for plane in takes.get(number, ()):
+            if plane.meets(box):
+                inside = (slice(None),) * plane.axis + (plane.index - box.start[plane.axis],)
+                is_free[inside] &= before[inside] != number
+    return is_free
+
+
+def with_mask(
+    before: NDArray[Any], box: Box, mask: BoxedMask, object_id: int, free: NDArray[np.bool_] | None = None
+) -> NDArray[Any]:
     """Return what a box holds once an object's mask replaced that object's voxels in it.
 
     Parameters
@@ -88,7 +120,9 @@ def with_mask(before: NDArray[Any], box: Box, mask: BoxedMask, object_id: int) -
     mask : BoxedMask
         The object's new mask.
     object_id : int
-        The object's label value; only its own voxels and the background's change.
+        The object's label value.
+    free : NDArray[bool], shape `box.shape`, optional
+        What the object may take beside its own; the background when None.
 
     Returns
     -------
@@ -97,6 +131,7 @@ def with_mask(before: NDArray[Any], box: Box, mask: BoxedMask, object_id: int) -
     after = np.where(before == object_id, np.zeros_like(before), before)
     if not mask.box.is_empty:
         start = box.start
-        inner = after[mask.box.shift((-start[0], -start[1], -start[2])).slices()]
-        inner[mask.bits & (inner == 0)] = object_id
+        inside = mask.box.shift((-start[0], -start[1], -start[2])).slices()
+        inner = after[inside]
+        inner[mask.bits & ((inner == 0) if free is None else (free[inside] | (inner == 0)))] = object_id
     return after

@@ -8,7 +8,7 @@ from dataclasses import replace
 from napari_sam.core.objects import ObjectState
 from volumes import Segment
 
-__all__ = ["PALETTE", "algorithm_name", "object_colour", "object_segments"]
+__all__ = ["PALETTE", "algorithm_name", "colour_of", "object_colour", "object_segments"]
 
 PALETTE = ("#35b6ff", "#ff8c42", "#c77dff", "#5ee6a8", "#ff5d8f", "#e9e36b", "#3a6bff", "#f9c6d7", "#a3b18a")
 """Colours of objects 1, 2, 3 …, over again after the last: those of the window."""
@@ -47,7 +47,7 @@ def object_segments(
         What answers the prompts, as `algorithm_name` gives it. An object that no answer took part in was
         drawn by hand, and gets none.
     known : mapping of int to Segment, optional
-        What a file that the session began with said of some objects. Its codes and colours are kept.
+        What else is known of some objects, in place of the colour, class and author that the object has.
 
     Returns
     -------
@@ -57,10 +57,23 @@ def object_segments(
     known = known or {}
     segments = []
     for state in sorted(objects, key=lambda one: one.id):
-        before = known.get(state.id, Segment(state.id, colour=object_colour(state.id)))
+        before = known.get(state.id) or _described(state)
         drawn_by = algorithm if _is_answered(state) else before.algorithm
         segments.append(replace(before, name=state.name or before.name, algorithm=drawn_by))
     return tuple(segments)
+
+
+def colour_of(state: ObjectState) -> tuple[int, int, int]:
+    """Return the colour that an object is shown and written in: its own, its class's, or its number's."""
+    of_class = None if state.object_class is None else state.object_class.colour
+    return state.colour or of_class or object_colour(state.id)
+
+
+def _described(state: ObjectState) -> Segment:
+    segment = Segment(state.id, state.name, colour_of(state), algorithm=state.drawn_by)
+    if state.object_class is None:
+        return segment
+    return replace(segment, category=state.object_class.category, kind=state.object_class.kind)
 
 
 def _is_answered(state: ObjectState) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam.core.classes import ObjectClass
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 from napari_sam.core.segmenter import MaskPrediction
@@ -39,6 +40,8 @@ class Anchor:
         The candidate that a person chose; None where the model's own choice stands.
     answer : MaskPrediction or None
         The answer to these prompts, with all its candidates; None once anything else changed the mask.
+    is_accepted : bool
+        A person said yes to what propagation had found; other objects take no voxels of this plane.
     """
 
     plane: PlaneRef
@@ -48,6 +51,7 @@ class Anchor:
     is_settled: bool = False
     candidate: int | None = None
     answer: MaskPrediction | None = field(default=None, compare=False)
+    is_accepted: bool = False
 
     @property
     def taken(self) -> int | None:
@@ -70,7 +74,7 @@ class Anchor:
 
     def settled_by_hand(self) -> Anchor:
         """Return this anchor with a mask that no model gave: no logits and no score belong to it."""
-        return Anchor(self.plane, self.prompts, is_settled=True)
+        return Anchor(self.plane, self.prompts, is_settled=True, is_accepted=self.is_accepted)
 
     def answered(self, answer: MaskPrediction, candidate: int | None) -> Anchor:
         """Return this anchor with an answer to its prompts, of which a candidate (or the best) is taken."""
@@ -106,6 +110,12 @@ class ObjectState:
         The planes that propagation filled.
     extent : Box or None
         A box that holds all its voxels, not always tight; None while it has none.
+    object_class : ObjectClass or None
+        What kind of thing it is.
+    colour : tuple of int or None
+        (red, green, blue), 0 to 255, where it is not the class's or that of its number.
+    drawn_by : str
+        What drew it before this session, as `volumes.Segment.algorithm`.
     """
 
     id: int
@@ -114,6 +124,9 @@ class ObjectState:
     anchors: tuple[Anchor, ...] = ()
     propagated: frozenset[PlaneRef] = frozenset()
     extent: Box | None = None
+    object_class: ObjectClass | None = None
+    colour: tuple[int, int, int] | None = None
+    drawn_by: str = ""
 
     @property
     def prompts(self) -> tuple[Prompt, ...]:
@@ -149,6 +162,11 @@ class ObjectState:
         others = tuple(other for other in self.anchors if other.plane != anchor.plane)
         return replace(self, anchors=(*others, anchor), propagated=self.propagated - {anchor.plane})
 
+    def without_plane(self, plane: PlaneRef) -> ObjectState:
+        """Return this object without an anchor in a plane, and without propagation's mark on it."""
+        others = tuple(other for other in self.anchors if other.plane != plane)
+        return replace(self, anchors=others, propagated=self.propagated - {plane})
+
     def with_propagated(self, plane: PlaneRef, is_filled: bool) -> ObjectState:
         """Return this object with a plane noted as filled by propagation, or as no longer filled."""
         return replace(self, propagated=self.propagated | {plane} if is_filled else self.propagated - {plane})
@@ -161,14 +179,16 @@ class ObjectState:
         """
         thin = [axis for axis in (0, 1, 2) if box.shape[axis] == 1]
         if not thin:
-            anchors = (
-                anchor.settled_by_hand() if anchor.plane.meets(box) else anchor for anchor in self.anchors
-            )
-            return replace(self, anchors=tuple(anchors))
+            return self.unanswered(box)
         used = self.anchors[-1].plane.axis if self.anchors else thin[0]
         axis = used if used in thin else thin[0]
         plane = PlaneRef(axis, box.start[axis])
         return self.with_anchor((self.anchor_on(plane) or Anchor(plane)).settled_by_hand())
+
+    def unanswered(self, box: Box) -> ObjectState:
+        """Return this object with its anchors in a box settled: no model gave what they hold now."""
+        anchors = (anchor.settled_by_hand() if anchor.plane.meets(box) else anchor for anchor in self.anchors)
+        return replace(self, anchors=tuple(anchors))
 
     def grown(self, box: Box | None) -> ObjectState:
         """Return this object with an extent that holds a box too."""
@@ -192,6 +212,12 @@ class SessionState:
     def with_object(self, state: ObjectState) -> SessionState:
         """Return this state with an object added or replaced."""
         return replace(self, objects={**self.objects, state.id: state})
+
+    def without(self, *object_ids: int) -> SessionState:
+        """Return this state without some objects; a new one is current where the current one is gone."""
+        kept = {number: one for number, one in self.objects.items() if number not in object_ids}
+        after = replace(self, objects=kept)
+        return replace(after, current_id=after.free_id) if self.current_id in object_ids else after
 
     def object_or_new(self, object_id: int) -> ObjectState:
         """Return an object, fresh where there is none of that id."""

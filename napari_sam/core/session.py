@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Hashable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from napari_sam.core.edits import Edit, EditGroup
+from napari_sam.core.edits import Action, Edit, EditGroup
+from napari_sam.core.history import Entry, History
 from napari_sam.core.jobs import LatestOnly
 from napari_sam.core.labels import fit_labels
 from napari_sam.core.ledger import Ledger
 from napari_sam.core.masks import BoxedMask
-from napari_sam.core.objects import Anchor, ObjectState, SessionSnapshot, merge_prompts, says_where
+from napari_sam.core.objects import Anchor, ObjectState, SessionSnapshot, SessionState
 from napari_sam.core.planes import PlaneRef
-from napari_sam.core.prompts import MaskPrompt, PointPrompt, Prompt, check_prompt
+from napari_sam.core.prompts import MaskPrompt, check_prompt
 from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
+from napari_sam.core.session_planes import PlaneSteps
 from napari_sam.core.window import Window, resolve_window
-from napari_sam.errors import InvalidPrompt
 from volumes import Box, Volume
 
 __all__ = ["Session"]
 
 
-class Session:
+class Session(PlaneSteps):
     """The tool without model, files or screen; one thread at a time may use it.
 
     Parameters
@@ -61,6 +60,21 @@ class Session:
         self.window = resolve_window(volume, window)
         self._ledger = Ledger.opened(labels, volume.shape, objects or {})
         self._generations = LatestOnly()
+        self._answer_key: Hashable = None
+
+    @classmethod
+    def resumed(
+        cls,
+        volume: Volume,
+        labels: NDArray[Any],
+        state: SessionState,
+        history: History[SessionState],
+        window: Window | None = None,
+    ) -> Session:
+        """Go on with a session as it was, its history included; see `SavedSession.resume`."""
+        session = cls(volume, window=window)
+        session._ledger = Ledger(fit_labels(labels, volume.shape), state, history)
+        return session
 
     @property
     def labels(self) -> NDArray[Any]:
@@ -83,6 +97,26 @@ class Session:
         return self._ledger.on_edit
 
     @property
+    def on_entry(self) -> list[Callable[[Entry[SessionState]], None]]:
+        """Callables that get every `Entry` of the history, before `on_edit`: what keeps a session on disk."""
+        return self._ledger.on_entry
+
+    @property
+    def history(self) -> History[SessionState]:
+        """What was done, for looking at: what undo and redo would do is said by its steps' causes."""
+        return self._ledger.history
+
+    @property
+    def n_entries(self) -> int:
+        """How often something was done, undone or redone since this object was made."""
+        return self._ledger.n_entries
+
+    @property
+    def state(self) -> SessionState:
+        """The objects and the current id, frozen."""
+        return self._ledger.state
+
+    @property
     def can_undo(self) -> bool:
         """Whether there is something to undo."""
         return self._ledger.history.can_undo
@@ -92,66 +126,18 @@ class Session:
         """Whether there is something to redo."""
         return self._ledger.history.can_redo
 
-    def prompt(
-        self,
-        plane: PlaneRef,
-        *prompts: Prompt,
-        object_id: int | None = None,
-        hint: NDArray[np.floating] | None = None,
-    ) -> SegmentRequest:
-        """Add prompts to an object's in one plane, and say what to ask the model.
-
-        Points add up; a box replaces the plane's earlier box. Where only points are new, the model also gets
-        its mask as it stands: logits of the last answer, or a mask prompt where it was propagated or painted.
-
-        Parameters
-        ----------
-        plane : PlaneRef
-            Where all the prompts lie.
-        *prompts : Prompt
-            At least one, unless the object has some in this plane.
-        object_id : int, optional
-            The object, new or not; the current one when None. It becomes the current one.
-        hint : NDArray, shape (h, w), optional
-            Low-resolution logits to use instead of the object's own.
-
-        Returns
-        -------
-        SegmentRequest
-            Of a new generation; answers to earlier requests are stale from now on.
-
-        Raises
-        ------
-        InvalidPrompt
-            A prompt outside the plane, two boxes, only negative points, a locked object, or an unusable id.
-        """
-        state = self._unlocked(object_id)
-        plane.check(self.volume.shape)
-        for prompt in prompts:
-            check_prompt(prompt, plane, self.volume.shape)
-        anchor = state.anchor_on(plane) or Anchor(plane)
-        asked = merged = merge_prompts(anchor.prompts, prompts)
-        if hint is None and all(isinstance(prompt, PointPrompt) for prompt in prompts):
-            hint = anchor.hint
-            own = self._ledger.mask_on(plane, state) if hint is None else None
-            asked = merged if own is None else merge_prompts(merged, (MaskPrompt(own),))
-        if hint is None and not says_where(asked):
-            raise InvalidPrompt(
-                f"object {state.id} has only negative points in plane {plane.index} of axis {plane.axis}; "
-                "give a point in the object or a box first"
-            )
-        generation = self._generations.new()
-        after = self._ledger.state.with_object(state.with_anchor(anchor.prompted(merged)))
-        self._ledger.note(replace(after, current_id=state.id), "prompt", generation)
-        return SegmentRequest(self.volume, plane, self.window, asked, state.id, hint, generation)
-
     def apply(
-        self, prediction: MaskPrediction, request: SegmentRequest, *, candidate: int | None = None
+        self,
+        prediction: MaskPrediction,
+        request: SegmentRequest,
+        *,
+        candidate: int | None = None,
+        overwrites: bool = False,
     ) -> Edit | None:
         """Put a model's answer into the labels, in place of the object's mask in that plane.
 
-        Other objects keep their voxels. It may be called again with another candidate; undo takes the prompt
-        and its answers back as one step.
+        Other objects keep their voxels, unless told otherwise. It may be called again with another candidate;
+        undo takes the prompt and its answers back as one step.
 
         Parameters
         ----------
@@ -159,6 +145,8 @@ class Session:
             The answer, and what it answers.
         candidate : int, optional
             Which mask to take; the one with the best score when None.
+        overwrites : bool
+            Take voxels from neighbours that are not locked, too, but for their accepted planes.
 
         Returns
         -------
@@ -174,9 +162,18 @@ class Session:
             return None
         state = self._ledger.state.get(request.object_id)
         anchor = (state.anchor_on(request.plane) or Anchor(request.plane)).answered(prediction, candidate)
-        return self._ledger.take_candidate(state, anchor, "prompt", request.generation)
+        told = {
+            "object_id": state.id,
+            "plane": request.plane,
+            "candidate": candidate,
+            "overwrites": overwrites,
+        }
+        action = Action("answer", told, self._answer_key, "prompt")
+        return self._ledger.take_candidate(state, anchor, action, overwrites)
 
-    def choose(self, plane: PlaneRef, candidate: int, object_id: int | None = None) -> Edit:
+    def choose(
+        self, plane: PlaneRef, candidate: int, object_id: int | None = None, *, overwrites: bool = False
+    ) -> Edit:
         """Take another candidate of the model's last answer in a plane, its logits included.
 
         Propagation starts from it. Choices in a row in one plane are one step to undo, beside the prompt's.
@@ -185,7 +182,9 @@ class Session:
         state = self._unlocked(object_id)
         anchor = state.chosen_on(plane, candidate)
         self._generations.new()
-        return self._ledger.take_candidate(state, anchor, "candidate", ("candidate", state.id, plane))
+        told = {"object_id": state.id, "plane": plane, "candidate": candidate, "overwrites": overwrites}
+        action = Action("candidate", told, ("candidate", state.id, plane))
+        return self._ledger.take_candidate(state, anchor, action, overwrites)
 
     def write(
         self,
@@ -195,6 +194,7 @@ class Session:
         *,
         group: EditGroup | None = None,
         propagated: bool = False,
+        overwrites: bool = False,
     ) -> Edit | None:
         """Write a mask that no prompt of this session asked for; it replaces the object's mask in that plane.
 
@@ -208,6 +208,8 @@ class Session:
             Writes of one group in a row are one step to undo.
         propagated : bool
             False makes the plane an anchor. True leaves anchors alone, and notes the plane as propagated.
+        overwrites : bool
+            Take voxels from neighbours that are not locked, too, but for their accepted planes.
 
         Returns
         -------
@@ -231,9 +233,12 @@ class Session:
         else:
             state = state.with_anchor((anchor or Anchor(plane)).settled_by_hand())
         group = group or EditGroup("mask")
-        return self._ledger.replace_mask(state, plane, mask, group.cause, group)
+        told = {"object_id": state.id, "plane": plane, "propagated": propagated, "overwrites": overwrites}
+        told |= {"group": dict(group.values)} if group.values and not self._ledger.joins(group) else {}
+        action = Action("write", told, group, group.cause)
+        return self._ledger.replace_mask(state, plane, mask, action, overwrites)
 
-    def paint(self, box: Box, before: NDArray[Any], after: NDArray[Any]) -> Edit:
+    def paint(self, box: Box, before: NDArray[Any], after: NDArray[Any], *, overwrites: bool = True) -> Edit:
         """Take a brush stroke into the labels and the history.
 
         The screen may have written `after` into `labels` already. Locked objects neither lose nor gain
@@ -245,37 +250,16 @@ class Session:
             Where the stroke is.
         before, after : NDArray of integers, shape `box.shape`
             What the labels held, and what they should hold.
+        overwrites : bool
+            False takes no voxel from one object to another; the stroke then fills what is free, or erases.
 
         Raises
         ------
         InvalidEdit
             A box outside the volume, arrays of another shape, or ids that the labels cannot hold.
         """
-        return self._ledger.paint(box, before, after, self._generations.new())
-
-    def adopt(self, labels: NDArray[Any], names: Mapping[int, str] | None = None) -> dict[int, int]:
-        """Take in the objects of other labels (P, R, C), such as an older file's, and lock them: one step.
-
-        They get voxels that no object has, under their id or the next free one: it is returned for each value
-        that found a place. Raises InvalidEdit as the class, InvalidPrompt for ids that are too large.
-        """
-        return self._ledger.adopt(fit_labels(labels, self.volume.shape), names or {})
-
-    def accept(self, object_id: int | None = None) -> None:
-        """Lock an object (the current one when None); the next prompt without an id starts a new one."""
-        state = self._ledger.state.get(self.current_id if object_id is None else object_id)
-        after = self._ledger.state.with_object(replace(state, locked=True))
-        self._ledger.note(replace(after, current_id=after.free_id), "accept", self._generations.new())
-
-    def lock(self, object_id: int, locked: bool = True) -> None:
-        """Lock or unlock an object; nothing but undo changes a locked object's voxels."""
-        after = self._ledger.state.with_object(replace(self._ledger.state.get(object_id), locked=locked))
-        self._ledger.note(after, "lock" if locked else "unlock", self._generations.new())
-
-    def rename(self, object_id: int, name: str) -> None:
-        """Give an object a name for people."""
-        after = self._ledger.state.with_object(replace(self._ledger.state.get(object_id), name=name))
-        self._ledger.note(after, "rename", EditGroup("rename"))
+        self._generations.new()
+        return self._ledger.paint(box, before, after, Action("paint"), overwrites)
 
     def undo(self) -> tuple[Edit, ...]:
         """Take the last step back, labels and prompts; returns the edits that did it, often none or one."""
@@ -294,7 +278,3 @@ class Session:
     def snapshot(self) -> SessionSnapshot:
         """Copy everything as it is now; takes as long as the volume is large."""
         return SessionSnapshot(self.labels.copy(), self.objects, self.current_id, self.window)
-
-    def _unlocked(self, object_id: int | None) -> ObjectState:
-        object_id = self.current_id if object_id is None else object_id
-        return self._ledger.state.unlocked(self._ledger.check_id(object_id))

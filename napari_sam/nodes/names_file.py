@@ -15,7 +15,7 @@ from napari_sam.core.naming import object_colour
 from napari_sam.errors import InvalidPrompt
 from volumes import Code, InvalidLabels, LabelVolume, Segment
 
-__all__ = ["named_segments", "read_names"]
+__all__ = ["code_from_json", "colour_from_json", "named_segments", "read_names"]
 
 _FORM = '{"1": "liver", "2": {"name": "spleen", "colour": "#c77dff"}}'
 _HEX = re.compile(r"#[0-9a-fA-F]{6}")
@@ -78,17 +78,18 @@ def _segment(path: Path, value: str, entry: Any) -> Segment:
     unknown = sorted(set(fields) - known)
     if unknown or not isinstance(fields.get("name", ""), str):
         raise InvalidPrompt(f"{where} holds {unknown or fields['name']!r}; give name, colour, type, category")
-    colour = _colour(fields.get("colour", fields.get("color")), where)
+    colour = colour_from_json(fields.get("colour", fields.get("color")), where)
     try:
         segment = Segment(int(value), fields.get("name", ""), colour)
     except InvalidLabels as error:
         raise InvalidPrompt(f"{where}: {error}") from error
     if "category" in fields:
-        segment = replace(segment, category=_code(fields["category"], where))
-    return replace(segment, kind=_code(fields["type"], where)) if "type" in fields else segment
+        segment = replace(segment, category=code_from_json(fields["category"], where))
+    return replace(segment, kind=code_from_json(fields["type"], where)) if "type" in fields else segment
 
 
-def _colour(given: Any, where: str) -> tuple[int, int, int] | None:
+def colour_from_json(given: Any, where: str) -> tuple[int, int, int] | None:
+    """Read a colour, ``"#c77dff"`` or three numbers; raises InvalidPrompt that says where it stands."""
     if given is None:
         return None
     if isinstance(given, str) and _HEX.fullmatch(given):
@@ -99,7 +100,8 @@ def _colour(given: Any, where: str) -> tuple[int, int, int] | None:
     return red, green, blue
 
 
-def _code(given: Any, where: str) -> Code:
+def code_from_json(given: Any, where: str) -> Code:
+    """Read a code, ``["78961009", "SCT", "Spleen"]``; raises InvalidPrompt that says where it stands."""
     if not isinstance(given, list) or len(given) != 3 or any(not isinstance(part, str) for part in given):
         raise InvalidPrompt(f'{where} has the code {given!r}; give ["78961009", "SCT", "Spleen"]')
     return Code(*given)

@@ -87,5 +87,5 @@ def adopt_labels(session: Session, source: ImageInput, fresh_ids: Collection[int
     if fresh_ids:
         labels = np.where(np.isin(labels, list(fresh_ids)), labels.dtype.type(0), labels)
     named = {one.value: one for one in found.segments}
-    ids = session.adopt(labels, {value: one.name for value, one in named.items()})
+    ids = session.adopt(labels, named)
     return {ids[value]: replace(one, value=ids[value]) for value, one in named.items() if value in ids}

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Sequence
 
 from napari_sam.core.edits import Edit
 from napari_sam.core.jobs import Cancel
 from napari_sam.core.planes import PlaneRef, planes_outward
 from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
 from napari_sam.core.session import Session
+from napari_sam.core.window import Window
 from napari_sam.plugin._jobs import Background, Job
 from napari_sam.plugin._model_slot import ModelSlot
 
 __all__ = ["Asking"]
 
-N_PREFETCHED = 3
-"""How many planes on either side of the shown one are encoded while nothing else is asked."""
+N_PREFETCHED = 40
+"""At most so many planes on either side of the shown one are prepared while nothing else is asked."""
+
+PREFETCH_S = 20.0
+"""Preparing ends after so many seconds, so that a slow model does not keep a laptop busy for an hour."""
+
+N_TOGETHER = 4
+"""So many planes are prepared between two looks at whether somebody asked for something else."""
 
 
 class Asking:
@@ -31,6 +39,8 @@ class Asking:
         Called with the session and the edit that the answer made; None where it came too late.
     on_error : callable
         Called with the error where the model could not answer.
+    on_ready : callable
+        Called when more planes are prepared.
     """
 
     def __init__(
@@ -39,12 +49,16 @@ class Asking:
         model: ModelSlot,
         on_answer: Callable[[Session, Edit | None], None],
         on_error: Callable[[Exception], None],
+        on_ready: Callable[[], None] = lambda: None,
     ) -> None:
+        self._on_ready = on_ready
         self._background = background
         self._model = model
         self._on_answer = on_answer
         self._on_error = on_error
         self._session: Session | None = None
+        self._ready: set[PlaneRef] = set()
+        self._ready_of: tuple[int, int, Window] | None = None
         self.request: SegmentRequest | None = None
 
     def ask(self, session: Session, request: SegmentRequest) -> None:
@@ -60,6 +74,8 @@ class Asking:
 
         def answered(prediction: MaskPrediction) -> None:
             self._settle(request)
+            self.ready(session)
+            self._ready.add(request.plane)
             self._on_answer(session, session.apply(prediction, request))
 
         def failed(error: Exception) -> None:
@@ -82,13 +98,38 @@ class Asking:
         if segmenter is None or self.request is not None:
             return
         reach = (plane.index - N_PREFETCHED, plane.index + N_PREFETCHED + 1)
-        planes = planes_outward(plane, session.volume.shape[plane.axis], reach)
+        ready = self.ready(session)
+        outward = planes_outward(plane, session.volume.shape[plane.axis], reach)
+        planes = [one for one in outward if one not in ready]
+        window = session.window
 
-        def work(cancel: Cancel) -> Iterable[object]:
-            segmenter.prefetch(session.volume, planes, session.window, cancel)
-            return ()
+        def work(cancel: Cancel) -> Iterable[Sequence[PlaneRef]]:
+            until_s = time.monotonic() + PREFETCH_S
+            for start in range(0, len(planes), N_TOGETHER):
+                if cancel.requested or time.monotonic() > until_s:
+                    return
+                some = planes[start : start + N_TOGETHER]
+                segmenter.prefetch(session.volume, some, window, cancel)
+                if not cancel.requested:
+                    yield some
 
-        self._background.submit(Job("prefetch", work, on_error=self._on_error))
+        def prepared(some: Sequence[PlaneRef]) -> None:
+            if self._ready_of == self._state_of(session) and window == session.window:
+                self._ready.update(some)
+                self._on_ready()
+
+        if planes:
+            self._background.submit(Job("prefetch", work, prepared, on_error=self._on_error))
+
+    def ready(self, session: Session) -> frozenset[PlaneRef]:
+        """Return the planes of which the model's work is done, so that a prompt is answered at once."""
+        now = self._state_of(session)
+        if now != self._ready_of:
+            self._ready, self._ready_of = set(), now
+        return frozenset(self._ready)
+
+    def _state_of(self, session: Session) -> tuple[int, int, Window]:
+        return id(session), id(self._model.segmenter), session.window
 
     def _settle(self, request: SegmentRequest) -> None:
         if self.request is request:

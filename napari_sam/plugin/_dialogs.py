@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from volumes import SeriesInfo
 
-__all__ = ["ask_labels", "ask_save_path", "ask_weights", "ask_yes", "choose_series"]
+__all__ = [
+    "ask_classes",
+    "ask_colour",
+    "ask_labels",
+    "ask_name",
+    "ask_save_path",
+    "ask_table",
+    "ask_weights",
+    "ask_yes",
+    "choose_series",
+]
 
 
 def choose_series(series: Sequence[SeriesInfo]) -> tuple[SeriesInfo, ...]:
@@ -63,3 +73,44 @@ def ask_labels(parent: Any) -> Path | None:
 
     chosen, _ = QFileDialog.getOpenFileName(parent, "Labels that belong to the image", "", "All files (*)")
     return Path(chosen) if chosen else None
+
+
+def ask_classes(parent: Any, *, to_save: bool) -> Path | None:
+    """Ask for a file of classes, to read or to write; None where the person changes their mind."""
+    from qtpy.QtWidgets import QFileDialog
+
+    kinds = "Classes (*.json)"
+    if to_save:
+        chosen, _ = QFileDialog.getSaveFileName(parent, "Save classes", "classes.json", kinds)
+        return Path(chosen if chosen.endswith(".json") else f"{chosen}.json") if chosen else None
+    chosen, _ = QFileDialog.getOpenFileName(parent, "Classes", "", f"{kinds};;All files (*)")
+    return Path(chosen) if chosen else None
+
+
+def ask_colour(parent: Any, colour: tuple[int, int, int]) -> tuple[int, int, int] | None:
+    """Ask for a colour, (red, green, blue) from 0 to 255; None where the person changes their mind."""
+    from qtpy.QtGui import QColor
+    from qtpy.QtWidgets import QColorDialog
+
+    chosen = QColorDialog.getColor(QColor(*colour), parent, "Colour")
+    return (chosen.red(), chosen.green(), chosen.blue()) if chosen.isValid() else None
+
+
+def ask_name(parent: Any, title: str, question: str) -> str:
+    """Ask for a name; "" where the person changes their mind."""
+    from qtpy.QtWidgets import QInputDialog
+
+    name, is_given = QInputDialog.getText(parent, title, question)
+    return name.strip() if is_given else ""
+
+
+def ask_table(parent: Any) -> Path | None:
+    """Ask where to save a table of measurements; None where the person changes their mind."""
+    from qtpy.QtWidgets import QFileDialog
+
+    chosen, used = QFileDialog.getSaveFileName(
+        parent, "Save measurements", "measurements.csv", "Table (*.csv);;JSON (*.json)"
+    )
+    if not chosen:
+        return None
+    return Path(chosen if chosen.endswith((".csv", ".json")) else chosen + used.split("*")[-1].rstrip(")"))

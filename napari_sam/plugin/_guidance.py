@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from napari_sam.core.objects import ObjectState
-from napari_sam.core.session import Session
+from napari_sam.plugin._clean_steps import CleanSteps
 from napari_sam.plugin._label_files import LabelFiles
+from napari_sam.plugin._measure_steps import MeasureSteps
 from napari_sam.plugin._prompt_steps import PromptSteps
 from napari_sam.plugin._stage import Stage
 from napari_sam.plugin._strip_steps import StripSteps
+from napari_sam.plugin._table_steps import TableSteps
+from napari_sam.plugin._volume_jobs import Following
 from napari_sam.plugin._volume_steps import VolumeSteps
-from napari_sam.plugin.view import ObjectRow, PanelState
+from napari_sam.plugin.view import PanelState
 
 __all__ = ["Steps", "panel_state"]
 
@@ -24,6 +27,9 @@ class Steps:
     prompts: PromptSteps
     volume: VolumeSteps
     strip: StripSteps
+    clean: CleanSteps
+    measure: MeasureSteps
+    table: TableSteps
     label_files: LabelFiles
 
 
@@ -49,7 +55,8 @@ def panel_state(steps: Steps) -> PanelState:
         window=window,
         window_request=steps.stage.cases.window_request,
         model_note=steps.stage.model.note,
-        objects=_rows(session, current_id),
+        objects=steps.table.rows,
+        classes=tuple(one.name for one in steps.table.classes),
         current_id=current_id,
         candidate=candidate,
         n_planes=n_planes,
@@ -57,46 +64,53 @@ def panel_state(steps: Steps) -> PanelState:
         can_accept=may_change and not asked,
         can_reopen=free and current is not None and current.locked,
         can_cycle=free and not asked and candidate is not None,
+        can_remove=may_change and bool(steps.prompts.shown),
+        can_clear=may_change and not asked and n_planes > 0,
         can_undo=free and session is not None and session.can_undo,
         can_redo=free and session is not None and session.can_redo,
         can_propagate=may_change and not asked and n_planes > 1 and steps.stage.model.segmenter is not None,
         can_cancel=running,
         can_load=free and not steps.label_files.doing,
+        clean=steps.clean.state,
+        measure=steps.measure.state,
         strip=steps.strip.state,
         can_save=free and not steps.label_files.doing and session is not None and bool(session.objects),
     )
 
 
-def _rows(session: Session | None, current_id: int) -> tuple[ObjectRow, ...]:
-    objects = session.objects if session is not None else {}
-    rows = [ObjectRow(state.id, state.name, state.locked) for state in objects.values()]
-    if current_id not in objects:
-        rows.append(ObjectRow(current_id, "", False))
-    return tuple(sorted(rows, key=lambda row: row.id))
-
-
-def _candidate(steps: Steps) -> tuple[int, int, float] | None:
-    """Say which candidate is shown, from 1, of how many, with its score; None where there is no other."""
+def _candidate(steps: Steps) -> tuple[int, tuple[float, ...]] | None:
+    """Say which candidate is shown, and the scores of all; None where no other one can be taken."""
     stage = steps.stage
     state = None if stage.session is None else stage.session.objects.get(stage.current_id)
     anchor = None if state is None or stage.plane is None else state.open_choice_on(stage.plane)
     if anchor is None or anchor.answer is None or anchor.taken is None:
         return None
-    return anchor.taken + 1, len(anchor.answer.masks), float(anchor.answer.scores[anchor.taken])
+    return anchor.taken, tuple(anchor.answer.scores.tolist())
 
 
 def _going_on(steps: Steps) -> str:
     asked = steps.prompts.asking.request
     if steps.volume.following.is_running:
-        followed = steps.volume.following.object_id
-        return f"Following object {followed} through the planes. Cancel keeps the planes that are done."
+        return _following(steps.volume.following)
     if steps.stage.cases.opening:
         return "Reading the image…"
     if asked is not None and steps.stage.model.is_loading:
         return "Loading the model; your prompt is answered as soon as it is ready."
     if asked is not None:
         return f"Segmenting object {asked.object_id} in plane {asked.plane.index}…"
+    if steps.clean.state.doing:
+        return f"Cleaning up: {steps.clean.state.doing}…"
     return steps.label_files.doing
+
+
+def _following(following: Following) -> str:
+    done, total = following.progress or (0, 0)
+    left_s = following.seconds_left
+    left = "" if left_s is None or left_s < 2 else f", about {left_s:.0f} s left"
+    return (
+        f"Following object {following.object_id}: {done} of {total} planes{left}. "
+        "Cancel (Esc) keeps the planes that are done."
+    )
 
 
 def _to_do(steps: Steps, current: ObjectState | None, n_planes: int) -> str:

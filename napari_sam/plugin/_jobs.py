@@ -10,7 +10,7 @@ from napari_sam.core.jobs import Cancel
 
 __all__ = ["Background", "Job", "JobQueue"]
 
-PRIORITY = ("open", "load", "segment", "propagate", "save", "prefetch")
+PRIORITY = ("open", "load", "segment", "propagate", "clean", "save", "table", "measure", "prefetch")
 """Kinds of job, the one that goes first in front. Of each kind only the newest waits."""
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,15 +41,13 @@ class LabelFiles:
     def __init__(self, stage: Stage, save: Save) -> None:
         self._stage = stage
         self._save = save
-        self._known: WeakKeyDictionary[Session, dict[int, Segment]] = WeakKeyDictionary()
         self.doing = ""
 
     def segments_of(self, session: Session) -> tuple[Segment, ...]:
         """Say what the labels of a session mean: names, colours, and what drew them."""
         segmenter = self._stage.model.segmenter
         model = "" if segmenter is None else segmenter.name
-        known = self._known.get(session)
-        return object_segments(session.objects.values(), algorithm_name(model), known)
+        return object_segments(session.objects.values(), algorithm_name(model))
 
     def save(self, path: Path) -> None:
         """Write a copy of the labels as they are now, in the image's own geometry."""
@@ -88,14 +84,12 @@ class LabelFiles:
         case.session.on_edit.append(edits.append)
         named = {one.value: one for one in labels.segments}
         try:
-            ids = case.session.adopt(labels.data, {value: one.name for value, one in named.items()})
+            ids = case.session.adopt(labels.data, named)
         except SamError as error:
             self._stage.fail(error)
             return
         finally:
             case.session.on_edit.remove(edits.append)
-        known = {ids[value]: replace(one, value=ids[value]) for value, one in named.items() if value in ids}
-        self._known.setdefault(case.session, {}).update(known)
         case.current_id = case.session.current_id
         n_new = "1 object" if len(ids) == 1 else f"{len(ids)} objects"
         self._stage.changed(edits, f"Read {n_new} from {path.name}. Press Reopen to change one of them.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,14 +10,18 @@ from numpy.typing import NDArray
 
 from napari_sam.core.masks import tight_box
 from napari_sam.core.naming import PALETTE
+from napari_sam.core.outlines import outlines_of
 from napari_sam.core.planes import PlaneRef
-from napari_sam.core.prompts import BoxPrompt, PointPrompt, Prompt
+from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 from napari_sam.core.session import Session
 from napari_sam.plugin._images import NAMESPACE
 from napari_sam.plugin._space import space_of_layer
 from volumes import Box, Segment
 
 __all__ = ["SessionLayers"]
+
+_OTHER = np.array([0.5, 0.5, 0.5, 1.0], np.float32)
+"""Colour of voxels whose object the table does not know yet."""
 
 _POSITIVE, _NEGATIVE, _BOX = "#2ee66b", "#ff4d4d", "#ffd800"
 
@@ -47,6 +51,7 @@ class SessionLayers:
         self._plane: PlaneRef | None = None
         self._prompts: tuple[Prompt, ...] = ()
         self._before: NDArray[Any] | None = None
+        self._colours: dict[int, dict[int, tuple[int, int, int] | None]] = {}
         self.labels: Any = None
         self.points: Any = None
         self.boxes: Any = None
@@ -59,6 +64,7 @@ class SessionLayers:
         self.labels = self._all_labels.get(id(session))
         if self.labels is None or self.labels not in self._viewer.layers:
             self.labels = self._all_labels[id(session)] = self._add_labels(session, image)
+        self._edit_only(self.labels)
         self.remove_prompts()
         space = {**space_of_layer(image), "ndim": image.ndim}
         self.boxes = self._viewer.add_shapes(name="prompt boxes", **space)
@@ -86,6 +92,17 @@ class SessionLayers:
         layer.events.paint.connect(self._paint)
         layer.events.n_edit_dimensions.connect(_edit_one_plane)
         return layer
+
+    def leave(self) -> None:
+        """Show no session: its labels stay, but nobody can paint in them until it is shown again."""
+        self._edit_only(None)
+        self.labels = self._session = self._before = None
+        self.remove_prompts()
+
+    def _edit_only(self, chosen: Any) -> None:
+        for labels in self._all_labels.values():
+            if labels in self._viewer.layers:
+                labels.editable = labels is chosen
 
     def remove_prompts(self) -> None:
         """Take the layers of the prompts away."""
@@ -128,6 +145,11 @@ class SessionLayers:
             self.points.mouse_pan = pans
             self._viewer.layers.selection.active = self.points
 
+    def let_pan(self, pans: bool) -> None:
+        """Say whether a drag moves the image."""
+        if self.points is not None:
+            self.points.mouse_pan = pans
+
     def deactivate_prompts(self) -> None:
         """Leave the mouse to napari; the labels become the active layer."""
         if self.prompts_are_active and self.labels is not None:
@@ -151,25 +173,61 @@ class SessionLayers:
             self.points.face_color = [_POSITIVE if prompt.positive else _NEGATIVE for prompt in points]
             self.points.border_color = ["white" if prompt.positive else _NEGATIVE for prompt in points]
             self.points.selected_data = set()
-        self._draw_boxes([prompt.box for prompt in prompts if isinstance(prompt, BoxPrompt)])
+        self._draw_shapes(prompts)
+
+    @property
+    def shown_prompts(self) -> tuple[Prompt, ...]:
+        """The prompts that are shown."""
+        return self._prompts
+
+    @property
+    def voxel_px(self) -> float:
+        """How many pixels of the screen a voxel of the shown plane measures."""
+        camera = getattr(self._viewer, "scene", self._viewer).camera  # in the scene since napari 0.9
+        scale = 1.0 if self.boxes is None else float(np.abs(self.boxes.scale[-2:]).mean())
+        return max(float(camera.zoom) * scale, 1e-6)
 
     def preview_box(self, box: Box) -> None:
         """Show a box that is being dragged, beside the ones there are."""
-        boxes = [prompt.box for prompt in self._prompts if isinstance(prompt, BoxPrompt)]
-        self._draw_boxes([*boxes, box])
+        self._draw_shapes([*self._prompts, BoxPrompt(box)])
 
-    def _draw_boxes(self, boxes: Sequence[Box]) -> None:
-        if self.boxes is None or self._plane is None or not (boxes or len(self.boxes.data)):
+    def preview_path(self, rc: NDArray[np.float64]) -> None:
+        """Show a line that is being drawn, rows and columns of shape (n, 2), beside what there is."""
+        self._draw_shapes(self._prompts, [rc])
+
+    def _draw_shapes(self, prompts: Sequence[Prompt], lines: Sequence[NDArray[np.float64]] = ()) -> None:
+        plane = self._plane
+        if self.boxes is None or plane is None:
             return
+        boxes = [_corners(one.box, plane) for one in prompts if isinstance(one, BoxPrompt)]
+        masks = [one.mask for one in prompts if isinstance(one, MaskPrompt)]
+        drawn = [*lines, *(outline for mask in masks for outline in outlines_of(mask, plane))]
+        paths = [np.array([plane.at(*rc) for rc in line]) for line in drawn if len(line) > 1]
+        if not (boxes or paths or len(self.boxes.data)):
+            return
+        first, width = 3 - self.boxes.ndim, 2.0 / self.voxel_px
         self.boxes.data = []
         if boxes:
-            corners = [_corners(box, self._plane)[:, 3 - self.boxes.ndim :] for box in boxes]
-            camera = getattr(self._viewer, "scene", self._viewer).camera  # in the scene since napari 0.9
-            width = 2.0 / (camera.zoom * float(np.abs(self.boxes.scale[-2:]).mean()))
+            corners = [box[:, first:] for box in boxes]
             self.boxes.add_rectangles(corners, edge_width=width, edge_color=_BOX, face_color="transparent")
-            self.boxes.selected_data = set()
+        if paths:
+            self.boxes.add_paths([path[:, first:] for path in paths], edge_width=width, edge_color=_BOX)
+        self.boxes.selected_data = set()
 
     # Labels
+
+    def show_colours(self, colours: Mapping[int, tuple[int, int, int] | None]) -> None:
+        """Draw objects in these colours, (red, green, blue) from 0 to 255; those of None are not shown."""
+        if self.labels is None or self._colours.get(id(self.labels)) == colours:
+            return
+        from napari.utils.colormaps import DirectLabelColormap
+
+        self._colours[id(self.labels)] = dict(colours)
+        clear = np.zeros(4, np.float32)
+        colour_of: dict[int | None, NDArray[Any]] = {0: clear, None: _OTHER}
+        for value, colour in colours.items():
+            colour_of[value] = clear if colour is None else np.array([*colour, 255], np.float32) / 255
+        self.labels.colormap = DirectLabelColormap(color_dict=colour_of)
 
     def redraw(self) -> None:
         """Draw the shown plane of the labels again."""

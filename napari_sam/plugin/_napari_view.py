@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,10 +14,12 @@ from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import Prompt
 from napari_sam.core.session import Session
 from napari_sam.core.window import Window
-from napari_sam.plugin._bindings import Keys, Prompting, Tool
+from napari_sam.plugin._bindings import Keys
 from napari_sam.plugin._cursor import text_under
+from napari_sam.plugin._gestures import Hands, Prompting, Tool
 from napari_sam.plugin._images import patient_geometry, shown_window, source_of
 from napari_sam.plugin._layers import SessionLayers
+from napari_sam.plugin._other_labels import other_label
 from napari_sam.plugin._space import index_at, is_head_down, plane_shown
 from napari_sam.plugin._viewer_events import ViewerEvents, images_of, layer_of
 from napari_sam.plugin.controller import Controller
@@ -70,12 +72,22 @@ class NapariView:
         self.layers = SessionLayers(
             self._viewer, controller.prompts.painted, controller.label_files.segments_of
         )
+        steps = controller.prompts
         self.mouse = Prompting(
             self._locate,
             lambda: controller.plane,
-            controller.prompts.add_point,
-            controller.prompts.add_box,
-            self.layers.preview_box,
+            lambda: self.layers.shown_prompts,
+            lambda: self.layers.voxel_px,
+            Hands(
+                steps.add_point,
+                steps.add_box,
+                steps.add_outline,
+                steps.add_stroke,
+                steps.move,
+                self.layers.preview_box,
+                self.layers.preview_path,
+                self._hold_camera,
+            ),
         )
         self._keys = Keys({tool.value: partial(self.choose_tool, tool) for tool in Tool} | actions)
         self._keys.bind(self._viewer)
@@ -114,16 +126,42 @@ class NapariView:
         else:
             self.mouse.tool = tool
             self._controller.stage.begin()
-            self.layers.activate_prompts(pans=tool is not Tool.BOX)
+            self.layers.activate_prompts(pans=tool not in (Tool.BOX, Tool.LASSO, Tool.SCRIBBLE))
         self._active_changed()
+
+    def remove_prompt(self) -> None:
+        """Take back the prompt under the mouse; the newest of the plane where there is none."""
+        plane, image = self._controller.plane, self.image
+        if plane is not None and image is not None:
+            at = self._locate(self._viewer.cursor.position)
+            self._controller.prompts.remove(self.mouse.under(plane.rc(at)))
+
+    def label_as_prompt(self) -> None:
+        """Take another Labels layer's chosen label on the shown plane for a rough mask of the object."""
+        plane, image = self._controller.plane, self.image
+        if plane is None or image is None:
+            return
+        mask = other_label(self._viewer, self.layers.labels, image, plane)
+        if mask is None:
+            self._controller.stage.say(
+                "There is no other Labels layer of the image's shape whose chosen label is in this plane."
+            )
+        else:
+            self._controller.prompts.use_mask(mask)
+
+    def _hold_camera(self, held: bool) -> None:
+        drawing = self.mouse.tool in (Tool.BOX, Tool.LASSO, Tool.SCRIBBLE)
+        self.layers.let_pan(not held and not drawing)
 
     def choose_image(self, key: Any) -> None:
         """Work on the image of this key."""
         layer = layer_of(self._viewer, key)
         source = None if layer is None else source_of(layer)
-        if not self._controller.stage.cases.is_chosen(source):
-            self.layers.remove_prompts()
+        is_other = not self._controller.stage.cases.is_chosen(source)
         self._controller.choose_image(source)
+        case = self._controller.stage.case
+        if is_other and (case is None or not case.is_shown):
+            self.layers.leave()  # after the choice: the list of images is drawn again as layers go
         self._plane_changed()
 
     def choose_window(self, request: Any) -> None:
@@ -209,6 +247,10 @@ class NapariView:
         world = image.data_to_world(index)
         axis = plane.axis + dims.ndim - image.ndim
         dims.set_point(axis, world[axis])
+
+    def show_colours(self, colours: Mapping[int, tuple[int, int, int] | None]) -> None:
+        """Draw objects in these colours; those of None are not shown."""
+        self.layers.show_colours(colours)
 
     def redraw_labels(self) -> None:
         """Draw the shown plane of the labels again."""

@@ -1,75 +1,228 @@
-"""The third step of the dock: which object the prompts are for."""
+"""The third step of the dock: the table of objects, and what can be done with them."""
 
 from __future__ import annotations
 
-from qtpy.QtCore import QSize, Qt, Signal
-from qtpy.QtGui import QColor, QIcon, QPixmap
-from qtpy.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLayout
+from typing import Any
 
-from napari_sam.core.naming import PALETTE
+from qtpy.QtCore import QPoint, QSize, Qt, Signal
+from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QHeaderView,
+    QMenu,
+    QTableWidget,
+    QTableWidgetItem,
+    QToolButton,
+    QVBoxLayout,
+)
+
 from napari_sam.plugin._section import Section, make_button
 from napari_sam.plugin.view import ObjectRow, PanelState
 
 __all__ = ["ObjectPanel"]
 
+_SHOWN, _NAME, _CLASS, _SIZE, _PLANES, _LOCKED = range(6)
+_HEADS = ("", "Object", "Class", "Size", "Pl.", "")
+_ROW_PX = 22
+_N_ROWS_SHOWN = 4
+
 
 class ObjectPanel(Section):
-    """Step 3: which object the prompts are for."""
+    """Step 3: which object the prompts are for, and what the objects are."""
 
     object_chosen = Signal(int)
     new_pressed = Signal()
     reopen_pressed = Signal()
     load_pressed = Signal()
+    renamed = Signal(int, str)
+    shown = Signal(int, bool)
+    locked = Signal(int, bool)
+    action_chosen = Signal(str, object)
+    class_chosen = Signal(object, str)
 
     def __init__(self) -> None:
-        super().__init__("3  Object")
-        self.rows = QListWidget()
-        self.rows.setToolTip("Prompts are for the object chosen here; accepted objects are locked")
-        self.rows.setFixedHeight(60)
-        self.rows.setIconSize(QSize(12, 12))
+        super().__init__("3  Objects")
+        self.rows = _make_table()
         self.new = make_button("New", "Start another object")
         self.reopen = make_button("Reopen", "Allow changes of an accepted object again")
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.new)
         self.load = make_button("From file…", "Begin with the objects of labels that were saved before")
-        buttons.addWidget(self.reopen)
-        buttons.addWidget(self.load)
+        self.more = QToolButton()
+        self.more.setText("More")
+        self.more.setToolTip("What else can be done with the chosen objects; right click does the same")
+        self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.menu = QMenu(self.more)
+        self.more.setMenu(self.menu)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(3)
+        for button in (self.new, self.reopen, self.load, self.more):
+            buttons.addWidget(button)
         column = QVBoxLayout(self.content)
         column.addWidget(self.rows)
         column.addLayout(buttons)
         self._drawn: tuple[tuple[ObjectRow, ...], int] | None = None
-        self.rows.currentItemChanged.connect(self._chosen)
+        self._state = PanelState()
+        self._connect()
+
+    def _connect(self) -> None:
+        self.rows.currentCellChanged.connect(self._chosen)
+        self.rows.itemChanged.connect(self._edited)
+        self.rows.customContextMenuRequested.connect(self._menu_at)
+        self.menu.aboutToShow.connect(self._fill_menu)
         self.new.clicked.connect(self.new_pressed)
         self.reopen.clicked.connect(self.reopen_pressed)
         self.load.clicked.connect(self.load_pressed)
 
+    @property
+    def chosen_ids(self) -> list[int]:
+        """The objects whose rows are chosen, from top to bottom."""
+        rows = sorted({index.row() for index in self.rows.selectedIndexes()})
+        return [self._id_at(row) for row in rows]
+
     def draw(self, state: PanelState) -> None:
         """Show a state."""
+        self._state = state
         self.new.setEnabled(bool(state.objects) and not state.can_cancel)
         self.rows.setEnabled(not state.can_cancel)
+        self.more.setEnabled(not state.can_cancel)
         self.reopen.setEnabled(state.can_reopen)
         self.load.setEnabled(state.can_load)
         if self._drawn == (state.objects, state.current_id):
             return
+        before = None if self._drawn is None else self._drawn[1]
         self._drawn = (state.objects, state.current_id)
+        chosen = self.chosen_ids if before == state.current_id else []
         self.rows.blockSignals(True)
-        self.rows.clear()
-        for row in state.objects:
-            item = QListWidgetItem(_swatch(row.id), row.name + ("  ✓ accepted" if row.locked else ""))
-            item.setData(Qt.ItemDataRole.UserRole, row.id)
-            self.rows.addItem(item)
-            if row.id == state.current_id:
-                self.rows.setCurrentItem(item)
+        self.rows.setRowCount(len(state.objects))
+        for place, row in enumerate(state.objects):
+            self._draw_row(place, row)
+        self._choose(chosen, state.current_id)
         self.rows.blockSignals(False)
 
-    def _chosen(self, item: QListWidgetItem | None, _: object) -> None:
-        if item is not None:
-            self.object_chosen.emit(item.data(Qt.ItemDataRole.UserRole))
+    def _draw_row(self, place: int, row: ObjectRow) -> None:
+        planes = str(row.n_planes) if row.n_planes else ""
+        texts = ("", row.name, row.class_name, row.size, planes, "")
+        for column, text in enumerate(texts):
+            item = QTableWidgetItem(text)
+            item.setToolTip(_tip(row, column))
+            flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+            if column == _NAME:
+                item.setIcon(_swatch(row.colour))
+                item.setData(Qt.ItemDataRole.UserRole, row.id)
+                flags |= Qt.ItemFlag.ItemIsEditable
+            if column in (_SHOWN, _LOCKED):
+                flags |= Qt.ItemFlag.ItemIsUserCheckable
+                is_on = row.is_visible if column == _SHOWN else row.locked
+                item.setCheckState(Qt.CheckState.Checked if is_on else Qt.CheckState.Unchecked)
+            if column in (_SIZE, _PLANES):
+                item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            item.setFlags(flags)
+            self.rows.setItem(place, column, item)
+
+    def _choose(self, chosen: list[int], current_id: int) -> None:
+        ids = [row.id for row in self._state.objects]
+        self.rows.clearSelection()
+        if current_id in ids:
+            self.rows.setCurrentCell(ids.index(current_id), _NAME)
+        model, selection = self.rows.model(), self.rows.selectionModel()
+        for one in chosen:
+            if one in ids and model is not None and selection is not None:
+                flags = selection.SelectionFlag.Select | selection.SelectionFlag.Rows
+                selection.select(model.index(ids.index(one), _NAME), flags)
+
+    def _id_at(self, row: int) -> int:
+        item = self.rows.item(row, _NAME)
+        return 0 if item is None else int(item.data(Qt.ItemDataRole.UserRole))
+
+    # What was pressed
+
+    def _chosen(self, row: int, *_: int) -> None:
+        if row >= 0:
+            self.object_chosen.emit(self._id_at(row))
+
+    def _edited(self, item: QTableWidgetItem) -> None:
+        object_id, is_on = self._id_at(item.row()), item.checkState() == Qt.CheckState.Checked
+        self._drawn = None  # what was typed or ticked may be refused: draw the row again
+        if item.column() == _NAME:
+            self.renamed.emit(object_id, item.text())
+        elif item.column() == _SHOWN:
+            self.shown.emit(object_id, is_on)
+        elif item.column() == _LOCKED:
+            self.locked.emit(object_id, is_on)
+
+    def _menu_at(self, place: QPoint) -> None:
+        viewport = self.rows.viewport()
+        if viewport is not None:
+            self.menu.popup(viewport.mapToGlobal(place))
+
+    def _fill_menu(self) -> None:
+        """List what can be done with the chosen objects now."""
+        self.menu.clear()
+        ids = self.chosen_ids
+        several = len(ids) > 1
+        for text, name, is_possible in (
+            ("Go to it", "go to", len(ids) == 1),
+            ("Show only this", "show only", bool(ids)),
+            ("Colour…", "colour", bool(ids)),
+            ("Merge", "merge", several),
+            ("Split into pieces", "split", len(ids) == 1),
+            ("Delete", "delete", bool(ids)),
+            ("Count without gaps", "renumber", True),
+        ):
+            self._add(self.menu, text, name, ids, is_possible)
+        classes = self.menu.addMenu("Class")
+        if classes is None:
+            return
+        for name in ("", *self._state.classes):
+            action = classes.addAction(name or "none")
+            if action is not None:
+                action.setEnabled(bool(ids))
+                action.triggered.connect(lambda _, name=name: self.class_chosen.emit(ids, name))
+        classes.addSeparator()
+        for text, name in (("New…", "new class"), ("Load…", "load classes"), ("Save…", "save classes")):
+            self._add(classes, text, name, ids, name != "save classes" or bool(self._state.classes))
+
+    def _add(self, menu: Any, text: str, name: str, ids: list[int], is_possible: bool) -> None:
+        action = menu.addAction(text)
+        action.setEnabled(is_possible)
+        action.triggered.connect(lambda _: self.action_chosen.emit(name, ids))
 
 
-def _swatch(object_id: int) -> QIcon:
+def _make_table() -> QTableWidget:
+    table = QTableWidget(0, len(_HEADS))
+    table.setHorizontalHeaderLabels(list(_HEADS))
+    table.setIconSize(QSize(12, 12))
+    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+    table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+    table.setShowGrid(False)
+    table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    table.setToolTip(
+        "Prompts are for the object chosen here; double click changes its name.\n"
+        "The first box shows it, the last one locks it. Right click for more."
+    )
+    rows, columns = table.verticalHeader(), table.horizontalHeader()
+    if rows is not None and columns is not None:
+        rows.setVisible(False)
+        rows.setDefaultSectionSize(_ROW_PX)
+        columns.setMinimumSectionSize(20)
+        columns.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        columns.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
+        table.setFixedHeight(columns.sizeHint().height() + _N_ROWS_SHOWN * _ROW_PX + 4)
+    return table
+
+
+def _tip(row: ObjectRow, column: int) -> str:
+    if column == _SHOWN:
+        return "Shown" if row.is_visible else "Hidden"
+    if column == _LOCKED:
+        return "Accepted: nothing changes it" if row.locked else "Not locked"
+    return f"Object {row.id}: {row.name or 'starts with the next prompt'}"
+
+
+def _swatch(colour: tuple[int, int, int]) -> QIcon:
     pixmap = QPixmap(12, 12)
-    pixmap.fill(QColor(PALETTE[(object_id - 1) % len(PALETTE)]))
+    pixmap.fill(QColor(*colour))
     icon = QIcon()
     for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected, QIcon.Mode.Disabled):
         icon.addPixmap(pixmap, mode)

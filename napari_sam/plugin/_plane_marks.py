@@ -78,6 +78,8 @@ class StripState:
         Below this surety a plane is doubtful.
     can_change : bool
         Whether the object may be changed now.
+    ready : frozenset of int
+        The planes that the model has looked at already: prompts there are answered at once.
     """
 
     n_planes: int = 0
@@ -86,6 +88,7 @@ class StripState:
     reach: tuple[int, int] = (0, 0)
     least: float = 0.5
     can_change: bool = False
+    ready: frozenset[int] = frozenset()
 
     @property
     def n_doubtful(self) -> int:

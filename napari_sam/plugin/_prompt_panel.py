@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QVBoxLayout
+from qtpy.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout
 
-from napari_sam.plugin._bindings import Tool
+from napari_sam.plugin._gestures import Tool
 from napari_sam.plugin._section import Section, make_button
 from napari_sam.plugin.view import PanelState
 
@@ -17,6 +17,10 @@ class PromptPanel(Section):
 
     tool_chosen = Signal(object)
     candidate_pressed = Signal()
+    remove_pressed = Signal()
+    clear_pressed = Signal()
+    refine_pressed = Signal()
+    label_pressed = Signal()
     undo_pressed = Signal()
     redo_pressed = Signal()
 
@@ -28,36 +32,67 @@ class PromptPanel(Section):
             ),
             Tool.EXCLUDE: make_button("− Point", "Click on what is not the object.", "exclude"),
             Tool.BOX: make_button("Box", "Drag a box around the object; clicks still place points.", "box"),
+            Tool.LASSO: make_button("Lasso", "Draw loosely around the object: a rough mask of it.", "lasso"),
+            Tool.SCRIBBLE: make_button(
+                "Scribble", "Draw a stroke in the object; with Ctrl, in what is not the object.", "scribble"
+            ),
             Tool.MOVE: make_button("Move", "Pan, zoom and paint as usual in napari; no prompts.", "move"),
         }
         self.candidate = QLabel()
+        self.candidate.setToolTip(
+            "The model's own guess of how good each of its masks is; bold: the one shown"
+        )
         self.other = make_button(
-            "Other candidate",
+            "Other",
             "Take the next mask that the model offers: a click may mean a part, the whole, or a group.\n"
             "The score is the model's own guess of how good the mask is.",
             "candidate",
         )
+        self.remove = make_button(
+            "Remove",
+            "Take the newest prompt of this plane back. The key removes the one under the mouse.\n"
+            "Points and boxes can be dragged, too.",
+            "remove",
+        )
+        self.clear = make_button("Clear plane", "Take the object out of this plane", "clear plane")
+        self.refine = make_button(
+            "Refine", "Ask the model again with the mask as it stands, drawn by hand or not", "refine"
+        )
+        self.label = make_button("Label", "Take the chosen label of another Labels layer for a prompt")
         self.undo = make_button("Undo", "Take the last step back", "undo")
         self.redo = make_button("Redo", "Do the step again that was taken back", "redo")
         self._group = QButtonGroup(self)
-        tools, candidates, history = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
+        self._lay_out()
+        self.set_tool(Tool.MOVE)
+
+    def _lay_out(self) -> None:
+        tools, candidates = QGridLayout(), QHBoxLayout()
         tools.setSpacing(3)
-        for tool, button in self.tools.items():
+        for place, (tool, button) in enumerate(self.tools.items()):
             button.setCheckable(True)
             button.clicked.connect(lambda _, tool=tool: self.tool_chosen.emit(tool))
             self._group.addButton(button)
-            tools.addWidget(button)
+            tools.addWidget(button, place // 3, place % 3)
         candidates.addWidget(self.candidate, 1)
         candidates.addWidget(self.other)
         self.other.clicked.connect(self.candidate_pressed)
-        for button, signal in ((self.undo, self.undo_pressed), (self.redo, self.redo_pressed)):
+        buttons = (
+            (self.remove, self.remove_pressed),
+            (self.clear, self.clear_pressed),
+            (self.refine, self.refine_pressed),
+            (self.label, self.label_pressed),
+            (self.undo, self.undo_pressed),
+            (self.redo, self.redo_pressed),
+        )
+        steps = QGridLayout()
+        steps.setSpacing(3)
+        for place, (button, signal) in enumerate(buttons):
             button.clicked.connect(signal)
-            history.addWidget(button)
+            steps.addWidget(button, place // 3, place % 3)
         column = QVBoxLayout(self.content)
-        column.addLayout(tools)
-        column.addLayout(candidates)
-        column.addLayout(history)
-        self.set_tool(Tool.MOVE)
+        column.setSpacing(4)
+        for layout in (tools, candidates, steps):
+            column.addLayout(layout)
 
     def set_tool(self, tool: Tool) -> None:
         """Show which tool is in use."""
@@ -67,8 +102,13 @@ class PromptPanel(Section):
         """Show a state."""
         for button in self.tools.values():
             button.setEnabled(state.can_prompt)
-        number, n, score = state.candidate or (0, 0, 0.0)
-        self.candidate.setText(f"{number} of {n}, score {score:.2f}" if n else "")
+        taken, scores = state.candidate or (-1, ())
+        shown = (f"<b>{score:.2f}</b>" if k == taken else f"{score:.2f}" for k, score in enumerate(scores))
+        self.candidate.setText("Scores " + " · ".join(shown) if scores else "")
         self.other.setEnabled(state.can_cycle)
+        self.remove.setEnabled(state.can_remove)
+        self.clear.setEnabled(state.can_clear)
+        self.refine.setEnabled(state.can_clear)
+        self.label.setEnabled(state.can_prompt)
         self.undo.setEnabled(state.can_undo)
         self.redo.setEnabled(state.can_redo)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam.core.edits import Edit
+from napari_sam.core.masks import BoxedMask
+from napari_sam.core.outlines import filled_outline
 from napari_sam.core.planes import PlaneRef
-from napari_sam.core.prompts import BoxPrompt, PointPrompt, Prompt
+from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
+from napari_sam.core.segmenter import SegmentRequest
 from napari_sam.core.session import Session
 from napari_sam.errors import SamError
 from napari_sam.plugin._asking import Asking
@@ -17,6 +21,8 @@ from napari_sam.plugin._stage import Stage
 from volumes import Box, VolumeError
 
 __all__ = ["PromptSteps"]
+
+Labels = NDArray[Any]
 
 
 class PromptSteps:
@@ -26,12 +32,18 @@ class PromptSteps:
     ----------
     stage : Stage
         What all steps share.
+
+    Attributes
+    ----------
+    limit_stroke : callable or None
+        (session, box, before, after) of a brush stroke to what it may do.
     """
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
+        self.limit_stroke: Callable[[Session, Box, Labels, Labels], Labels] | None = None
         self._early: list[tuple[PlaneRef, Prompt]] = []
-        self.asking = Asking(stage.background, stage.model, self._answered, stage.fail)
+        self.asking = Asking(stage.background, stage.model, self._answered, stage.fail, stage.show)
         stage.on_open.append(self._opened)
         stage.on_model.append(self._model_changed)
         stage.on_view.append(self.show)
@@ -50,13 +62,77 @@ class PromptSteps:
         if not inside.is_empty:
             self._prompt(stage.plane, BoxPrompt(inside))
 
+    def add_outline(self, rc: NDArray[np.float64]) -> None:
+        """Take an outline, (row, column) voxels of shape (n, 2), for a rough mask of the object."""
+        stage = self._stage
+        if stage.plane is None or stage.session is None:
+            return
+        mask = filled_outline(rc, stage.plane, stage.session.volume.shape)
+        if not mask.is_empty:
+            self.use_mask(mask)
+
+    def add_stroke(self, points: Sequence[tuple[float, float, float]], positive: bool) -> None:
+        """Put several points, in voxels, on the shown plane: along a stroke in the object, or beside it."""
+        if self._stage.plane is not None:
+            self._prompt(self._stage.plane, *(PointPrompt(at, positive) for at in points))
+
+    def use_mask(self, mask: BoxedMask) -> None:
+        """Ask with a rough mask of the object in the shown plane, and its box."""
+        if self._stage.plane is not None and not mask.is_empty:
+            self._prompt(self._stage.plane, MaskPrompt(mask), BoxPrompt(mask.box))
+
+    def refine(self) -> None:
+        """Ask the model again with the mask as it stands, drawn by hand or not."""
+        case, plane = self._stage.free_case, self._stage.plane
+        if case is None or plane is None:
+            return
+        known = case.current_id in case.session.objects
+        mask = case.session.mask_on(plane, case.current_id) if known else None
+        if mask is None:
+            self._stage.say("There is nothing to refine in this plane; draw something first.")
+            return
+        self.use_mask(mask)
+
+    def move(self, old: Prompt, new: Prompt, done: bool) -> None:
+        """Move a prompt of the shown plane; before it is let go, it is only shown."""
+        stage, case = self._stage, self._stage.free_case
+        if case is None or stage.plane is None or old not in self.shown:
+            return
+        if not done or old == new:
+            stage.view.show_prompts(stage.plane, tuple(new if one == old else one for one in self.shown))
+            return
+        plane = stage.plane
+        self._ask(lambda: case.session.replace_prompt(plane, old, new, case.current_id))
+
+    def remove(self, prompt: Prompt | None = None) -> None:
+        """Take a prompt of the shown plane back; the newest one when None."""
+        case, plane = self._stage.free_case, self._stage.plane
+        if case is None or plane is None or not self.shown:
+            return
+        gone = self.shown[-1] if prompt is None else prompt
+        self._ask(lambda: case.session.remove_prompt(plane, gone, case.current_id))
+
+    def clear_plane(self) -> None:
+        """Take away the object's prompts and mask in the shown plane."""
+        case, plane = self._stage.free_case, self._stage.plane
+        if case is None or plane is None or case.current_id not in case.session.objects:
+            return
+        try:
+            edit = case.session.clear_plane(plane, case.current_id)
+        except SamError as error:
+            self._stage.fail(error)
+            return
+        self.asking.forget()
+        self._stage.changed((edit,), f"Plane {plane.index} is cleared of object {case.current_id}.")
+
     def painted(self, box: Box, before: NDArray[Any], after: NDArray[Any]) -> None:
         """Take a brush stroke that is in the labels already into the session's history."""
         case = self._stage.free_case
         if case is None:
             return
+        wanted = after if self.limit_stroke is None else self.limit_stroke(case.session, box, before, after)
         try:
-            edit = case.session.paint(box, before, after)
+            edit = case.session.paint(box, before, wanted)
         except SamError as error:
             self._stage.fail(error)
             return
@@ -87,31 +163,50 @@ class PromptSteps:
         if stage.free_case is not None and stage.plane is not None:
             self.asking.prefetch(stage.free_case.session, stage.plane)
 
-    def show(self) -> None:
-        """Show the current object's prompts on the shown plane."""
+    @property
+    def shown(self) -> tuple[Prompt, ...]:
+        """The current object's prompts on the shown plane."""
         case, plane = self._stage.case, self._stage.plane
         state = case.session.objects.get(case.current_id) if case is not None else None
         anchor = None if state is None or plane is None else state.anchor_on(plane)
-        self._stage.view.show_prompts(plane, () if anchor is None else anchor.prompts)
+        return () if anchor is None else anchor.prompts
 
-    def _prompt(self, plane: PlaneRef, prompt: Prompt) -> None:
+    def show(self) -> None:
+        """Show the current object's prompts on the shown plane."""
+        self._stage.view.show_prompts(self._stage.plane, self.shown)
+
+    def _prompt(self, plane: PlaneRef, *prompts: Prompt) -> None:
         stage = self._stage
         if stage.cases.source is None or stage.is_taken:
             return
         stage.begin()
         case = stage.case
         if case is None:
-            self._early.append((plane, prompt))
+            self._early += [(plane, prompt) for prompt in prompts]
             stage.show()
             return
+        self._ask(lambda: case.session.prompt(plane, *prompts, object_id=case.current_id))
+
+    def _ask(self, make_request: Callable[[], SegmentRequest | None]) -> None:
+        """Put what a step on the session's prompts asks to the model; it may ask nothing."""
+        stage = self._stage
+        edits: list[Edit] = []
+        session = stage.session
+        if session is None:
+            return
+        session.on_edit.append(edits.append)
         try:
-            request = case.session.prompt(plane, prompt, object_id=case.current_id)
+            request = make_request()
         except (SamError, VolumeError) as error:
             stage.fail(error)
             return
-        self.asking.ask(case.session, request)
-        self.show()
-        stage.say("")
+        finally:
+            session.on_edit.remove(edits.append)
+        if request is None:
+            self.asking.forget()
+        else:
+            self.asking.ask(session, request)
+        stage.changed(edits)
 
     def _answered(self, session: Session, edit: Edit | None) -> None:
         if edit is not None and session is self._stage.session:

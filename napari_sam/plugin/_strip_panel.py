@@ -23,7 +23,10 @@ class StripPanel(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.strip = PlaneStrip()
-        self.strip.setToolTip("The planes, first to last: press to go to one; drag the handles and the line")
+        self.strip.setToolTip(
+            "The planes, first to last: press to go to one; drag the handles and the line.\n"
+            "A thin line below marks planes that the model knows: prompts there are answered at once."
+        )
         self.total, self.here = QLabel(), QLabel()
         for label in (self.total, self.here):
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)

@@ -8,6 +8,8 @@ from napari_sam.core.objects import ObjectState
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.propagation import PlanePrediction
 from napari_sam.core.session import Session
+from napari_sam.errors import SamError
+from napari_sam.plugin._asking import Asking
 from napari_sam.plugin._plane_marks import PlaneMark, StripState, mark_of, marks_of, next_doubtful
 from napari_sam.plugin._stage import Stage
 from napari_sam.plugin._volume_steps import VolumeSteps
@@ -26,9 +28,12 @@ class StripSteps:
         What all steps share.
     volume : VolumeSteps
         Runs propagations.
+    asking : Asking
+        Knows which planes are prepared.
     """
 
-    def __init__(self, stage: Stage, volume: VolumeSteps) -> None:
+    def __init__(self, stage: Stage, volume: VolumeSteps, asking: Asking) -> None:
+        self._asking = asking
         self._stage = stage
         self._volume = volume
         self._known: WeakKeyDictionary[Session, _Known] = WeakKeyDictionary()
@@ -48,7 +53,8 @@ class StripSteps:
         n_planes = session.volume.shape[plane.axis]
         can_change = stage.free_case is not None and current is not None and not current.locked
         marks = self._marks(session, current, plane.axis)
-        return StripState(n_planes, plane.index, marks, self.reach, self._least, can_change)
+        ready = frozenset(one.index for one in self._asking.ready(session) if one.axis == plane.axis)
+        return StripState(n_planes, plane.index, marks, self.reach, self._least, can_change, ready)
 
     @property
     def reach(self) -> tuple[int, int]:
@@ -97,11 +103,11 @@ class StripSteps:
         current = None if case is None else case.session.objects.get(case.current_id)
         if case is None or plane is None or current is None or current.locked:
             return
-        mask = case.session.mask_on(plane, current.id)
-        if mask is None:
-            stage.say(f"Object {current.id} has nothing in plane {plane.index} to confirm.")
+        try:
+            case.session.accept_plane(plane, current.id)
+        except SamError as error:
+            stage.fail(error)
             return
-        case.session.write(plane, mask, current.id)
         stage.changed((), f"Plane {plane.index} is confirmed.")
         state = self.state
         if next_doubtful(state.marks, state.shown, state.least) is not None:

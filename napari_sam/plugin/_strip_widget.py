@@ -91,6 +91,7 @@ class PlaneStrip(QWidget):
         painter.fillRect(self.rect(), self.palette().base())
         if self._state.n_planes:
             self._draw_bars(painter)
+            self._draw_ready(painter)
             self._draw_surety(painter)
             self._draw_reach(painter)
             self._draw_shown(painter)
@@ -113,6 +114,13 @@ class PlaneStrip(QWidget):
         if mark.is_doubtful(self._state.least):
             return 2
         return 3 if mark.state in ("prompted", "painted") else 1 if mark.state == "stopped" else 0
+
+    def _draw_ready(self, painter: QPainter) -> None:
+        colour = QColor(self.palette().text().color())
+        colour.setAlpha(110)
+        scale, floor = self.width() / self._state.n_planes, self.height() - _FOOT
+        for index in self._state.ready:
+            painter.fillRect(QRectF(index * scale, floor, max(scale, 1.0), 2), colour)
 
     def _draw_surety(self, painter: QPainter) -> None:
         text = self.palette().text().color()

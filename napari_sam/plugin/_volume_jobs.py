@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 from napari_sam.core.edits import EditGroup
@@ -45,6 +46,13 @@ class Following:
         self.is_running = False
         self.object_id = 0
         self.progress: tuple[int, int] | None = None
+        self._started_s = 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long it may still take, from the planes that are done; None while that is not known."""
+        done, total = self.progress or (0, 0)
+        return None if done < 2 else (time.monotonic() - self._started_s) / done * (total - done)
 
     def start(self, session: Session, segmenter: Segmenter, plan: PropagationPlan) -> None:
         """Follow an object as planned."""
@@ -70,6 +78,7 @@ class Following:
             self._on_error(error)
 
         self.is_running, self.object_id, self.progress = True, plan.object_id, (0, n_planes)
+        self._started_s = time.monotonic()
         self._background.submit(
             Job("propagate", lambda cancel: follow(plan, segmenter, cancel), one, ended, failed)
         )

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from napari_sam.plugin._clean_panel import CleanPanel
 from napari_sam.plugin._image_panel import ImagePanel
+from napari_sam.plugin._measure_panel import MeasurePanel
 from napari_sam.plugin._model_panel import ModelPanel
 from napari_sam.plugin._napari_view import NapariView
 from napari_sam.plugin._object_panel import ObjectPanel
 from napari_sam.plugin._prompt_panel import PromptPanel
+from napari_sam.plugin._table_menu import table_actions
 from napari_sam.plugin._volume_panel import VolumePanel
 from napari_sam.plugin.controller import Controller
 
-__all__ = ["key_actions", "wire_image", "wire_model", "wire_object", "wire_prompt", "wire_volume"]
+__all__ = [
+    "key_actions",
+    "wire_clean",
+    "wire_image",
+    "wire_measure",
+    "wire_model",
+    "wire_object",
+    "wire_prompt",
+    "wire_volume",
+]
 
 
 def wire_image(panel: ImagePanel, view: NapariView) -> None:
@@ -34,12 +46,22 @@ def wire_object(panel: ObjectPanel, control: Controller, load: Callable[[], None
     panel.new_pressed.connect(control.objects.start)
     panel.reopen_pressed.connect(control.objects.reopen)
     panel.load_pressed.connect(load)
+    panel.renamed.connect(control.table.rename)
+    panel.shown.connect(control.table.show)
+    panel.locked.connect(control.table.lock)
+    panel.class_chosen.connect(control.table.set_class)
+    actions = table_actions(control.table, panel)
+    panel.action_chosen.connect(lambda name, ids: actions[name](ids))
 
 
 def wire_prompt(panel: PromptPanel, control: Controller, view: NapariView) -> None:
     """Step 4."""
     panel.tool_chosen.connect(view.choose_tool)
     panel.candidate_pressed.connect(control.prompts.next_candidate)
+    panel.remove_pressed.connect(control.prompts.remove)
+    panel.clear_pressed.connect(control.prompts.clear_plane)
+    panel.refine_pressed.connect(control.prompts.refine)
+    panel.label_pressed.connect(view.label_as_prompt)
     panel.undo_pressed.connect(control.objects.undo)
     panel.redo_pressed.connect(control.objects.redo)
 
@@ -58,10 +80,26 @@ def wire_volume(panel: VolumePanel, control: Controller) -> None:
     strip.again_pressed.connect(control.strip.propagate_here)
 
 
-def key_actions(control: Controller, volume: VolumePanel) -> dict[str, Callable[[], None]]:
+def wire_clean(panel: CleanPanel, control: Controller) -> None:
+    """Clean-ups, between steps 5 and 6."""
+    panel.clean_pressed.connect(control.clean.clean)
+    panel.brush_limited.connect(control.clean.limit_brush)
+    panel.anchors_kept.connect(control.clean.keep_anchors)
+
+
+def wire_measure(panel: MeasurePanel, control: Controller, save: Callable[[], None]) -> None:
+    """Measurements; `save` asks the person for a file."""
+    panel.wanted.connect(control.measure.want)
+    panel.save_pressed.connect(save)
+
+
+def key_actions(control: Controller, view: NapariView, volume: VolumePanel) -> dict[str, Callable[[], None]]:
     """Say what each action of `napari_sam.plugin._bindings.KEYS` does, but for the tools."""
     return {
         "candidate": control.prompts.next_candidate,
+        "remove": view.remove_prompt,
+        "clear plane": control.prompts.clear_plane,
+        "refine": control.prompts.refine,
         "propagate": volume.press,
         "next in doubt": control.strip.next_doubtful,
         "previous in doubt": lambda: control.strip.next_doubtful(-1),

@@ -12,15 +12,20 @@ from pathlib import Path
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.session import Session
 from napari_sam.core.window import Window
+from napari_sam.nodes.classes_file import read_classes, write_classes
+from napari_sam.nodes.measurement_table import save_measurements
 from napari_sam.plugin._cases import ImageSource
+from napari_sam.plugin._clean_steps import CleanSteps
 from napari_sam.plugin._guidance import Steps, panel_state
 from napari_sam.plugin._jobs import Background
 from napari_sam.plugin._label_files import LabelFiles, Save, write_labels
+from napari_sam.plugin._measure_steps import MeasureSteps
 from napari_sam.plugin._model_slot import Load
 from napari_sam.plugin._object_steps import ObjectSteps
 from napari_sam.plugin._prompt_steps import PromptSteps
 from napari_sam.plugin._stage import Stage
 from napari_sam.plugin._strip_steps import StripSteps
+from napari_sam.plugin._table_steps import TableSteps
 from napari_sam.plugin._volume_steps import VolumeSteps
 from napari_sam.plugin.view import View
 
@@ -51,9 +56,22 @@ class Controller:
         self.prompts = PromptSteps(self.stage)
         self.objects = ObjectSteps(self.stage)
         self.volume = VolumeSteps(self.stage, self.prompts)
-        self.strip = StripSteps(self.stage, self.volume)
+        self.strip = StripSteps(self.stage, self.volume, self.prompts.asking)
+        self.clean = CleanSteps(self.stage)
+        self.prompts.limit_stroke = self.clean.limited
+        self.table = TableSteps(self.stage, (read_classes, write_classes))
         self.label_files = LabelFiles(self.stage, save or write_labels)
-        self._steps = Steps(self.stage, self.prompts, self.volume, self.strip, self.label_files)
+        self.measure = MeasureSteps(self.stage, self.label_files.segments_of, save_measurements)
+        self._steps = Steps(
+            self.stage,
+            self.prompts,
+            self.volume,
+            self.strip,
+            self.clean,
+            self.measure,
+            self.table,
+            self.label_files,
+        )
 
     @property
     def session(self) -> Session | None:
@@ -116,4 +134,7 @@ class Controller:
 
     def show(self) -> None:
         """Draw the panels again."""
-        self.stage.view.show_state(panel_state(self._steps))
+        state = panel_state(self._steps)
+        colours = {row.id: row.colour if row.is_visible else None for row in state.objects}
+        self.stage.view.show_colours(colours)
+        self.stage.view.show_state(state)

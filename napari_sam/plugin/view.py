@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -12,16 +12,75 @@ from napari_sam.core.session import Session
 from napari_sam.core.window import Window
 from napari_sam.plugin._plane_marks import StripState
 
-__all__ = ["ObjectRow", "PanelState", "View"]
+__all__ = ["CleanState", "MeasureState", "ObjectRow", "PanelState", "View"]
 
 
 @dataclass(frozen=True)
 class ObjectRow:
-    """One line of the list of objects."""
+    """One line of the table of objects.
+
+    Parameters
+    ----------
+    id, name, locked :
+        As in `ObjectState`.
+    class_name : str
+        What kind of thing it is; "" where nobody said.
+    colour : tuple of int
+        (red, green, blue), 0 to 255.
+    is_visible : bool
+        Whether its voxels are shown.
+    size : str
+        Its volume or area, with the unit.
+    n_planes : int
+        In how many planes of the first axis it is.
+    """
 
     id: int
     name: str
     locked: bool
+    class_name: str = ""
+    colour: tuple[int, int, int] = (128, 128, 128)
+    is_visible: bool = True
+    size: str = ""
+    n_planes: int = 0
+
+
+@dataclass(frozen=True)
+class CleanState:
+    """What the panel of cleaning shows.
+
+    Parameters
+    ----------
+    can_clean : bool
+        Whether the current object has voxels and may be changed.
+    doing : str
+        Which clean-up is under way; "" for none.
+    brush_range : tuple[float, float] or None
+        Intensities that the brush is limited to; None where it is not.
+    unit : str
+        Of the intensities.
+    """
+
+    can_clean: bool = False
+    doing: str = ""
+    brush_range: tuple[float, float] | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class MeasureState:
+    """What the panel of measurements shows.
+
+    Parameters
+    ----------
+    lines : tuple of (str, str)
+        Name and value, with its unit, of each measure of the current object.
+    can_save : bool
+        Whether there is something to write a table of.
+    """
+
+    lines: tuple[tuple[str, str], ...] = ()
+    can_save: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,15 +105,21 @@ class PanelState:
         Where the model stands: loading, ready, failed.
     objects : tuple[ObjectRow, ...]
         The objects, accepted ones included.
+    classes : tuple of str
+        The names of the classes that can be chosen.
     current_id : int
         The object that prompts go to.
-    candidate : tuple[int, int, float] or None
-        Which of the model's masks is shown, counted from 1, of how many, and its score; None where no other
-        one can be taken.
+    candidate : tuple[int, tuple[float, ...]] or None
+        Which of the model's masks is shown, counted from 0, and the scores of all; None where no other one
+        can be taken.
     n_planes : int
         Planes along the axis being propagated; 0 without an image.
     can_… : bool
         What may be pressed now.
+    clean : CleanState
+        Whether the object can be cleaned up, and what the brush keeps to.
+    measure : MeasureState
+        What the current object measures.
     strip : StripState
         What is known of each plane of the object.
     """
@@ -67,19 +132,24 @@ class PanelState:
     window_request: Window | str | None = None
     model_note: str = ""
     objects: tuple[ObjectRow, ...] = ()
+    classes: tuple[str, ...] = ()
     current_id: int = 1
-    candidate: tuple[int, int, float] | None = None
+    candidate: tuple[int, tuple[float, ...]] | None = None
     n_planes: int = 0
     can_prompt: bool = False
     can_accept: bool = False
     can_reopen: bool = False
     can_cycle: bool = False
+    can_remove: bool = False
+    can_clear: bool = False
     can_undo: bool = False
     can_redo: bool = False
     can_propagate: bool = False
     can_cancel: bool = False
     can_load: bool = False
     can_save: bool = False
+    clean: CleanState = field(default_factory=CleanState)
+    measure: MeasureState = field(default_factory=MeasureState)
     strip: StripState = field(default_factory=StripState)
 
 
@@ -104,6 +174,10 @@ class View(Protocol):
 
     def go_to_plane(self, plane: PlaneRef) -> None:
         """Show a plane of the chosen image."""
+        ...
+
+    def show_colours(self, colours: Mapping[int, tuple[int, int, int] | None]) -> None:
+        """Draw objects in these colours (red, green, blue), 0 to 255; those of None are not shown."""
         ...
 
     def redraw_labels(self) -> None:

@@ -10,8 +10,10 @@ from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from napari_sam import zoo
 from napari_sam.core.segmenter import Segmenter
-from napari_sam.plugin._dialogs import ask_labels, ask_save_path, ask_weights
+from napari_sam.plugin._clean_panel import CleanPanel
+from napari_sam.plugin._dialogs import ask_labels, ask_save_path, ask_table, ask_weights
 from napari_sam.plugin._image_panel import ImagePanel
+from napari_sam.plugin._measure_panel import MeasurePanel
 from napari_sam.plugin._model_panel import ModelPanel
 from napari_sam.plugin._napari_view import NapariView
 from napari_sam.plugin._object_panel import ObjectPanel
@@ -21,7 +23,9 @@ from napari_sam.plugin._status_panel import StatusPanel
 from napari_sam.plugin._volume_panel import VolumePanel
 from napari_sam.plugin._wiring import (
     key_actions,
+    wire_clean,
     wire_image,
+    wire_measure,
     wire_model,
     wire_object,
     wire_prompt,
@@ -57,7 +61,13 @@ class SamWidget(QWidget):
         super().__init__(parent)
         self.image, self.model = ImagePanel(), ModelPanel(zoo.names())
         self.object, self.prompt = ObjectPanel(), PromptPanel()
-        self.volume, self.end, self.status = VolumePanel(), SavePanel(), StatusPanel()
+        self.volume, self.clean = VolumePanel(), CleanPanel()
+        self.measure, self.end = MeasurePanel(), SavePanel()
+        self.status = StatusPanel()
+        self.panels = (
+            self.image, self.model, self.object, self.prompt, self.volume, self.clean,
+            self.measure, self.end
+        )  # fmt: skip
         self._lay_out()
         self.view = NapariView(
             napari_viewer,
@@ -75,7 +85,7 @@ class SamWidget(QWidget):
         column = QVBoxLayout(steps)
         column.setContentsMargins(4, 0, 4, 4)
         column.setSpacing(3)
-        for panel in (self.image, self.model, self.object, self.prompt, self.volume, self.end):
+        for panel in self.panels:
             column.addWidget(panel)
         column.addStretch(1)
         scroll = QScrollArea()
@@ -95,12 +105,14 @@ class SamWidget(QWidget):
         wire_object(self.object, control, self._load)
         wire_prompt(self.prompt, control, view)
         wire_volume(self.volume, control)
+        wire_clean(self.clean, control)
+        wire_measure(self.measure, control, self._save_table)
         self.end.accept_pressed.connect(control.objects.accept)
         self.end.save_pressed.connect(self._save)
-        view.connect(control, key_actions(control, self.volume))
+        view.connect(control, key_actions(control, view, self.volume))
 
     def _draw(self, state: PanelState) -> None:
-        for panel in (self.image, self.model, self.object, self.prompt, self.volume, self.end, self.status):
+        for panel in (*self.panels, self.status):
             panel.draw(state)
 
     def _choose_weights(self) -> None:
@@ -120,6 +132,11 @@ class SamWidget(QWidget):
         path = ask_save_path(self, f"{name}-labels{suffixes[0]}", suffixes)
         if path is not None:
             self.controller.label_files.save(path)
+
+    def _save_table(self) -> None:
+        path = ask_table(self)
+        if path is not None:
+            self.controller.measure.save(path)
 
     def event(self, event: QEvent | None) -> bool:
         """Stop all work when napari takes the widget out of its window."""

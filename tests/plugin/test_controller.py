@@ -479,7 +479,24 @@ def test_idle_time_encodes_the_planes_around(desk):
     desk.open()
     desk.click()
     desk.background.run()
-    assert [plane.index for plane in desk.segmenter.prefetched[-1]] == [4, 5, 3, 6, 2, 7, 1]
+    prepared = [plane.index for planes in desk.segmenter.prefetched for plane in planes]
+    assert prepared[-8:] == [5, 3, 6, 2, 7, 1, 8, 0]
+    assert desk.state.strip.ready == frozenset(range(9))
+    desk.segmenter.prefetched.clear()
+    desk.controller.show_plane(PlaneRef(0, 2))
+    desk.background.run()
+    assert desk.segmenter.prefetched == []
+
+
+def test_another_window_makes_no_plane_ready(desk):
+    desk.open()
+    desk.click()
+    desk.background.run()
+    desk.controller.choose_window("5,150")
+    assert desk.state.strip.ready == frozenset(range(9))
+    desk.segmenter.prefetched.clear()
+    desk.background.run()
+    assert sorted(plane.index for planes in desk.segmenter.prefetched for plane in planes) == list(range(9))
 
 
 def test_each_image_keeps_its_own_window(desk, make_ball_volume):
@@ -530,15 +547,14 @@ class TestCandidates:
         assert not desk.state.can_cycle
         desk.click()
         desk.background.run()
-        assert desk.state.candidate == (2, 3, pytest.approx(0.9))
+        assert desk.state.candidate == (1, pytest.approx((0.6, 0.9, 0.7)))
         assert desk.state.can_cycle
         assert "(R)" in desk.state.status
         seen = []
         for _ in range(3):
             desk.controller.prompts.next_candidate()
-            number, n, score = desk.state.candidate
-            seen.append((number, n, round(score, 2), self.radius(desk)))
-        assert seen == [(3, 3, 0.7, 12), (1, 3, 0.6, 4), (2, 3, 0.9, 8)]
+            seen.append((desk.state.candidate[0], self.radius(desk)))
+        assert seen == [(2, 12), (0, 4), (1, 8)]
         assert desk.view.redraw_labels.call_count == 4
 
     def test_cycling_is_one_step_to_undo(self, desk, nested):
@@ -547,9 +563,9 @@ class TestCandidates:
         for _ in range(2):
             desk.controller.prompts.next_candidate()
         desk.controller.objects.undo()
-        assert (self.radius(desk), desk.state.candidate[0]) == (8, 2)
+        assert (self.radius(desk), desk.state.candidate[0]) == (8, 1)
         desk.controller.objects.redo()
-        assert (self.radius(desk), desk.state.candidate[0]) == (4, 1)
+        assert (self.radius(desk), desk.state.candidate[0]) == (4, 0)
         desk.controller.objects.undo()
         desk.controller.objects.undo()
         assert not desk.controller.session.labels.any()

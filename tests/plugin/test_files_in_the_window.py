@@ -13,7 +13,7 @@ pytest.importorskip("qtpy", exc_type=ImportError)
 
 import volumes
 from napari_sam.core.naming import object_colour
-from napari_sam.plugin._bindings import Tool
+from napari_sam.plugin._gestures import Tool
 from napari_sam.plugin._label_layers import labels_of_file, read_labels_onto
 from napari_sam.plugin._reader import layer_of_volume
 from tests.plugin.test_window import Window

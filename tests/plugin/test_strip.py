@@ -150,7 +150,7 @@ def test_reach_limits_propagation_and_starts_over_with_another_axis(desk):
 def test_press_and_drag_on_the_strip(window):
     from qtpy.QtCore import QPoint, Qt
 
-    from napari_sam.plugin._bindings import Tool
+    from napari_sam.plugin._gestures import Tool
 
     window.press(window.widget.prompt.tools[Tool.INCLUDE])
     window.click(19, 24)

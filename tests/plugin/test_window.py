@@ -11,7 +11,7 @@ pytest.importorskip("napari")
 pytest.importorskip("qtpy", exc_type=ImportError)
 
 import volumes
-from napari_sam.plugin._bindings import Tool
+from napari_sam.plugin._gestures import Tool
 from tests.fakes import NestedSegmenter
 from tests.plugin.windows import PLUGIN, Window
 
@@ -110,7 +110,7 @@ def test_propagate_then_undo_then_accept(window):
     window.press(window.widget.end.accept)
     assert window.session.objects[1].locked
     assert window.viewer.layers["ball labels"].selected_label == 2
-    assert window.widget.object.rows.count() == 2
+    assert window.widget.object.rows.rowCount() == 2
 
 
 def test_cancel_keeps_what_is_done(window, segmenter):
@@ -180,21 +180,21 @@ def test_candidates_are_cycled_by_key_and_button(window, qtbot, segmenter):
     assert prompt.candidate.text() == ""
     window.click(19, 24)
     window.ready()
-    assert prompt.candidate.text() == "2 of 3, score 0.90"
+    assert prompt.candidate.text() == "Scores 0.60 · <b>0.90</b> · 0.70"
     assert "Key: R" in prompt.other.toolTip()
     labels = window.viewer.layers["ball labels"]
     for layer in (window.viewer.layers["prompts"], labels):
         window.viewer.layers.selection.active = layer
         window.native.setFocus()
         qtbot.keyClick(window.native, Qt.Key.Key_R)
-    assert prompt.candidate.text() == "1 of 3, score 0.60"
+    assert prompt.candidate.text() == "Scores <b>0.60</b> · 0.90 · 0.70"
     assert np.count_nonzero(window.session.labels[4, 20]) == 9
     window.press(prompt.other)
     window.press(prompt.other)
-    assert prompt.candidate.text() == "3 of 3, score 0.70"
+    assert prompt.candidate.text() == "Scores 0.60 · 0.90 · <b>0.70</b>"
     assert labels.get_value((4.0, 20.0, 25.0 + 11.0)) == 1
     qtbot.keyClick(window.native, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-    assert prompt.candidate.text() == "2 of 3, score 0.90"
+    assert prompt.candidate.text() == "Scores 0.60 · <b>0.90</b> · 0.70"
 
 
 def test_labels_saved_by_the_plugin_lie_on_the_image(window, tmp_path):

@@ -65,7 +65,7 @@ class Window:
 
     @property
     def native(self) -> Any:
-        return self.viewer.__wrapped__.window._qt_viewer.canvas.native
+        return getattr(self.viewer, "__wrapped__", self.viewer).window._qt_viewer.canvas.native
 
     def click(self, row: float, column: float, *, right: bool = False, control: bool = False) -> None:
         from qtpy.QtCore import Qt

@@ -1,0 +1,93 @@
+"""Measurements in the window: those of the current object, kept up to date, and a table of all."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+
+from napari_sam.plugin._gestures import Tool
+
+
+def _run(desk):
+    desk.background.run()
+    desk.files.run()
+
+
+def _lines(desk):
+    return dict(desk.state.measure.lines)
+
+
+def test_nothing_is_measured_until_somebody_looks(desk):
+    desk.open()
+    desk.click()
+    _run(desk)
+    assert desk.state.measure.lines == ()
+    assert desk.files.ran == []
+    desk.controller.measure.want(True)
+    _run(desk)
+    n = np.count_nonzero(desk.controller.session.labels)
+    assert _lines(desk)["Voxels"] == str(n)
+    assert _lines(desk)["Largest area"] == f"{n:.4g} mm² in plane 4"
+    assert _lines(desk)["Mean ± SD"] == "200 ± 0"
+
+
+def test_measures_follow_propagation_and_undo(desk):
+    desk.open()
+    desk.click()
+    _run(desk)
+    desk.controller.measure.want(True)
+    desk.controller.strip.propagate()
+    _run(desk)
+    labels = desk.controller.session.labels
+    assert _lines(desk)["Volume"] == f"{np.count_nonzero(labels) * 3 / 1000:.4g} ml"
+    desk.controller.objects.undo()
+    _run(desk)
+    assert "Volume" not in _lines(desk)
+    desk.controller.objects.undo()
+    _run(desk)
+    assert _lines(desk) == {}
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json"])
+def test_a_table_of_all_objects(desk, tmp_path, suffix):
+    desk.open()
+    desk.click()
+    _run(desk)
+    desk.controller.table.rename(1, "=ball")
+    path = tmp_path / f"table{suffix}"
+    desk.controller.measure.save(path)
+    assert not desk.state.measure.can_save
+    _run(desk)
+    assert desk.state.status == f"Saved {path.name}."
+    n = np.count_nonzero(desk.controller.session.labels)
+    if suffix == ".csv":
+        (row,) = csv.DictReader(path.read_text(encoding="utf-8").splitlines())
+        assert (row["name"], row["voxels"]) == ("'=ball", str(n))
+    else:
+        assert "=ball" in path.read_text(encoding="utf-8")
+
+
+def test_a_place_that_cannot_be_written_is_one_line(desk, tmp_path):
+    desk.open()
+    desk.click()
+    _run(desk)
+    desk.controller.measure.save(tmp_path / "missing" / "table.csv")
+    _run(desk)
+    assert desk.state.warning
+    assert desk.state.measure.can_save
+
+
+@pytest.mark.viewer
+@pytest.mark.filterwarnings("default")
+def test_measurements_in_a_window(window):
+    window.press(window.widget.prompt.tools[Tool.INCLUDE])
+    window.click(19, 24)
+    window.ready()
+    panel = window.widget.measure
+    panel.fold(False)
+    window.until(lambda: panel.lines.rowCount() > 0)
+    assert "Voxels\t380" in panel.text
+    window.press(window.widget.prompt.undo)
+    window.until(lambda: panel.lines.rowCount() == 0)

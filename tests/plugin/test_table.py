@@ -1,0 +1,191 @@
+"""The table of objects: what it shows, and what can be done with it."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from napari_sam.core.planes import PlaneRef
+from napari_sam.plugin._gestures import Tool
+
+
+@pytest.fixture
+def two(desk):
+    """Two objects of the ball: one propagated, and one of a single plane, painted beside it."""
+    desk.open()
+    desk.click()
+    desk.background.run()
+    desk.controller.strip.propagate()
+    desk.background.run()
+    desk.controller.objects.start()
+    session = desk.controller.session
+    from volumes import Box
+
+    box = Box((4, 0, 0), (5, 3, 4))
+    before = session.labels[box.slices()].copy()
+    desk.controller.prompts.painted(box, before, np.full_like(before, 2))
+    return desk
+
+
+def _row(desk, object_id):
+    return next(row for row in desk.state.objects if row.id == object_id)
+
+
+def test_size_and_planes_follow_every_step(two):
+    labels = two.controller.session.labels
+    for _ in range(3):
+        for row in two.state.objects:
+            n = np.count_nonzero(labels == row.id)
+            assert row.size == (f"{n * 3 / 1000:.4g} ml" if n else "")
+            assert row.n_planes == np.count_nonzero((labels == row.id).any(axis=(1, 2)))
+        two.controller.objects.undo()
+    assert [row.id for row in two.state.objects] == [1]
+
+
+def test_a_picture_has_areas(desk, make_ball_volume):
+    desk.open(make_ball_volume((1, 40, 50)))
+    desk.click()
+    desk.background.run()
+    n = np.count_nonzero(desk.controller.session.labels)
+    assert _row(desk, 1).size == f"{n:.4g} mm²"
+
+
+def test_rename_lock_colour_are_steps_to_undo(two):
+    table = two.controller.table
+    table.rename(1, "  liver ")
+    table.set_colour([1], (1, 2, 3))
+    table.lock(1, True)
+    row = _row(two, 1)
+    assert (row.name, row.colour, row.locked) == ("liver", (1, 2, 3), True)
+    for _ in range(3):
+        two.controller.objects.undo()
+    row = _row(two, 1)
+    assert (row.name, row.locked) == ("object 1", False)
+    assert row.colour != (1, 2, 3)
+
+
+def test_an_empty_name_changes_nothing(two):
+    two.controller.table.rename(1, "   ")
+    assert _row(two, 1).name == "object 1"
+
+
+def test_hiding_changes_colours_and_nothing_else(two):
+    before = two.controller.session.labels.copy()
+    two.controller.table.show(1, False)
+    colours = two.view.show_colours.call_args.args[0]
+    assert colours[1] is None
+    assert colours[2] is not None
+    two.controller.table.show_only([1])
+    colours = two.view.show_colours.call_args.args[0]
+    assert colours[2] is None
+    two.controller.table.show_only([1])
+    assert None not in two.view.show_colours.call_args.args[0].values()
+    assert np.array_equal(before, two.controller.session.labels)
+
+
+def test_merge_and_its_undo(two):
+    session = two.controller.session
+    before = session.labels.copy()
+    two.controller.table.merge([1, 2])
+    assert [row.id for row in two.state.objects] == [2]
+    assert np.array_equal(session.labels > 0, before > 0)
+    two.controller.objects.undo()
+    assert np.array_equal(session.labels, before)
+    two.controller.table.merge([2])
+    assert "two objects or more" in two.state.status
+
+
+def test_delete_is_brought_back_by_undo(two):
+    session = two.controller.session
+    before = session.labels.copy()
+    two.controller.table.delete([1])
+    assert 1 not in session.objects
+    assert not (session.labels == 1).any()
+    two.controller.objects.undo()
+    assert np.array_equal(session.labels, before)
+
+
+def test_a_locked_object_is_not_deleted(two):
+    two.controller.table.lock(1, True)
+    two.controller.table.delete([1])
+    assert 1 in two.controller.session.objects
+    assert two.state.warning
+    assert "locked" in two.state.status
+
+
+def test_pieces_become_objects(two):
+    from volumes import Box
+
+    session = two.controller.session
+    box = Box((4, 30, 0), (5, 33, 4))
+    before = session.labels[box.slices()].copy()
+    two.controller.prompts.painted(box, before, np.full_like(before, 2))
+    two.controller.table.split(2)
+    assert sorted(session.objects) == [1, 2, 3]
+    assert {np.count_nonzero(session.labels == one) for one in (2, 3)} == {12}
+    two.controller.table.split(1)
+    assert "in one piece" in two.state.status
+
+
+def test_go_to_shows_the_plane_where_it_is_largest(two):
+    two.controller.show_plane(PlaneRef(0, 0))
+    two.controller.table.go_to(2)
+    two.view.go_to_plane.assert_called_with(PlaneRef(0, 4))
+
+
+def test_classes_are_kept_in_a_file_and_set(two, tmp_path):
+    table = two.controller.table
+    table.add_class("liver", (200, 30, 30))
+    table.add_class("lesion")
+    table.set_class([1, 2], "liver")
+    assert [row.class_name for row in two.state.objects] == ["liver", "liver"]
+    assert _row(two, 1).colour == (200, 30, 30)
+    path = tmp_path / "classes.json"
+    table.save_classes(path)
+    json.loads(path.read_text(encoding="utf-8"))
+    table.classes = ()
+    table.load_classes(path)
+    assert two.state.classes == ("liver", "lesion")
+    two.controller.objects.undo()
+    assert _row(two, 2).class_name == ""
+    table.load_classes(tmp_path / "missing.json")
+    assert two.state.warning
+
+
+def test_nothing_is_changed_while_a_propagation_runs(two):
+    two.controller.objects.select(1)
+    two.controller.strip.propagate()
+    before = dict(two.controller.session.objects)
+    two.controller.table.delete([1])
+    two.controller.table.rename(1, "liver")
+    assert dict(two.controller.session.objects) == before
+
+
+@pytest.mark.viewer
+@pytest.mark.filterwarnings("default")
+def test_the_table_in_a_window(window):
+    from qtpy.QtCore import Qt
+
+    window.press(window.widget.prompt.tools[Tool.INCLUDE])
+    window.click(19, 24)
+    window.ready()
+    rows = window.widget.object.rows
+    assert rows.rowCount() == 1
+    rows.item(0, 1).setText("ball")
+    assert window.session.objects[1].name == "ball"
+    labels = window.viewer.layers["ball labels"]
+    shown = labels.get_color(1)
+    rows.item(0, 0).setCheckState(Qt.CheckState.Unchecked)
+    assert labels.get_color(1) is None or labels.get_color(1)[3] == 0
+    rows.item(0, 0).setCheckState(Qt.CheckState.Checked)
+    assert np.allclose(labels.get_color(1), shown)
+    rows.item(0, 5).setCheckState(Qt.CheckState.Checked)
+    assert window.session.objects[1].locked
+    window.press(window.widget.object.new)
+    assert rows.rowCount() == 2
+    assert window.widget.object.chosen_ids == [2]
+    window.widget.object._fill_menu()
+    texts = [action.text() for action in window.widget.object.menu.actions()]
+    assert {"Merge", "Split into pieces", "Delete", "Class"} <= set(texts)
