@@ -1,10 +1,10 @@
 """Fit the weights of `napari_sam.core.trust` on made volumes and on film with masks.
 
 ``python -m benchmarks.fit_trust [--film DIR] [--seeds N]``. Each object is followed from one box on its
-middle plane, up to `BEYOND` planes past its ends, whatever is found there. Each candidate of each plane is a
-row: what speaks for it, and its true IoU, to which a logistic function is fitted. Candidates are chosen with
-the present weights. Other seeds are left for comparisons, and the folder of film must not be one that results
-are reported on.
+middle plane, up to `BEYOND` planes past its ends, whatever is found there; film is followed as film. Each
+candidate of each plane is a row, and so is the taken one with its outline sharpened: what speaks for it, and
+its true IoU, to which a logistic function is fitted. Candidates are chosen with the present weights. Other
+seeds are left for comparisons, and the folder of film must not be one that results are reported on.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt
 from napari_sam.core.propagation import PropagationParts, follow, plan_propagation
 from napari_sam.core.propagation_choices import choose_by_trust
+from napari_sam.core.propagation_film import for_film
 from napari_sam.core.propagation_front import Choice, Front
 from napari_sam.core.propagation_plan import PropagationPlan
 from napari_sam.core.segmenter import MaskPrediction, Segmenter
@@ -52,11 +53,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     segmenter = load_segmenter("default", device="cpu")
     rows: Rows = []
-    for volume, truth in made_objects(range(FIRST_SEED, FIRST_SEED + options.seeds)):
-        rows += rows_of(segmenter, volume, truth)
+    for kind, volume, truth in made_objects(range(FIRST_SEED, FIRST_SEED + options.seeds)):
+        rows += rows_of(segmenter, volume, truth, kind == "film")
     n_made = len(rows)
     for volume, truth in film_objects(options.film) if options.film else ():
-        rows += rows_of(segmenter, volume, truth)
+        rows += rows_of(segmenter, volume, truth, True)
     shares = np.where(np.arange(len(rows)) < n_made, 1.0, FILM_WEIGHT)
     weights, bias = fit(np.array([row[0] for row in rows]), np.array([row[1] for row in rows]), shares)
     print(f"{n_made} rows of made volumes, {len(rows) - n_made} of film")
@@ -64,13 +65,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def made_objects(seeds: Sequence[int]) -> Iterator[tuple[Volume, NDArray[np.bool_]]]:
-    """Yield some objects of made volumes of all kinds, the largest first."""
+def made_objects(seeds: Sequence[int]) -> Iterator[tuple[str, Volume, NDArray[np.bool_]]]:
+    """Yield some objects of made volumes of all kinds, each with its kind, the largest first."""
     for kind in sorted(KINDS):
         for seed in seeds:
             made = make_volume(kind, seed)
             for truth in sorted(made.objects, key=lambda one: -int(one.sum()))[:OBJECTS_A_VOLUME]:
-                yield made.volume, truth
+                yield kind, made.volume, truth
 
 
 def film_objects(root: Path) -> Iterator[tuple[Volume, NDArray[np.bool_]]]:
@@ -81,7 +82,7 @@ def film_objects(root: Path) -> Iterator[tuple[Volume, NDArray[np.bool_]]]:
             yield volume, np.asarray(labels == value)
 
 
-def rows_of(segmenter: Segmenter, volume: Volume, truth: NDArray[np.bool_]) -> Rows:
+def rows_of(segmenter: Segmenter, volume: Volume, truth: NDArray[np.bool_], as_film: bool) -> Rows:
     """Follow an object past its ends and note of each candidate what speaks for it, and its IoU."""
     index = choose_anchor(truth, "middle")
     plane, planes = PlaneRef(0, index), np.flatnonzero(truth.any(axis=(1, 2)))
@@ -91,22 +92,46 @@ def rows_of(segmenter: Segmenter, volume: Volume, truth: NDArray[np.bool_]) -> R
     session.apply(segmenter.segment(request), request)
     if session.mask_on(plane, 1) is None:
         return []
-    rows: Rows = []
+    noting = _Noting(truth)
+    parts = PropagationParts(choose=noting.choose, judge=noting.judge)
+    reach = max(0, int(planes[0]) - BEYOND), min(len(truth), int(planes[-1]) + 1 + BEYOND)
+    plan = plan_propagation(session, 1, axis=0, planes=reach)
+    if as_film:
+        plan, parts = for_film(plan, parts)
+    for _ in follow(plan, segmenter, parts=parts):
+        pass
+    return noting.rows
+
+
+class _Noting:
+    """Chooses as ever and goes on as long as there is something, and notes rows."""
+
+    def __init__(self, truth: NDArray[np.bool_]) -> None:
+        self.rows: Rows = []
+        self._truth = truth
+        self._kept: list[BoxedMask] = []
 
     def choose(
-        plan: PropagationPlan, front: Front, answer: MaskPrediction, kept: Sequence[BoxedMask]
+        self, plan: PropagationPlan, front: Front, answer: MaskPrediction, kept: Sequence[BoxedMask]
     ) -> Choice:
-        before = front.mask.moved_to(answer.plane)
-        found = gather_evidence(plan.volume, plan.window, front.look, before, answer, kept)
-        there = BoxedMask.of_plane(truth[answer.plane.index], answer.plane, truth.shape)
-        rows.extend((one.numbers, iou(mask, there)) for one, mask in zip(found, kept, strict=True))
+        self._kept = list(kept)
+        self._note(plan, front, answer, range(len(kept)))
         return choose_by_trust(plan, front, answer, kept)
 
-    parts = PropagationParts(choose=choose, judge=lambda _, __, ___, ____, mask: "empty" * mask.is_empty)
-    reach = max(0, int(planes[0]) - BEYOND), min(len(truth), int(planes[-1]) + 1 + BEYOND)
-    for _ in follow(plan_propagation(session, 1, axis=0, planes=reach), segmenter, parts=parts):
-        pass
-    return rows
+    def judge(
+        self, plan: PropagationPlan, front: Front, answer: MaskPrediction, choice: Choice, mask: BoxedMask
+    ) -> str:
+        self._kept[choice.candidate] = mask
+        self._note(plan, front, answer, [choice.candidate])
+        return "empty" * mask.is_empty
+
+    def _note(
+        self, plan: PropagationPlan, front: Front, answer: MaskPrediction, which: Sequence[int]
+    ) -> None:
+        before = front.mask.moved_to(answer.plane)
+        found = gather_evidence(plan.volume, plan.window, front.look, before, answer, self._kept)
+        there = BoxedMask.of_plane(self._truth[answer.plane.index], answer.plane, self._truth.shape)
+        self.rows.extend((found[k].numbers, iou(self._kept[k], there)) for k in which)
 
 
 def fit(

@@ -42,7 +42,7 @@ class PlanePrediction(MaskPrediction):
         Time that the model took.
     trust : float
         How well the mask is expected to agree with the object, 0 to 1, from all that speaks for it; 1 for an
-        anchor.
+        anchor, 0 where no model was asked, the IoU with the shape between its neighbours where repaired.
     doubtful : bool
         Whether a person should look at this plane.
     """
@@ -103,7 +103,10 @@ def told_without_model(
     """Say something of a plane for which no model was asked: one mask, no logits, no time."""
     overlap = 1.0 if state == "anchor" else 0.0
     scores, hints = np.array([score], np.float32), np.zeros((1, 0, 0), np.float16)
-    return PlanePrediction(plane, (mask,), scores, hints, 0, score, mask.area, overlap, state, reason, 0.0)
+    return PlanePrediction(
+        plane, (mask,), scores, hints, 0, score, mask.area, overlap, state, reason, 0.0,
+        trust=1.0 if state == "anchor" else 0.0, doubtful=state == "interpolated",
+    )  # fmt: skip
 
 
 def no_mask(plane: PlaneRef) -> BoxedMask:

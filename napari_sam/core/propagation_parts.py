@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from napari_sam.core.masks import BoxedMask
@@ -21,13 +22,14 @@ from napari_sam.core.propagation_front import Choice, Front
 from napari_sam.core.propagation_plan import PropagationPlan
 from napari_sam.core.propagation_prompts import Derive, deriving
 from napari_sam.core.segmenter import SegmentRequest
+from napari_sam.core.sharpening import Sharpen, keep_masks, sharpen_by_appearance
 from napari_sam.errors import InvalidPrompt
 
 __all__ = ["PARTS", "Choice", "Front", "PropagationParts", "keep", "kept_to_box", "parts_named"]
 
 
-DEFAULT_DERIVE = deriving("mask", "point", without_mask=("box", "point"))
-"""The binary mask and its innermost point; a box in place of the mask where a model takes none."""
+DEFAULT_DERIVE = deriving("logits", "box", "point")
+"""The logits, the box of the mask with a margin, and its innermost point."""
 
 
 @dataclass(frozen=True)
@@ -42,27 +44,31 @@ class PropagationParts:
         (plan, front, answer, of each mask what would be kept) to the `Choice` among the answer's candidates.
     judge : callable
         (plan, front, answer, choice, mask that would be kept) to why the front ends here; "" lets it go on.
+    sharpen : callable
+        (plan) to the function that moves outlines in this propagation; see `napari_sam.core.sharpening`.
     """
 
     derive: Derive = DEFAULT_DERIVE
     choose: Choose = choose_by_trust
     judge: Judge = judge_by_trust
+    sharpen: Callable[[PropagationPlan], Sharpen] = sharpen_by_appearance
 
 
 PARTS: dict[str, PropagationParts] = {
     "trust": PropagationParts(),
     "agreement": PropagationParts(choose=choose_by_agreement),
     "score": PropagationParts(choose=choose_by_score),
-    "components": PropagationParts(deriving("mask", "component points")),
-    "neighbours": PropagationParts(deriving("mask", "point", "neighbour points")),
+    "components": PropagationParts(deriving("logits", "box", "component points")),
+    "neighbours": PropagationParts(deriving("logits", "box", "point", "neighbour points")),
     "mask box point": PropagationParts(deriving("mask", "box", "point")),
-    "logits box point": PropagationParts(deriving("logits", "box", "point")),
+    "mask point": PropagationParts(deriving("mask", "point", without_mask=("box", "point"))),
     "logits of two": PropagationParts(deriving("logits of two", "box", "point")),
     "mask": PropagationParts(deriving("mask")),
     "logits": PropagationParts(deriving("logits")),
     "box": PropagationParts(deriving("box")),
     "point": PropagationParts(deriving("point")),
-    "limits": PropagationParts(deriving("logits", "box", "point"), choose_by_rules, judge_by_limits),
+    "as given": PropagationParts(sharpen=keep_masks),
+    "limits": PropagationParts(choose=choose_by_rules, judge=judge_by_limits),
 }
 """Sets of parts by name; the first is the default, the last are single limits in place of trust."""
 

@@ -73,7 +73,7 @@ class PropagationLimits:
     max_growth: float = 3.0
     min_familiar: float = 0.5
     slack_px: float = 1.0
-    margin: float = 0.1
+    margin: float = 0.05
     min_margin_px: int = 1
     n_prefetched: int = 2
     min_trust: float = 0.15

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from napari_sam.core.evidence import AnchorLook
 from napari_sam.core.intensity import GreyRange, grey_levels
 from napari_sam.core.jobs import Cancel
-from napari_sam.core.masks import iou
+from napari_sam.core.masks import BoxedMask, iou
 from napari_sam.core.plane_prediction import PlanePrediction, no_mask, told_without_model
 from napari_sam.core.planes import PlaneRef
+from napari_sam.core.propagation_choices import trust_of
 from napari_sam.core.propagation_parts import Front, PropagationParts, keep
 from napari_sam.core.propagation_plan import PropagationPlan, Seed
 from napari_sam.core.segmenter import MaskPrediction, Segmenter, SegmentRequest
@@ -38,6 +41,7 @@ class PropagationRun:
     ) -> None:
         self.plan, self.segmenter = plan, segmenter
         self._cancel, self._parts = cancel, parts
+        self._sharpen = parts.sharpen(plan)
         self._open = set(range(plan.first, plan.last)) - set(plan.seeds) - plan.walls
         self.fronts = [
             self._front(plane, step, seed)
@@ -71,6 +75,14 @@ class PropagationRun:
         plane = front.plane.neighbour(front.step)
         return told_without_model(plane, no_mask(plane), 0.0, "stopped", "cancelled")
 
+    def keep(self, front: Front, answer: MaskPrediction) -> tuple[BoxedMask, ...]:
+        """Cut an answer's masks to what can be the object that a front follows."""
+        return keep(self.plan, front, answer.masks, answer.plane)
+
+    def choose(self, front: Front, answer: MaskPrediction) -> int:
+        """Return the candidate that would be taken of an answer."""
+        return self._parts.choose(self.plan, front, answer, self.keep(front, answer)).candidate
+
     def take(
         self, front: Front, request: SegmentRequest, answer: MaskPrediction, seconds: float
     ) -> PlanePrediction:
@@ -86,22 +98,24 @@ class PropagationRun:
             Time that it took.
         """
         plan, previous = self.plan, front.mask.moved_to(answer.plane)
-        kept = keep(plan, front, answer.masks, answer.plane)
+        kept = list(self.keep(front, answer))
         choice = self._parts.choose(plan, front, answer, kept)
-        mask, score = kept[choice.candidate], float(answer.scores[choice.candidate])
-        overlap = iou(previous, answer.masks[choice.candidate])
-        reason = self._parts.judge(plan, front, answer, choice, mask)
+        k, overlap = choice.candidate, iou(previous, answer.masks[choice.candidate])
+        sharp = self._sharpen(answer, kept, k, previous)
+        kept[k] = sharp.pieces_over(previous, plan.limits.min_piece_overlap)
+        choice = replace(choice, trust=trust_of(plan, front, answer, kept)[k])
+        reason = self._parts.judge(plan, front, answer, choice, kept[k])
         state = "stopped" if reason else "propagated"
         if reason:
             self.fronts.remove(front)
         else:
             self._open.discard(answer.plane.index)
-            front.move(answer.plane, mask, answer.hints[choice.candidate])
+            front.move(answer.plane, kept[k], answer.hints[k])
             if not plan.first <= answer.plane.index + front.step < plan.last:
                 reason = "end of range"
         return PlanePrediction(
-            answer.plane, kept, answer.scores, answer.hints,
-            choice.candidate, score, mask.area, overlap, state, reason, seconds,
+            answer.plane, tuple(kept), answer.scores, answer.hints,
+            k, float(answer.scores[k]), kept[k].area, overlap, state, reason, seconds,
             presence=answer.presence, trust=choice.trust, doubtful=choice.trust < plan.limits.sure_trust,
         )  # fmt: skip
 

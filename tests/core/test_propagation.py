@@ -12,10 +12,11 @@ from napari_sam.core.jobs import Cancel
 from napari_sam.core.masks import BoxedMask, tight_box
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt
-from napari_sam.core.propagation import PlanePrediction, PropagationLimits, propagate
+from napari_sam.core.propagation import PlanePrediction, PropagationLimits, PropagationParts, propagate
 from napari_sam.core.propagation_parts import parts_named
 from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
 from napari_sam.core.session import Session
+from napari_sam.core.sharpening import keep_masks
 from napari_sam.core.window import Window
 from napari_sam.errors import Cancelled, InvalidPrompt
 from tests.fakes import FakeSegmenter, NestedSegmenter, ellipsoid_labels, labelled_volume
@@ -24,6 +25,7 @@ from volumes import Box, Volume
 SHAPE = (15, 32, 48)
 PLANE = PlaneRef(0, 7)
 CENTRE = (7, 15, 23)
+AS_GIVEN = parts_named("as given")
 
 
 @pytest.fixture
@@ -80,7 +82,7 @@ class TestFollowing:
     ) -> None:
         segmenter = FakeSegmenter()
         prompt_plane(session, segmenter, PlaneRef(axis, CENTRE[axis]))
-        predictions = list(propagate(session, segmenter, 1))
+        predictions = list(propagate(session, segmenter, 1, parts=AS_GIVEN))
         assert predictions[0].state == "anchor"
         assert np.array_equal(session.labels, truth)
         stopped = [p for p in predictions if p.state == "stopped"]
@@ -96,8 +98,7 @@ class TestFollowing:
     def test_each_plane_is_asked_for_with_what_the_one_before_gave(self, session: Session) -> None:
         segmenter = FakeSegmenter()
         prompt_plane(session, segmenter)
-        options = {"parts": parts_named("logits box point")}
-        predictions = by_plane(list(propagate(session, segmenter, 1, **options)))
+        predictions = by_plane(list(propagate(session, segmenter, 1)))
         request = next(r for r in segmenter.requests if r.plane.index == 9)
         before = predictions[8]
         box, point = request.prompts
@@ -125,7 +126,7 @@ class TestFollowing:
         segmenter = FakeSegmenter()
         painted = truth[7:8]
         session.paint(PLANE.box(SHAPE), np.zeros_like(painted), painted)
-        list(propagate(session, segmenter, 1, parts=parts_named("logits box point")))
+        list(propagate(session, segmenter, 1))
         assert np.array_equal(session.labels, truth)
         first = segmenter.requests[0]
         assert first.hint is None
@@ -174,7 +175,8 @@ class TestStopping:
     def run(self, segmenter: FakeSegmenter, **options: object) -> tuple[Session, dict[int, PlanePrediction]]:
         session = cylinder_session()
         prompt_plane(session, segmenter, PlaneRef(0, 3))
-        return session, by_plane(list(propagate(session, segmenter, 1, **options)))
+        parts = replace(options.pop("parts", PropagationParts()), sharpen=keep_masks)
+        return session, by_plane(list(propagate(session, segmenter, 1, parts=parts, **options)))
 
     @pytest.mark.parametrize(
         ("reason", "change"),
@@ -489,8 +491,8 @@ class TestTheChosenCandidate:
             session.labels > 0, np.repeat(chosen.to_plane(plane, (11, 32, 48))[None], 11, 0)
         )
         for first in segmenter.requests[1:3]:
-            given = [prompt.mask.bits for prompt in first.prompts if isinstance(prompt, MaskPrompt)]
-            assert [np.array_equal(bits, chosen.bits) for bits in given] == [True] * ("mask" in kinds)
+            given = first.hint is not None and np.array_equal(first.hint, answer.hints[candidate])
+            assert given == ("mask" in kinds)
 
     def test_without_a_choice_the_best_is_followed(self) -> None:
         session, segmenter = cylinder_session(), NestedSegmenter()
