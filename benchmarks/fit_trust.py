@@ -2,9 +2,10 @@
 
 ``python -m benchmarks.fit_trust [--film DIR] [--seeds N]``. Each object is followed from one box on its
 middle plane, up to `BEYOND` planes past its ends, whatever is found there; film is followed as film. Each
-candidate of each plane is a row, and so is the taken one with its outline sharpened: what speaks for it, and
-its true IoU, to which a logistic function is fitted. Candidates are chosen with the present weights. Other
-seeds are left for comparisons, and the folder of film must not be one that results are reported on.
+candidate of each plane is a row to choose by, and the one that is taken, its outline sharpened, a row to
+judge by: what speaks for it, and its true IoU. To either kind a logistic function is fitted. Candidates are
+chosen with the present weights. Other seeds are left for comparisons, and the folder of film must not be one
+that results are reported on.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +45,17 @@ RIDGE = 1.0
 Rows = list[tuple[tuple[float, ...], float]]
 
 
+@dataclass(frozen=True)
+class Noted:
+    """Rows of candidates, and of masks as they were kept."""
+
+    choosing: Rows = field(default_factory=list)
+    judging: Rows = field(default_factory=list)
+
+    def __add__(self, other: Noted) -> Noted:
+        return Noted(self.choosing + other.choosing, self.judging + other.judging)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Collect the rows, fit, print the weights and the bias; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fit_trust", description=__doc__)
@@ -52,16 +65,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from napari_sam import load_segmenter
 
     segmenter = load_segmenter("default", device="cpu")
-    rows: Rows = []
+    made, film = Noted(), Noted()
     for kind, volume, truth in made_objects(range(FIRST_SEED, FIRST_SEED + options.seeds)):
-        rows += rows_of(segmenter, volume, truth, kind == "film")
-    n_made = len(rows)
+        made += rows_of(segmenter, volume, truth, kind == "film")
     for volume, truth in film_objects(options.film) if options.film else ():
-        rows += rows_of(segmenter, volume, truth, True)
-    shares = np.where(np.arange(len(rows)) < n_made, 1.0, FILM_WEIGHT)
-    weights, bias = fit(np.array([row[0] for row in rows]), np.array([row[1] for row in rows]), shares)
-    print(f"{n_made} rows of made volumes, {len(rows) - n_made} of film")
-    print(f"weights {tuple(np.round(weights, 2).tolist())}, bias {bias:.2f}")
+        film += rows_of(segmenter, volume, truth, True)
+    _tell("CHOOSING", made.choosing, film.choosing)
+    _tell("JUDGING", made.judging, film.judging)
     return 0
 
 
@@ -82,7 +92,7 @@ def film_objects(root: Path) -> Iterator[tuple[Volume, NDArray[np.bool_]]]:
             yield volume, np.asarray(labels == value)
 
 
-def rows_of(segmenter: Segmenter, volume: Volume, truth: NDArray[np.bool_], as_film: bool) -> Rows:
+def rows_of(segmenter: Segmenter, volume: Volume, truth: NDArray[np.bool_], as_film: bool) -> Noted:
     """Follow an object past its ends and note of each candidate what speaks for it, and its IoU."""
     index = choose_anchor(truth, "middle")
     plane, planes = PlaneRef(0, index), np.flatnonzero(truth.any(axis=(1, 2)))
@@ -91,7 +101,7 @@ def rows_of(segmenter: Segmenter, volume: Volume, truth: NDArray[np.bool_], as_f
     request = session.prompt(plane, box, object_id=1)
     session.apply(segmenter.segment(request), request)
     if session.mask_on(plane, 1) is None:
-        return []
+        return Noted()
     noting = _Noting(truth)
     parts = PropagationParts(choose=noting.choose, judge=noting.judge)
     reach = max(0, int(planes[0]) - BEYOND), min(len(truth), int(planes[-1]) + 1 + BEYOND)
@@ -100,14 +110,14 @@ def rows_of(segmenter: Segmenter, volume: Volume, truth: NDArray[np.bool_], as_f
         plan, parts = for_film(plan, parts)
     for _ in follow(plan, segmenter, parts=parts):
         pass
-    return noting.rows
+    return noting.noted
 
 
 class _Noting:
     """Chooses as ever and goes on as long as there is something, and notes rows."""
 
     def __init__(self, truth: NDArray[np.bool_]) -> None:
-        self.rows: Rows = []
+        self.noted = Noted()
         self._truth = truth
         self._kept: list[BoxedMask] = []
 
@@ -115,23 +125,30 @@ class _Noting:
         self, plan: PropagationPlan, front: Front, answer: MaskPrediction, kept: Sequence[BoxedMask]
     ) -> Choice:
         self._kept = list(kept)
-        self._note(plan, front, answer, range(len(kept)))
+        self._note(self.noted.choosing, plan, front, answer, range(len(kept)))
         return choose_by_trust(plan, front, answer, kept)
 
     def judge(
         self, plan: PropagationPlan, front: Front, answer: MaskPrediction, choice: Choice, mask: BoxedMask
     ) -> str:
         self._kept[choice.candidate] = mask
-        self._note(plan, front, answer, [choice.candidate])
+        self._note(self.noted.judging, plan, front, answer, [choice.candidate])
         return "empty" * mask.is_empty
 
     def _note(
-        self, plan: PropagationPlan, front: Front, answer: MaskPrediction, which: Sequence[int]
+        self, rows: Rows, plan: PropagationPlan, front: Front, answer: MaskPrediction, which: Sequence[int]
     ) -> None:
         before = front.mask.moved_to(answer.plane)
         found = gather_evidence(plan.volume, plan.window, front.look, before, answer, self._kept)
         there = BoxedMask.of_plane(self._truth[answer.plane.index], answer.plane, self._truth.shape)
-        self.rows.extend((found[k].numbers, iou(self._kept[k], there)) for k in which)
+        rows.extend((found[k].numbers, iou(self._kept[k], there)) for k in which)
+
+
+def _tell(name: str, made: Rows, film: Rows) -> None:
+    rows, shares = made + film, np.array([1.0] * len(made) + [FILM_WEIGHT] * len(film))
+    weights, bias = fit(np.array([row[0] for row in rows]), np.array([row[1] for row in rows]), shares)
+    print(f"{name}: {len(made)} rows of made volumes, {len(film)} of film")
+    print(f"weights {tuple(np.round(weights, 2).tolist())}, bias {bias:.2f}")
 
 
 def fit(

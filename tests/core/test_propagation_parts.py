@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -194,6 +195,14 @@ class Fading(FakeSegmenter):
         return replace(found, masks=(mask, found.masks[0], found.masks[2]), preferred=0)
 
 
+def _upper_left(
+    answer: MaskPrediction, masks: Sequence[BoxedMask], chosen: int, before: BoxedMask
+) -> BoxedMask:
+    """Take off all that is not in the upper left of a mask's box."""
+    row0, col0, row1, col1 = answer.plane.box_hw(masks[chosen].box)
+    return masks[chosen].within(answer.plane.box_of((row0, col0, (row0 + row1) // 2, (col0 + col1) // 2)))
+
+
 class TestWholeRuns:
     @pytest.mark.parametrize("name", sorted(PARTS))
     def test_every_named_set_finds_a_plain_object_twice_the_same(self, name: str) -> None:
@@ -221,6 +230,26 @@ class TestWholeRuns:
         doubtful = [p for p in said if p.doubtful and p.state == "propagated"]
         assert doubtful
         assert all(session.labels[p.plane.index].any() for p in doubtful)
+
+    def test_the_sharpened_mask_is_what_is_judged_and_written(self) -> None:
+        truth = ellipsoid_labels((15, 32, 48))
+        session, segmenter = Session(labelled_volume(truth)), FakeSegmenter()
+        request = session.prompt(PlaneRef(0, 7), PointPrompt((7, 15, 23)))
+        session.apply(segmenter.segment(request), request)
+        seen: list[tuple[BoxedMask, float]] = []
+
+        def judge(_: object, __: object, ___: object, choice: Choice, mask: BoxedMask) -> str:
+            seen.append((mask, choice.trust))
+            return "" if len(seen) < 4 else "enough"
+
+        parts = PropagationParts(judge=judge, sharpen=lambda _: _upper_left)
+        said = [p for p in propagate(session, segmenter, 1, parts=parts) if p.state != "anchor"]
+        assert [(p.mask, p.trust) for p in said] == seen
+        assert [p.state for p in said].count("propagated") == 3
+        as_given = propagate(session, segmenter, 1, parts=parts_named("as given"))
+        sure = {p.plane.index: p for p in as_given if p.state == "propagated"}
+        assert seen[0][0].area < sure[8].area_px
+        assert seen[0][1] < sure[8].trust
 
     def test_an_unknown_name_lists_the_known_ones(self) -> None:
         with pytest.raises(InvalidPrompt, match="no parts called 'magic'.*trust, agreement"):
