@@ -15,7 +15,7 @@ from napari_sam.core.propagation_plan import PropagationPlan
 from napari_sam.core.propagation_reach import reach_of
 from napari_sam.core.propagation_rules import NEAR_BEST, choose_candidate, preferred_candidate, reason_to_stop
 from napari_sam.core.segmenter import MaskPrediction
-from napari_sam.core.trust import FITTED, Trust
+from napari_sam.core.trust import CHOOSING, Trust
 
 __all__ = [
     "Choose", "Judge", "choose_by_agreement", "choose_by_rules", "choose_by_score", "choose_by_trust",
@@ -126,9 +126,9 @@ def trust_of(
     front: Front,
     answer: MaskPrediction,
     kept: Sequence[BoxedMask],
-    trust: Trust = FITTED,
+    trust: Trust = CHOOSING,
 ) -> list[float]:
-    """Return how well each candidate is expected to agree with the object."""
+    """Return how well each of the masks is expected to agree with the object."""
     before = front.mask.moved_to(answer.plane)
     evidence = gather_evidence(plan.volume, plan.window, front.look, before, answer, kept)
     return [trust.of(one) for one in evidence]

@@ -14,6 +14,7 @@ from napari_sam.core.propagation_choices import trust_of
 from napari_sam.core.propagation_parts import Front, PropagationParts, keep
 from napari_sam.core.propagation_plan import PropagationPlan, Seed
 from napari_sam.core.segmenter import MaskPrediction, Segmenter, SegmentRequest
+from napari_sam.core.trust import JUDGING
 
 __all__ = ["Front", "PropagationRun"]
 
@@ -103,7 +104,7 @@ class PropagationRun:
         k, overlap = choice.candidate, iou(previous, answer.masks[choice.candidate])
         sharp = self._sharpen(answer, kept, k, previous)
         kept[k] = sharp.pieces_over(previous, plan.limits.min_piece_overlap)
-        choice = replace(choice, trust=trust_of(plan, front, answer, kept)[k])
+        choice = replace(choice, trust=trust_of(plan, front, answer, kept, JUDGING)[k])
         reason = self._parts.judge(plan, front, answer, choice, kept[k])
         state = "stopped" if reason else "propagated"
         if reason:

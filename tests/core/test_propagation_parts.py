@@ -24,7 +24,7 @@ from napari_sam.core.propagation_plan import Seed
 from napari_sam.core.propagation_prompts import DERIVATIONS, deriving
 from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
 from napari_sam.core.session import Session
-from napari_sam.core.trust import FITTED, Trust
+from napari_sam.core.trust import CHOOSING, JUDGING, Trust
 from napari_sam.core.window import Window
 from napari_sam.errors import InvalidPrompt
 from tests.fakes import FakeSegmenter, ellipsoid_labels, labelled_volume
@@ -117,12 +117,13 @@ class TestPrompts:
 
 
 class TestTrust:
-    def test_it_grows_with_all_that_speaks_for_a_mask(self) -> None:
+    @pytest.mark.parametrize("trust", [CHOOSING, JUDGING], ids=["choosing", "judging"])
+    def test_it_grows_with_all_that_speaks_for_a_mask(self, trust: Trust) -> None:
         poor = Evidence(score=-1, overlap=0.3, agreement=0.4, fading=-0.5, shift=2.0)
         good = Evidence(score=2, overlap=0.9, agreement=0.9, fading=0.0, shift=0.2)
-        assert 0 < FITTED.of(poor) < 0.15 < 0.7 < FITTED.of(good) < 1
+        assert 0 < trust.of(poor) < 0.15 < 0.7 < trust.of(good) < 1
         for name in ("score", "overlap", "agreement", "fading", "shift"):
-            assert FITTED.of(replace(poor, **{name: getattr(good, name)})) > FITTED.of(poor)
+            assert trust.of(replace(poor, **{name: getattr(good, name)})) > trust.of(poor)
 
     def test_it_is_a_logistic_function(self) -> None:
         evidence = Evidence(1.0, 0.5, 0.0, 0.0, 2.0)
