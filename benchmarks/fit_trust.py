@@ -20,13 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks._made_volumes import KINDS, make_volume
-from napari_sam.core.evidence import gather_evidence
 from napari_sam.core.labelled_folder import list_labelled
 from napari_sam.core.masks import BoxedMask, iou, tight_box
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt
 from napari_sam.core.propagation import PropagationParts, follow, plan_propagation
-from napari_sam.core.propagation_choices import choose_by_trust
+from napari_sam.core.propagation_choices import choose_by_trust, evidence_of
 from napari_sam.core.propagation_film import for_film
 from napari_sam.core.propagation_front import Choice, Front
 from napari_sam.core.propagation_plan import PropagationPlan
@@ -70,8 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         made += rows_of(segmenter, volume, truth, kind == "film")
     for volume, truth in film_objects(options.film) if options.film else ():
         film += rows_of(segmenter, volume, truth, True)
-    _tell("CHOOSING", made.choosing, film.choosing)
-    _tell("JUDGING", made.judging, film.judging)
+    _tell("candidates", made.choosing, film.choosing)
+    _tell("kept masks", made.judging, film.judging)
     return 0
 
 
@@ -138,8 +137,7 @@ class _Noting:
     def _note(
         self, rows: Rows, plan: PropagationPlan, front: Front, answer: MaskPrediction, which: Sequence[int]
     ) -> None:
-        before = front.mask.moved_to(answer.plane)
-        found = gather_evidence(plan.volume, plan.window, front.look, before, answer, self._kept)
+        found = evidence_of(plan, front, answer, self._kept)
         there = BoxedMask.of_plane(self._truth[answer.plane.index], answer.plane, self._truth.shape)
         rows.extend((found[k].numbers, iou(self._kept[k], there)) for k in which)
 

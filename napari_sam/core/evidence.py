@@ -7,18 +7,14 @@ They come from the answer itself (the predicted IoU, how alike the candidates ar
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_sam.core.intensity import grey_levels
 from napari_sam.core.masks import BoxedMask, iou
-from napari_sam.core.planes import PlaneRef
-from napari_sam.core.segmenter import MaskPrediction
-from napari_sam.core.window import Window
-from volumes import Volume
 
 __all__ = ["AnchorLook", "Evidence", "gather_evidence"]
 
@@ -33,6 +29,9 @@ MOST_SHIFT = 4.0
 
 LEAST_SHARE = 0.02
 """Predicted IoUs are held to be between this and 1 minus this."""
+
+
+LevelsOf: TypeAlias = Callable[[BoxedMask], NDArray[np.floating]]
 
 
 @dataclass(frozen=True)
@@ -91,47 +90,46 @@ class Evidence:
 
 
 def gather_evidence(
-    volume: Volume,
-    window: Window,
+    levels_of: LevelsOf,
     look: AnchorLook,
     before: BoxedMask,
-    answer: MaskPrediction,
+    scores: Sequence[float],
     kept: Sequence[BoxedMask],
+    only: int | None = None,
 ) -> tuple[Evidence, ...]:
-    """Say what speaks for each candidate of an answer.
+    """Say what speaks for the candidates of an answer.
 
     Parameters
     ----------
-    volume, window : Volume, Window
-        The image.
+    levels_of : callable
+        A mask of the answer's plane to its grey levels ``(n,)``, 0 to 255.
     look : AnchorLook
         How the object looks in its anchor.
     before : BoxedMask
         The object in the plane before, moved to the answer's plane; not empty.
-    answer : MaskPrediction
-        The model's answer.
+    scores : sequence of float
+        Predicted IoU of each candidate.
     kept : sequence of BoxedMask
-        Of each of its masks, what would be written.
+        Of each candidate, what would be written.
+    only : int, optional
+        The one candidate that is asked about.
+
+    Returns
+    -------
+    tuple of Evidence
+        Of each candidate, or of the one.
     """
-    beneath = look.familiar(grey_levels(volume, window, answer.plane, before))
+    beneath = look.familiar(levels_of(before))
     found = []
-    for score, mask in zip(answer.scores.tolist(), kept, strict=True):
-        levels = _levels(volume, window, answer.plane, mask)
-        agreement = float(np.mean([iou(mask, other) for other in kept]))
+    for k in range(len(kept)) if only is None else (only,):
+        levels = np.zeros(0) if kept[k].is_empty else levels_of(kept[k])
+        alike = [1.0 if i == k and not mask.is_empty else iou(kept[k], mask) for i, mask in enumerate(kept)]
+        agreement = float(np.mean(alike))
+        familiar = look.familiar(levels) - beneath
         found.append(
-            Evidence(
-                _log_odds(score),
-                iou(before, mask),
-                agreement,
-                look.familiar(levels) - beneath,
-                look.shift(levels),
-            )
+            Evidence(_log_odds(scores[k]), iou(before, kept[k]), agreement, familiar, look.shift(levels))
         )
     return tuple(found)
-
-
-def _levels(volume: Volume, window: Window, plane: PlaneRef, mask: BoxedMask) -> NDArray[np.floating]:
-    return np.zeros(0) if mask.is_empty else grey_levels(volume, window, plane, mask)
 
 
 def _log_odds(share: float) -> float:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from napari_sam.core.evidence import gather_evidence
+from napari_sam.core.evidence import Evidence, gather_evidence
 from napari_sam.core.intensity import grey_levels
 from napari_sam.core.masks import BoxedMask, iou
 from napari_sam.core.propagation_front import Choice, Front
@@ -15,11 +16,11 @@ from napari_sam.core.propagation_plan import PropagationPlan
 from napari_sam.core.propagation_reach import reach_of
 from napari_sam.core.propagation_rules import NEAR_BEST, choose_candidate, preferred_candidate, reason_to_stop
 from napari_sam.core.segmenter import MaskPrediction
-from napari_sam.core.trust import CHOOSING, Trust
+from napari_sam.core.trust import FITTED
 
 __all__ = [
     "Choose", "Judge", "choose_by_agreement", "choose_by_rules", "choose_by_score", "choose_by_trust",
-    "judge_by_limits", "judge_by_trust", "trust_of",
+    "evidence_of", "judge_by_limits", "judge_by_trust", "trust_of",
 ]  # fmt: skip
 
 Choose: TypeAlias = Callable[[PropagationPlan, Front, MaskPrediction, Sequence[BoxedMask]], Choice]
@@ -121,17 +122,27 @@ def judge_by_trust(
     return "trust" if choice.trust < plan.limits.min_trust else ""
 
 
-def trust_of(
+def evidence_of(
     plan: PropagationPlan,
     front: Front,
     answer: MaskPrediction,
     kept: Sequence[BoxedMask],
-    trust: Trust = CHOOSING,
-) -> list[float]:
-    """Return how well each of the masks is expected to agree with the object."""
+    only: int | None = None,
+) -> tuple[Evidence, ...]:
+    """Return what speaks for each candidate, of which something is kept, or for one of them."""
+
+    def levels_of(mask: BoxedMask) -> NDArray[np.floating]:
+        return grey_levels(plan.volume, plan.window, answer.plane, mask)
+
     before = front.mask.moved_to(answer.plane)
-    evidence = gather_evidence(plan.volume, plan.window, front.look, before, answer, kept)
-    return [trust.of(one) for one in evidence]
+    return gather_evidence(levels_of, front.look, before, answer.scores.tolist(), kept, only)
+
+
+def trust_of(
+    plan: PropagationPlan, front: Front, answer: MaskPrediction, kept: Sequence[BoxedMask]
+) -> list[float]:
+    """Return how well each candidate is expected to agree with the object."""
+    return [FITTED.of(one) for one in evidence_of(plan, front, answer, kept)]
 
 
 def _with_trust(candidate: int, trust: Sequence[float]) -> Choice:

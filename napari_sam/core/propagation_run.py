@@ -10,11 +10,11 @@ from napari_sam.core.jobs import Cancel
 from napari_sam.core.masks import BoxedMask, iou
 from napari_sam.core.plane_prediction import PlanePrediction, no_mask, told_without_model
 from napari_sam.core.planes import PlaneRef
-from napari_sam.core.propagation_choices import trust_of
+from napari_sam.core.propagation_choices import evidence_of
 from napari_sam.core.propagation_parts import Front, PropagationParts, keep
 from napari_sam.core.propagation_plan import PropagationPlan, Seed
 from napari_sam.core.segmenter import MaskPrediction, Segmenter, SegmentRequest
-from napari_sam.core.trust import JUDGING
+from napari_sam.core.trust import FITTED
 
 __all__ = ["Front", "PropagationRun"]
 
@@ -104,7 +104,8 @@ class PropagationRun:
         k, overlap = choice.candidate, iou(previous, answer.masks[choice.candidate])
         sharp = self._sharpen(answer, kept, k, previous)
         kept[k] = sharp.pieces_over(previous, plan.limits.min_piece_overlap)
-        choice = replace(choice, trust=trust_of(plan, front, answer, kept, JUDGING)[k])
+        evidence = evidence_of(plan, front, answer, kept, only=k)[0]
+        choice = replace(choice, trust=FITTED.of(evidence))
         reason = self._parts.judge(plan, front, answer, choice, kept[k])
         state = "stopped" if reason else "propagated"
         if reason:

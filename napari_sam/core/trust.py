@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from napari_sam.core.evidence import Evidence
 
-__all__ = ["CHOOSING", "JUDGING", "Trust"]
+__all__ = ["FITTED", "Trust"]
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,5 @@ class Trust:
         return 1.0 / (1.0 + math.exp(-total))
 
 
-CHOOSING = Trust((0.42, 0.45, 4.43, 4.22, -1.58), -3.83)
-"""Of the candidates of an answer, as the model gives them."""
-
-JUDGING = Trust((0.53, 3.43, -0.02, 4.44, -1.49), -1.95)
-"""Of the mask that would be kept, with its outline sharpened."""
+FITTED = Trust((0.42, 0.45, 4.43, 4.22, -1.58), -3.83)
+"""What this package uses, for candidates and for the mask that would be kept."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_sam.core.evidence import AnchorLook, Evidence, gather_evidence
+from napari_sam.core.evidence import AnchorLook, Evidence
 from napari_sam.core.intensity import GreyRange
 from napari_sam.core.masks import BoxedMask
 from napari_sam.core.planes import PlaneRef
@@ -16,6 +16,7 @@ from napari_sam.core.propagation_choices import (
     choose_by_agreement,
     choose_by_score,
     choose_by_trust,
+    evidence_of,
     judge_by_trust,
 )
 from napari_sam.core.propagation_front import Choice, Front
@@ -24,7 +25,7 @@ from napari_sam.core.propagation_plan import Seed
 from napari_sam.core.propagation_prompts import DERIVATIONS, deriving
 from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
 from napari_sam.core.session import Session
-from napari_sam.core.trust import CHOOSING, JUDGING, Trust
+from napari_sam.core.trust import FITTED, Trust
 from napari_sam.core.window import Window
 from napari_sam.errors import InvalidPrompt
 from tests.fakes import FakeSegmenter, ellipsoid_labels, labelled_volume
@@ -117,13 +118,12 @@ class TestPrompts:
 
 
 class TestTrust:
-    @pytest.mark.parametrize("trust", [CHOOSING, JUDGING], ids=["choosing", "judging"])
-    def test_it_grows_with_all_that_speaks_for_a_mask(self, trust: Trust) -> None:
+    def test_it_grows_with_all_that_speaks_for_a_mask(self) -> None:
         poor = Evidence(score=-1, overlap=0.3, agreement=0.4, fading=-0.5, shift=2.0)
         good = Evidence(score=2, overlap=0.9, agreement=0.9, fading=0.0, shift=0.2)
-        assert 0 < trust.of(poor) < 0.15 < 0.7 < trust.of(good) < 1
+        assert 0 < FITTED.of(poor) < 0.15 < 0.7 < FITTED.of(good) < 1
         for name in ("score", "overlap", "agreement", "fading", "shift"):
-            assert trust.of(replace(poor, **{name: getattr(good, name)})) > trust.of(poor)
+            assert FITTED.of(replace(poor, **{name: getattr(good, name)})) > FITTED.of(poor)
 
     def test_it_is_a_logistic_function(self) -> None:
         evidence = Evidence(1.0, 0.5, 0.0, 0.0, 2.0)
@@ -131,10 +131,11 @@ class TestTrust:
 
     def test_evidence_of_the_right_and_of_a_wrong_place(self) -> None:
         right, wrong, none = square(10, 20), square(10, 32), square(0, 0, 0)
-        found = gather_evidence(
-            plan().volume, plan().window, AnchorLook(178.0, 6.0), right, answer(right, wrong, none),
-            (right, wrong, none),
-        )  # fmt: skip
+        masks = (right, wrong, none)
+        found = evidence_of(plan(), replace(front(), mask=right), answer(*masks), masks)
+        assert [evidence_of(plan(), front(), answer(*masks), masks, only=k) for k in range(3)] == [
+            (one,) for one in found
+        ]
         assert found[0].overlap == 1.0
         assert found[0].shift < 1.0
         assert found[0].fading == pytest.approx(0.0)
