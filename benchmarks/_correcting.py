@@ -64,9 +64,11 @@ class Work:
         return self.n_boxes + self.n_clicks + self.n_painted
 
 
-def with_propagation(segmenter: Segmenter, volume: Volume, window: Window, truth: BoolVolume) -> Work:
+def with_propagation(
+    segmenter: Segmenter, volume: Volume, window: Window, truth: BoolVolume, *, is_film: bool = False
+) -> Work:
     """Work on an object (P, R, C) with propagation after each plane, until its Dice is `WANTED_DICE`."""
-    person = _Person(segmenter, volume, window, truth)
+    person = _Person(segmenter, volume, window, truth, is_film)
     planes = np.flatnonzero(truth.any(axis=(1, 2)))
     person.draw_box(int(planes[len(planes) // 2]))
     person.propagate()
@@ -90,8 +92,10 @@ def plane_by_plane(segmenter: Segmenter, volume: Volume, window: Window, truth: 
 class _Person:
     """One person with one object in a session of its own."""
 
-    def __init__(self, segmenter: Segmenter, volume: Volume, window: Window, truth: BoolVolume) -> None:
-        self._session = Session(volume, window=window)
+    def __init__(
+        self, segmenter: Segmenter, volume: Volume, window: Window, truth: BoolVolume, is_film: bool = False
+    ) -> None:
+        self._session, self._is_film = Session(volume, window=window), is_film
         self._segmenter, self._truth = segmenter, truth
         self._n_boxes = self._n_clicks = self._n_painted = self.n_rounds = 0
         self._finished: set[int] = set()
@@ -141,7 +145,7 @@ class _Person:
         """Propagate from all anchors, where one has a mask."""
         anchors = self._session.objects[_OBJECT].anchors
         if any(self._session.mask_on(anchor.plane, _OBJECT) is not None for anchor in anchors):
-            for _ in propagate(self._session, self._segmenter, _OBJECT, axis=0):
+            for _ in propagate(self._session, self._segmenter, _OBJECT, axis=0, film=self._is_film or None):
                 pass
         self.n_rounds += 1
 

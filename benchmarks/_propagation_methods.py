@@ -29,7 +29,7 @@ def ours(segmenter: Segmenter, shown: Shown) -> BoolVolume:
             request = session.prompt(PlaneRef(0, index), prompt, object_id=_OBJECT)
         session.apply(segmenter.segment(request), request)
     if any(session.mask_on(PlaneRef(0, index), _OBJECT) is not None for index in shown.prompts):
-        for _ in propagate(session, segmenter, _OBJECT, axis=0):
+        for _ in propagate(session, segmenter, _OBJECT, axis=0, film=shown.is_film or None):
             pass
     return np.asarray(session.labels == _OBJECT)
 

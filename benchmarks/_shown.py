@@ -37,18 +37,21 @@ class Shown:
         By plane along axis 0.
     ends : tuple of int
         The object's true first and last plane, for methods that are given them.
+    is_film : bool
+        Whether planes are moments; a person knows, and says so.
     """
 
     volume: Volume
     window: Window
     prompts: dict[int, tuple[Prompt, ...]]
     ends: tuple[int, int]
+    is_film: bool = False
 
 
 Method: TypeAlias = Callable[[Segmenter, Shown], BoolVolume]
 
 
-def show(volume: Volume, truth: BoolVolume, way: str) -> Shown:
+def show(volume: Volume, truth: BoolVolume, way: str, is_film: bool = False) -> Shown:
     """Make the prompts: tight boxes, or the innermost point, from the true mask (P, R, C)."""
     planes = np.flatnonzero(truth.any(axis=(1, 2)))
     n_planes = len(planes)
@@ -63,7 +66,7 @@ def show(volume: Volume, truth: BoolVolume, way: str) -> Shown:
             prompts[index] = (PointPrompt(plane.at(*innermost_point(truth[index]))),)
         else:
             prompts[index] = (BoxPrompt(plane.box_of(tight_box(truth[index]) or (0, 0, 1, 1))),)
-    return Shown(volume, resolve_window(volume), prompts, (int(planes[0]), int(planes[-1])))
+    return Shown(volume, resolve_window(volume), prompts, (int(planes[0]), int(planes[-1])), is_film)
 
 
 def anchor_masks(segmenter: Segmenter, shown: Shown) -> dict[int, BoxedMask]:

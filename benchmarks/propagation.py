@@ -84,16 +84,15 @@ def run(
         if corrects:
             seen = (segmenter, case.volume, resolve_window(case.volume), case.truth)
             n_planes = int(case.truth.any(axis=(1, 2)).sum())
-            corrected.append(
-                Corrected(case.kind, case.id, n_planes, with_propagation(*seen), plane_by_plane(*seen))
-            )
+            carried = with_propagation(*seen, is_film=case.is_film)
+            corrected.append(Corrected(case.kind, case.id, n_planes, carried, plane_by_plane(*seen)))
     return outcomes, corrected
 
 
 def follow_one(segmenter: Segmenter, case: Case, way: str, name: str) -> Outcome:
     """Follow one object with one method from one way of showing it, and judge what comes out."""
     planes = np.flatnonzero(case.truth.any(axis=(1, 2)))
-    shown = show(case.volume, case.truth, way)
+    shown = show(case.volume, case.truth, way, case.is_film)
     started_s = time.perf_counter()
     found = METHODS[name](segmenter, shown)
     seconds = time.perf_counter() - started_s

@@ -123,8 +123,9 @@ def _n_followed(told: object) -> int:
     """Exhaust a propagation; returns how many planes it asked the model for."""
     planes = set()
     for one in told:  # type: ignore[attr-defined]
-        if one.state != "anchor":
-            planes.add(one.plane)
+        prediction = one[1] if isinstance(one, tuple) else one
+        if prediction.state != "anchor":
+            planes.add(prediction.plane)
     return len(planes)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -35,11 +35,16 @@ class PlanePrediction(MaskPrediction):
         ``"anchor"``, ``"propagated"``, ``"repaired"`` or ``"interpolated"`` (written), or ``"stopped"``
         (not written).
     reason : str
-        Why the front ended here: ``"absent"``, ``"score"``, ``"overlap"``, ``"area"``, ``"intensity"``,
-        ``"empty"``, ``"cancelled"``, and, for a plane that is written, ``"end of range"``; empty where it
-        went on or met another.
+        Why the front ended here: ``"trust"``, ``"reach"``, ``"absent"``, ``"score"``, ``"area"``,
+        ``"empty"``, ``"cancelled"``, from single limits also ``"overlap"`` and ``"intensity"``, and, for a
+        plane that is written, ``"end of range"``; empty where it went on or met another.
     seconds : float
         Time that the model took.
+    trust : float
+        How well the mask is expected to agree with the object, 0 to 1, from all that speaks for it; 1 for an
+        anchor, 0 where no model was asked, the IoU with the shape between its neighbours where repaired.
+    doubtful : bool
+        Whether a person should look at this plane.
     """
 
     candidate: int
@@ -49,6 +54,8 @@ class PlanePrediction(MaskPrediction):
     state: str
     reason: str
     seconds: float
+    trust: float = field(default=1.0, kw_only=True)
+    doubtful: bool = field(default=False, kw_only=True)
 
     @property
     def mask(self) -> BoxedMask:
@@ -96,7 +103,10 @@ def told_without_model(
     """Say something of a plane for which no model was asked: one mask, no logits, no time."""
     overlap = 1.0 if state == "anchor" else 0.0
     scores, hints = np.array([score], np.float32), np.zeros((1, 0, 0), np.float16)
-    return PlanePrediction(plane, (mask,), scores, hints, 0, score, mask.area, overlap, state, reason, 0.0)
+    return PlanePrediction(
+        plane, (mask,), scores, hints, 0, score, mask.area, overlap, state, reason, 0.0,
+        trust=1.0 if state == "anchor" else 0.0, doubtful=state == "interpolated",
+    )  # fmt: skip
 
 
 def no_mask(plane: PlaneRef) -> BoxedMask:

@@ -11,6 +11,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 
 from napari_sam.core.jobs import Cancel
+from napari_sam.core.masks import BoxedMask
 from napari_sam.core.plane_prediction import PlanePrediction, no_mask, told_without_model
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import MaskPrompt
@@ -57,6 +58,11 @@ class MemoryRun(PropagationRun):
             plane = request.plane
             return told_without_model(plane, no_mask(plane), 0.0, "stopped", "empty")
         return self.take(front, request, answer, time.perf_counter() - started_s)
+
+    def keep(self, front: Front, answer: MaskPrediction) -> tuple[BoxedMask, ...]:
+        """Leave off pieces that lie elsewhere; how far the object may have moved, the model knows."""
+        before, least = front.mask.moved_to(answer.plane), self.plan.limits.min_piece_overlap
+        return tuple(mask.pieces_over(before, least) for mask in answer.masks)
 
     def close(self) -> None:
         """Tell the model that nothing more is asked."""

@@ -1,141 +1,105 @@
-"""What propagation asks, which candidate it takes and what ends it: the parts that can be replaced."""
+"""How a propagation asks and decides: its parts, each of which can be replaced, and sets of them by name."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from napari_sam.core.intensity import GreyRange, grey_levels
-from napari_sam.core.masks import BoxedMask, innermost_point, iou
+from napari_sam.core.masks import BoxedMask
 from napari_sam.core.planes import PlaneRef
-from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
+from napari_sam.core.prompts import BoxPrompt
+from napari_sam.core.propagation_choices import (
+    Choose,
+    Judge,
+    choose_by_agreement,
+    choose_by_rules,
+    choose_by_score,
+    choose_by_trust,
+    judge_by_limits,
+    judge_by_trust,
+)
+from napari_sam.core.propagation_front import Choice, Front
 from napari_sam.core.propagation_plan import PropagationPlan
-from napari_sam.core.propagation_rules import choose_candidate, preferred_candidate, reason_to_stop
-from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
+from napari_sam.core.propagation_prompts import Derive, deriving
+from napari_sam.core.segmenter import SegmentRequest
+from napari_sam.core.sharpening import Sharpen, keep_masks, sharpen_by_appearance
+from napari_sam.errors import InvalidPrompt
 
-__all__ = [
-    "Choice",
-    "Front",
-    "PropagationParts",
-    "choose_by_rules",
-    "derive_all",
-    "judge_by_limits",
-    "kept_to_box",
-]
+__all__ = ["PARTS", "Choice", "Front", "PropagationParts", "keep", "kept_to_box", "parts_named"]
 
 
-@dataclass(eq=False)
-class Front:
-    """Where one direction of a propagation stands.
-
-    Parameters
-    ----------
-    plane : PlaneRef
-        The plane done last.
-    step : int
-        1 or -1: which way it goes.
-    mask : BoxedMask
-        The object in that plane.
-    hint : NDArray or None, shape (h, w)
-        The logits that gave the mask.
-    greys : GreyRange
-        The grey levels of the anchor's mask.
-    anchor_px : int
-        Area of the anchor's mask.
-    candidate : int or None
-        The candidate that a person chose in the anchor.
-    prefetched : set of int
-        The planes that the segmenter was told of.
-    skipped : int
-        How many planes it has passed over since the object was last seen.
-    """
-
-    plane: PlaneRef
-    step: int
-    mask: BoxedMask
-    hint: NDArray[np.floating] | None
-    greys: GreyRange
-    anchor_px: int
-    candidate: int | None
-    prefetched: set[int] = field(default_factory=set)
-    skipped: int = 0
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Which candidate of an answer is taken, and which rule it breaks; "" for none."""
-
-    candidate: int
-    reason: str = ""
-
-
-def derive_all(plan: PropagationPlan, front: Front, usable: frozenset[str]) -> SegmentRequest:
-    """Ask for the next plane with all that the plane before it gave, as far as the model can use it."""
-    plane, shape = front.plane.neighbour(front.step), plan.volume.shape
-    prompts: list[Prompt] = []
-    if "box" in usable:
-        prompts.append(BoxPrompt(plan.limits.grown_box(front.mask.moved_to(plane).box, plane, shape)))
-    if "point" in usable:
-        row, col = innermost_point(front.mask.to_plane(plane, shape))
-        prompts.append(PointPrompt(plane.at(row, col)))
-    hint = front.hint if "mask" in usable else None
-    if "mask" in usable and hint is None:
-        prompts.append(MaskPrompt(front.mask.moved_to(plane)))
-    return SegmentRequest(plan.volume, plane, plan.window, tuple(prompts), plan.object_id, hint)
-
-
-def choose_by_rules(plan: PropagationPlan, front: Front, answer: MaskPrediction) -> Choice:
-    """Take the preferred candidate, or the best by score and overlap of those that break no rule."""
-    previous = front.mask.moved_to(answer.plane)
-    overlaps = [iou(previous, mask) for mask in answer.masks]
-    scores = answer.scores.tolist()
-    reasons = [
-        reason_to_stop(plan.limits, score, overlap, previous.area, mask.area)
-        for score, overlap, mask in zip(scores, overlaps, answer.masks, strict=True)
-    ]
-    chosen = choose_candidate(scores, overlaps, reasons, preferred_candidate(answer, front.candidate))
-    return Choice(chosen, reasons[chosen])
-
-
-def judge_by_limits(
-    plan: PropagationPlan, front: Front, answer: MaskPrediction, choice: Choice, mask: BoxedMask
-) -> str:
-    """Return why the mask that would be kept is not the object, or nothing."""
-    if answer.presence < plan.limits.min_presence:
-        return "absent"
-    if choice.reason:
-        return choice.reason
-    if mask.is_empty:
-        return "empty"
-    if mask.area > plan.limits.max_growth * front.anchor_px:
-        return "area"
-    familiar = front.greys.share_of(grey_levels(plan.volume, plan.window, answer.plane, mask))
-    return "intensity" if familiar < plan.limits.min_familiar else ""
+DEFAULT_DERIVE = deriving("logits", "box", "point")
+"""The logits, the box of the mask with a margin, and its innermost point."""
 
 
 @dataclass(frozen=True)
 class PropagationParts:
-    """How a propagation asks and decides; each part can be replaced by another function.
+    """How a propagation asks and decides.
 
     Parameters
     ----------
     derive : callable
         (plan, front, usable kinds of prompt) to the `SegmentRequest` for the front's next plane.
     choose : callable
-        (plan, front, answer) to the `Choice` among the answer's candidates.
+        (plan, front, answer, of each mask what would be kept) to the `Choice` among the answer's candidates.
     judge : callable
         (plan, front, answer, choice, mask that would be kept) to why the front ends here; "" lets it go on.
+    sharpen : callable
+        (plan) to the function that moves outlines in this propagation; see `napari_sam.core.sharpening`.
     """
 
-    derive: Callable[[PropagationPlan, Front, frozenset[str]], SegmentRequest] = derive_all
-    choose: Callable[[PropagationPlan, Front, MaskPrediction], Choice] = choose_by_rules
-    judge: Callable[[PropagationPlan, Front, MaskPrediction, Choice, BoxedMask], str] = judge_by_limits
+    derive: Derive = DEFAULT_DERIVE
+    choose: Choose = choose_by_trust
+    judge: Judge = judge_by_trust
+    sharpen: Callable[[PropagationPlan], Sharpen] = sharpen_by_appearance
+
+
+PARTS: dict[str, PropagationParts] = {
+    "trust": PropagationParts(),
+    "agreement": PropagationParts(choose=choose_by_agreement),
+    "score": PropagationParts(choose=choose_by_score),
+    "components": PropagationParts(deriving("logits", "box", "component points")),
+    "neighbours": PropagationParts(deriving("logits", "box", "point", "neighbour points")),
+    "mask box point": PropagationParts(deriving("mask", "box", "point")),
+    "mask point": PropagationParts(deriving("mask", "point", without_mask=("box", "point"))),
+    "logits of two": PropagationParts(deriving("logits of two", "box", "point")),
+    "mask": PropagationParts(deriving("mask")),
+    "logits": PropagationParts(deriving("logits")),
+    "box": PropagationParts(deriving("box")),
+    "point": PropagationParts(deriving("point")),
+    "as given": PropagationParts(sharpen=keep_masks),
+    "limits": PropagationParts(choose=choose_by_rules, judge=judge_by_limits),
+}
+"""Sets of parts by name; the first is the default, the last are single limits in place of trust."""
+
+
+def parts_named(name: str) -> PropagationParts:
+    """Return a set of parts by its name.
+
+    Raises
+    ------
+    InvalidPrompt
+        There is none of that name.
+    """
+    if name not in PARTS:
+        raise InvalidPrompt(f"there are no parts called {name!r}; use one of: {', '.join(PARTS)}")
+    return PARTS[name]
 
 
 def kept_to_box(masks: tuple[BoxedMask, ...], request: SegmentRequest) -> tuple[BoxedMask, ...]:
     """Cut masks to the box that was asked for: beyond the last mask and its margin is another object."""
     boxes = [prompt.box for prompt in request.prompts if isinstance(prompt, BoxPrompt)]
     return tuple(mask.within(boxes[0]) for mask in masks) if boxes else masks
+
+
+def keep(
+    plan: PropagationPlan, front: Front, masks: tuple[BoxedMask, ...], plane: PlaneRef
+) -> tuple[BoxedMask, ...]:
+    """Cut masks to what can be the object that a front follows.
+
+    Beyond the box of the last mask and its margin is something else, and so is a piece that lies mostly
+    outside the last mask.
+    """
+    before = front.mask.moved_to(plane)
+    box = plan.limits.grown_box(before.box, plane, plan.volume.shape)
+    return tuple(mask.within(box).pieces_over(before, plan.limits.min_piece_overlap) for mask in masks)

@@ -52,6 +52,8 @@ class PropagationPlan:
         Planes in the range that an earlier propagation filled.
     limits : PropagationLimits
         When a front stops.
+    neighbours : NDArray of integers or None, shape (P, R, C)
+        The session's labels, in which other objects are.
     """
 
     volume: Volume
@@ -64,6 +66,7 @@ class PropagationPlan:
     walls: frozenset[int]
     stale: frozenset[int]
     limits: PropagationLimits
+    neighbours: NDArray[np.integer] | None = None
 
 
 def propagation_group(plan: PropagationPlan) -> EditGroup:
@@ -107,5 +110,5 @@ def plan_propagation(
     stale = {p.index for p in state.propagated if p.axis == axis and first <= p.index < last}
     return PropagationPlan(
         session.volume, session.window, object_id, axis, first, last,
-        seeds, frozenset(walls), frozenset(stale), limits or PropagationLimits(),
+        seeds, frozenset(walls), frozenset(stale), limits or PropagationLimits(), session.labels,
     )  # fmt: skip

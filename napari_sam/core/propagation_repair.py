@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -174,7 +174,9 @@ def _again(
     was = 0.0 if gap.old is None else iou(gap.old.moved_to(plane), shape)
     if fits[best] <= max(was, _overlap(gap.first, gap.last, plane) - lack):
         return told_without_model(plane, shape, 0.0, "interpolated")
-    return _repaired(answer, masks, best, fits[best], time.perf_counter() - started_s)
+    seconds = time.perf_counter() - started_s
+    found = _repaired(answer, masks, best, fits[best], seconds)
+    return replace(found, doubtful=found.trust < plan.limits.sure_trust)
 
 
 def _repaired(
@@ -182,7 +184,7 @@ def _repaired(
 ) -> PlanePrediction:
     return PlanePrediction(
         answer.plane, masks, answer.scores, answer.hints, best, float(answer.scores[best]),
-        masks[best].area, fit, "repaired", "", seconds, presence=answer.presence,
+        masks[best].area, fit, "repaired", "", seconds, presence=answer.presence, trust=fit,
     )  # fmt: skip
 
 

@@ -21,6 +21,9 @@ NEAR_BEST = 0.5
 class PropagationLimits:
     """When propagation stops, and how it asks.
 
+    `min_presence`, `min_score`, `min_overlap`, `max_area_ratio`, `min_familiar` and `slack_px` are the single
+    limits of the parts "limits"; by default `min_trust` weighs all that together.
+
     Parameters
     ----------
     min_presence : float
@@ -50,6 +53,10 @@ class PropagationLimits:
         But at least so many pixels.
     n_prefetched : int
         How many planes are named to `Segmenter.prefetch` at a time.
+    min_trust : float
+        Stops where all evidence together says less; see `napari_sam.core.trust`.
+    sure_trust : float
+        A plane with less is written, but called doubtful.
     fills_between : bool
         Whether planes between two anchors that no front could fill get the shape between their neighbours.
     n_passed_over : int
@@ -69,6 +76,8 @@ class PropagationLimits:
     margin: float = 0.05
     min_margin_px: int = 1
     n_prefetched: int = 2
+    min_trust: float = 0.15
+    sure_trust: float = 0.6
     fills_between: bool = True
     n_passed_over: int = 0
     repairs: bool = True

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from napari_sam.core.evidence import AnchorLook
 from napari_sam.core.intensity import GreyRange, grey_levels
 from napari_sam.core.jobs import Cancel
-from napari_sam.core.masks import iou
+from napari_sam.core.masks import BoxedMask, iou
 from napari_sam.core.plane_prediction import PlanePrediction, no_mask, told_without_model
 from napari_sam.core.planes import PlaneRef
-from napari_sam.core.propagation_parts import Front, PropagationParts, kept_to_box
+from napari_sam.core.propagation_choices import evidence_of
+from napari_sam.core.propagation_parts import Front, PropagationParts, keep
 from napari_sam.core.propagation_plan import PropagationPlan, Seed
 from napari_sam.core.segmenter import MaskPrediction, Segmenter, SegmentRequest
+from napari_sam.core.trust import FITTED
 
 __all__ = ["Front", "PropagationRun"]
 
@@ -37,6 +42,7 @@ class PropagationRun:
     ) -> None:
         self.plan, self.segmenter = plan, segmenter
         self._cancel, self._parts = cancel, parts
+        self._sharpen = parts.sharpen(plan)
         self._open = set(range(plan.first, plan.last)) - set(plan.seeds) - plan.walls
         self.fronts = [
             self._front(plane, step, seed)
@@ -45,8 +51,9 @@ class PropagationRun:
         ]
 
     def _front(self, plane: PlaneRef, step: int, seed: Seed) -> Front:
-        greys = GreyRange.of_levels(grey_levels(self.plan.volume, self.plan.window, plane, seed.mask))
-        return Front(plane, step, seed.mask, seed.hint, greys, seed.mask.area, seed.candidate)
+        levels = grey_levels(self.plan.volume, self.plan.window, plane, seed.mask)
+        greys, look = GreyRange.of_levels(levels), AnchorLook.of_levels(levels)
+        return Front(plane, step, seed.mask, seed.hint, greys, seed.mask.area, seed.candidate, look)
 
     def ask(self, front: Front) -> SegmentRequest | None:
         """Say what to ask for a front's next plane; None where it has met an end, which is its last.
@@ -69,6 +76,14 @@ class PropagationRun:
         plane = front.plane.neighbour(front.step)
         return told_without_model(plane, no_mask(plane), 0.0, "stopped", "cancelled")
 
+    def keep(self, front: Front, answer: MaskPrediction) -> tuple[BoxedMask, ...]:
+        """Cut an answer's masks to what can be the object that a front follows."""
+        return keep(self.plan, front, answer.masks, answer.plane)
+
+    def choose(self, front: Front, answer: MaskPrediction) -> int:
+        """Return the candidate that would be taken of an answer."""
+        return self._parts.choose(self.plan, front, answer, self.keep(front, answer)).candidate
+
     def take(
         self, front: Front, request: SegmentRequest, answer: MaskPrediction, seconds: float
     ) -> PlanePrediction:
@@ -84,24 +99,26 @@ class PropagationRun:
             Time that it took.
         """
         plan, previous = self.plan, front.mask.moved_to(answer.plane)
-        choice = self._parts.choose(plan, front, answer)
-        least = plan.limits.min_piece_overlap
-        kept = tuple(mask.pieces_over(previous, least) for mask in kept_to_box(answer.masks, request))
-        reason = self._parts.judge(plan, front, answer, choice, kept[choice.candidate])
+        kept = list(self.keep(front, answer))
+        choice = self._parts.choose(plan, front, answer, kept)
+        k, overlap = choice.candidate, iou(previous, answer.masks[choice.candidate])
+        sharp = self._sharpen(answer, kept, k, previous)
+        kept[k] = sharp.pieces_over(previous, plan.limits.min_piece_overlap)
+        evidence = evidence_of(plan, front, answer, kept, only=k)[0]
+        choice = replace(choice, trust=FITTED.of(evidence))
+        reason = self._parts.judge(plan, front, answer, choice, kept[k])
         state = "stopped" if reason else "propagated"
         if reason:
             self.fronts.remove(front)
         else:
             self._open.discard(answer.plane.index)
-            front.plane, front.mask = answer.plane, kept[choice.candidate]
-            front.hint = answer.hints[choice.candidate]
+            front.move(answer.plane, kept[k], answer.hints[k])
             if not plan.first <= answer.plane.index + front.step < plan.last:
                 reason = "end of range"
         return PlanePrediction(
-            answer.plane, kept, answer.scores, answer.hints,
-            choice.candidate, float(answer.scores[choice.candidate]), kept[choice.candidate].area,
-            iou(previous, answer.masks[choice.candidate]), state, reason, seconds,
-            presence=answer.presence,
+            answer.plane, tuple(kept), answer.scores, answer.hints,
+            k, float(answer.scores[k]), kept[k].area, overlap, state, reason, seconds,
+            presence=answer.presence, trust=choice.trust, doubtful=choice.trust < plan.limits.sure_trust,
         )  # fmt: skip
 
     def _prefetch(self, front: Front) -> None:

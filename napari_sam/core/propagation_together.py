@@ -201,10 +201,7 @@ class _Together:
                 yield self._broken_off(one.run, one.front)
             return
         seconds = (time.perf_counter() - started_s) / len(asked)
-        chosen = [
-            self._parts.choose(one.run.plan, one.front, answer).candidate
-            for one, answer in zip(asked, answers, strict=True)
-        ]
+        chosen = [one.run.choose(one.front, answer) for one, answer in zip(asked, answers, strict=True)]
         if len(asked) > 1:
             answers = part_claims(requests, answers, chosen)
         order = sorted(range(len(asked)), key=lambda i: claim_order(answers[i].masks[chosen[i]]))

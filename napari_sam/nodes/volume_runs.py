@@ -18,7 +18,7 @@ from napari_sam.core.propagation import PropagationLimits, propagate
 from napari_sam.core.segmenter import Segmenter, SegmentRequest
 from napari_sam.core.session import Session
 from napari_sam.core.window import Window, resolve_window
-from napari_sam.nodes.kinds import kind_of
+from napari_sam.nodes.kinds import is_film, kind_of
 from napari_sam.nodes.progress import Progress, silent
 from napari_sam.nodes.tasks import jitter_box, read_volume
 from napari_sam.nodes.volume_objects import VolumeObject
@@ -138,7 +138,8 @@ def _outcome(
     request = session.prompt(plane, BoxPrompt(plane.box_of(box_hw)), object_id=_OBJECT)
     session.apply(segmenter.segment(request), request)
     if session.mask_on(plane, _OBJECT) is not None:
-        for _ in propagate(session, segmenter, _OBJECT, axis=0, cancel=cancel):
+        in_film = is_film(one.item) or None
+        for _ in propagate(session, segmenter, _OBJECT, axis=0, cancel=cancel, film=in_film):
             pass
     cancel.check()
     score = score_volume(session.labels == _OBJECT, truth, anchor)

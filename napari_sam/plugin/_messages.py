@@ -17,6 +17,8 @@ REASONS = {
     "intensity": "the brightness differs",
     "area": "the size jumps",
     "empty": "nothing found",
+    "trust": "too little speaks for the mask",
+    "reach": "the object is too small to reach so far",
     "cancelled": "cancelled",
 }
 """Why propagation stopped, in words; by `PlanePrediction.reason`."""

@@ -6,9 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from napari_sam.core.objects import ObjectState
-from napari_sam.core.propagation import PlanePrediction
+from napari_sam.core.propagation import PlanePrediction, PropagationLimits
 
-__all__ = ["BY_HAND", "PlaneMark", "StripState", "mark_of", "marks_of", "next_doubtful"]
+__all__ = ["BY_HAND", "SURE", "PlaneMark", "StripState", "mark_of", "marks_of", "next_doubtful"]
+
+SURE = PropagationLimits().sure_trust
+"""Planes that propagation trusts less than this it calls doubtful itself."""
 
 BY_HAND = ("prompted", "painted")
 """States of planes that a person drew, which no propagation changes."""
@@ -86,7 +89,7 @@ class StripState:
     shown: int = 0
     marks: tuple[PlaneMark, ...] = ()
     reach: tuple[int, int] = (0, 0)
-    least: float = 0.5
+    least: float = SURE
     can_change: bool = False
     ready: frozenset[int] = frozenset()
 
@@ -109,7 +112,7 @@ def mark_of(prediction: PlanePrediction) -> PlaneMark:
         prediction.state,
         None if is_drawn else prediction.score,
         None if is_drawn else prediction.overlap,
-        getattr(prediction, "trust", None),
+        None if is_drawn else prediction.trust,
         prediction.area_px,
         prediction.reason,
     )

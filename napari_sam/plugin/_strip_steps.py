@@ -10,7 +10,7 @@ from napari_sam.core.propagation import PlanePrediction
 from napari_sam.core.session import Session
 from napari_sam.errors import SamError
 from napari_sam.plugin._asking import Asking
-from napari_sam.plugin._plane_marks import PlaneMark, StripState, mark_of, marks_of, next_doubtful
+from napari_sam.plugin._plane_marks import SURE, PlaneMark, StripState, mark_of, marks_of, next_doubtful
 from napari_sam.plugin._stage import Stage
 from napari_sam.plugin._volume_steps import VolumeSteps
 
@@ -37,7 +37,7 @@ class StripSteps:
         self._stage = stage
         self._volume = volume
         self._known: WeakKeyDictionary[Session, _Known] = WeakKeyDictionary()
-        self._least = 0.5
+        self._least = SURE
         self._reach: tuple[int, int] | None = None
         self._reach_of: tuple[Session, int] | None = None
         volume.on_prediction.append(self._predicted)

@@ -12,9 +12,11 @@ from napari_sam.core.jobs import Cancel
 from napari_sam.core.masks import BoxedMask, tight_box
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt
-from napari_sam.core.propagation import PlanePrediction, PropagationLimits, propagate
+from napari_sam.core.propagation import PlanePrediction, PropagationLimits, PropagationParts, propagate
+from napari_sam.core.propagation_parts import parts_named
 from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
 from napari_sam.core.session import Session
+from napari_sam.core.sharpening import keep_masks
 from napari_sam.core.window import Window
 from napari_sam.errors import Cancelled, InvalidPrompt
 from tests.fakes import FakeSegmenter, NestedSegmenter, ellipsoid_labels, labelled_volume
@@ -23,6 +25,7 @@ from volumes import Box, Volume
 SHAPE = (15, 32, 48)
 PLANE = PlaneRef(0, 7)
 CENTRE = (7, 15, 23)
+AS_GIVEN = parts_named("as given")
 
 
 @pytest.fixture
@@ -79,7 +82,7 @@ class TestFollowing:
     ) -> None:
         segmenter = FakeSegmenter()
         prompt_plane(session, segmenter, PlaneRef(axis, CENTRE[axis]))
-        predictions = list(propagate(session, segmenter, 1))
+        predictions = list(propagate(session, segmenter, 1, parts=AS_GIVEN))
         assert predictions[0].state == "anchor"
         assert np.array_equal(session.labels, truth)
         stopped = [p for p in predictions if p.state == "stopped"]
@@ -127,7 +130,7 @@ class TestFollowing:
         assert np.array_equal(session.labels, truth)
         first = segmenter.requests[0]
         assert first.hint is None
-        assert isinstance(first.prompts[-1], MaskPrompt)
+        assert isinstance(first.prompts[0], MaskPrompt)
 
     def test_next_planes_are_named_to_the_segmenter(self, session: Session) -> None:
         segmenter = FakeSegmenter()
@@ -172,7 +175,8 @@ class TestStopping:
     def run(self, segmenter: FakeSegmenter, **options: object) -> tuple[Session, dict[int, PlanePrediction]]:
         session = cylinder_session()
         prompt_plane(session, segmenter, PlaneRef(0, 3))
-        return session, by_plane(list(propagate(session, segmenter, 1, **options)))
+        parts = replace(options.pop("parts", PropagationParts()), sharpen=keep_masks)
+        return session, by_plane(list(propagate(session, segmenter, 1, parts=parts, **options)))
 
     @pytest.mark.parametrize(
         ("reason", "change"),
@@ -184,8 +188,8 @@ class TestStopping:
         ],
     )
     def test_each_rule_stops_its_direction_and_says_why(self, reason: str, change: Callable) -> None:
-        limits = PropagationLimits(min_overlap=0.2)
-        session, predictions = self.run(Scripted({6: change}), limits=limits)
+        limits = PropagationLimits(min_overlap=0.2, margin=0.05)
+        session, predictions = self.run(Scripted({6: change}), limits=limits, parts=parts_named("limits"))
         assert (predictions[6].state, predictions[6].reason) == ("stopped", reason)
         assert not session.labels[6:].any()
         assert session.labels[:6].any(axis=(1, 2)).all()
@@ -199,14 +203,14 @@ class TestStopping:
             for index in range(4, 11)
         }
         limits = PropagationLimits(max_growth=1.5, min_familiar=0.0, margin=0.5)
-        _, predictions = self.run(Scripted(growing), limits=limits)
+        _, predictions = self.run(Scripted(growing), limits=limits, parts=parts_named("limits"))
         stopped = [p for p in predictions.values() if p.state == "stopped"]
         assert [p.reason for p in stopped] == ["area"]
         assert stopped[0].area_px > 1.5 * predictions[3].area_px
         assert stopped[0].overlap > 0.5
 
     def test_a_low_score_stops(self) -> None:
-        segmenter = FakeSegmenter(scores=lambda plane: 0.1 if plane.index == 5 else 0.9)
+        segmenter = FakeSegmenter(scores=lambda plane: 0.0 if plane.index == 5 else 0.9)
         session, predictions = self.run(segmenter)
         assert (predictions[5].state, predictions[5].reason) == ("stopped", "score")
         assert not session.labels[5:].any()
@@ -214,19 +218,21 @@ class TestStopping:
     def test_an_object_that_the_model_holds_for_ended_stops(self) -> None:
         class Knowing(FakeSegmenter):
             def segment(self, request: SegmentRequest) -> MaskPrediction:
-                presence = 0.3 if request.plane.index == 5 else 0.9
+                presence = 0.01 if request.plane.index == 5 else 0.9
                 return replace(super().segment(request), presence=presence)
 
         session, predictions = self.run(Knowing())
         assert (predictions[5].state, predictions[5].reason) == ("stopped", "absent")
-        assert predictions[5].presence == 0.3
+        assert predictions[5].presence == 0.01
         assert not session.labels[5:].any()
-        _, predictions = self.run(Knowing(), limits=PropagationLimits(min_presence=0.2))
+        limits = PropagationLimits(min_presence=0.005)
+        _, predictions = self.run(Knowing(), limits=limits, parts=parts_named("limits"))
         assert predictions[5].state == "propagated"
 
     def test_limits_are_the_callers(self) -> None:
         segmenter = FakeSegmenter(scores=lambda plane: 0.1)
-        _, predictions = self.run(segmenter, limits=PropagationLimits(min_score=0.05))
+        limits = PropagationLimits(min_score=0.05)
+        _, predictions = self.run(segmenter, limits=limits, parts=parts_named("limits"))
         assert all(prediction.state != "stopped" for prediction in predictions.values())
 
     def test_range_handles(self) -> None:
@@ -273,7 +279,7 @@ class TestAnchors:
 
         def score(plane: PlaneRef) -> float:
             asked.append(plane.index)
-            return 0.1 if plane.index == 2 and asked.count(2) == 1 else 0.9
+            return 0.0 if plane.index == 2 and asked.count(2) == 1 else 0.9
 
         predictions = self.ends(session, FakeSegmenter(scores=score), 0, 10)
         of_two = [p.state for p in predictions if p.plane.index == 2]
@@ -282,7 +288,7 @@ class TestAnchors:
 
     def test_planes_that_no_front_could_fill_are_drawn_in_between(self) -> None:
         session = cylinder_session()
-        lost = FakeSegmenter(scores=lambda plane: 0.1 if 3 <= plane.index <= 6 else 0.9)
+        lost = FakeSegmenter(scores=lambda plane: 0.0 if 3 <= plane.index <= 6 else 0.9)
         predictions = by_plane(self.ends(session, lost, 0, 10))
         assert [predictions[index].state for index in range(11)] == (
             ["anchor", "propagated", "propagated"] + ["interpolated"] * 4 + ["propagated"] * 3 + ["anchor"]
@@ -293,12 +299,12 @@ class TestAnchors:
 
     def test_beyond_the_anchors_nothing_is_drawn(self) -> None:
         session = cylinder_session()
-        lost = FakeSegmenter(scores=lambda plane: 0.1 if plane.index in (1, 5, 9) else 0.9)
+        lost = FakeSegmenter(scores=lambda plane: 0.0 if plane.index in (1, 5, 9) else 0.9)
         self.ends(session, lost, 3, 7)
         assert session.labels.any(axis=(1, 2)).tolist() == [False] * 2 + [True] * 7 + [False] * 2
 
     def test_nothing_is_drawn_over_a_wall_or_where_it_is_not_wanted(self) -> None:
-        lost = FakeSegmenter(scores=lambda plane: 0.1 if 3 <= plane.index <= 6 else 0.9)
+        lost = FakeSegmenter(scores=lambda plane: 0.0 if 3 <= plane.index <= 6 else 0.9)
         session = cylinder_session()
         wall = PlaneRef(0, 5)
         prompt_plane(session, FakeSegmenter(), wall)
@@ -315,7 +321,7 @@ class TestAnchors:
 
     def test_a_cancelled_run_draws_nothing(self) -> None:
         session, cancel = cylinder_session(), Cancel()
-        lost = FakeSegmenter(scores=lambda plane: 0.1 if 3 <= plane.index <= 6 else 0.9)
+        lost = FakeSegmenter(scores=lambda plane: 0.0 if 3 <= plane.index <= 6 else 0.9)
         for index in (0, 10):
             prompt_plane(session, lost, PlaneRef(0, index))
         for prediction in propagate(session, lost, 1, cancel=cancel):
@@ -352,7 +358,7 @@ class TestAnchors:
     def test_what_an_earlier_run_filled_too_far_is_erased(self) -> None:
         session, segmenter = cylinder_session(), FakeSegmenter()
         self.ends(session, segmenter, 3)
-        picky = FakeSegmenter(scores=lambda plane: 0.1 if plane.index >= 6 else 0.9)
+        picky = FakeSegmenter(scores=lambda plane: 0.0 if plane.index >= 6 else 0.9)
         list(propagate(session, picky, 1))
         assert session.labels.any(axis=(1, 2)).tolist() == [True] * 6 + [False] * 5
         session.undo()
@@ -500,7 +506,7 @@ class TestTheChosenCandidate:
         segmenter = NestedSegmenter(prompts=frozenset({"point"}))
         prompt_plane_of(session, segmenter)
         session.choose(PlaneRef(0, 5), 2)
-        segmenter.radii = (4, 8, 30)
+        segmenter.radii = (4, 8, 1)
         stopped = [p for p in propagate(session, segmenter, 1) if p.state != "anchor"]
         assert all(prediction.candidate != 2 for prediction in stopped)
 

@@ -12,6 +12,7 @@ from napari_sam.core.masks import BoxedMask
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import PointPrompt
 from napari_sam.core.propagation import PlanePrediction, PropagationLimits, propagate
+from napari_sam.core.propagation_parts import parts_named
 from napari_sam.core.propagation_repair import RepairLimits, out_of_line
 from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
 from napari_sam.core.session import Session
@@ -61,7 +62,7 @@ def run(segmenter: FakeSegmenter, limits: PropagationLimits = LOOSE) -> tuple[Se
     session = Session(labelled_volume(ellipsoid_labels(SHAPE)))
     request = session.prompt(PlaneRef(0, 7), PointPrompt((7, 15, 23)), object_id=1)
     session.apply(FakeSegmenter().segment(request), request)
-    return session, list(propagate(session, segmenter, 1, limits=limits))
+    return session, list(propagate(session, segmenter, 1, limits=limits, parts=parts_named("as given")))
 
 
 class TestRepair:

@@ -13,6 +13,7 @@ from napari_sam.core.masks import BoxedMask
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import MaskPrompt, PointPrompt
 from napari_sam.core.propagation import PropagationLimits, PropagationPlan, follow, plan_propagation
+from napari_sam.core.propagation_parts import parts_named
 from napari_sam.core.propagation_together import follow_together, propagate_together
 from napari_sam.core.segmenter import MaskPrediction, SegmentRequest, segment_all
 from napari_sam.core.session import Session
@@ -50,7 +51,8 @@ class Greedy(FakeSegmenter):
         return MaskPrediction(request.plane, (mask,) * 3, np.full(3, 0.9, np.float32), hints)
 
 
-WIDE = PropagationLimits(min_familiar=0.0, margin=0.3)
+WIDE = PropagationLimits(min_trust=0.0, margin=0.3)
+AS_GIVEN = parts_named("as given")
 
 
 def three(ids: Sequence[int] = (1, 2, 3), segmenter: FakeSegmenter | None = None) -> Session:
@@ -94,7 +96,7 @@ def test_no_pixel_goes_to_two_objects_and_the_order_changes_nothing(order: list[
     for ids, asked in (([1, 2, 3], [1, 2, 3]), ([3, 1, 2], order)):
         session = three(ids)
         seen: dict[PlaneRef, NDArray[np.bool_]] = {}
-        for _, prediction in propagate_together(session, Greedy(), asked, limits=WIDE):
+        for _, prediction in propagate_together(session, Greedy(), asked, limits=WIDE, parts=AS_GIVEN):
             if prediction.is_new:
                 whole = prediction.mask.to_plane(prediction.plane, SHAPE)
                 taken = seen.setdefault(prediction.plane, np.zeros(SHAPE[1:], bool))
@@ -129,7 +131,7 @@ def test_locked_objects_and_those_not_followed_keep_their_voxels() -> None:
     list(propagate_together(session, FakeSegmenter(), [1]))
     session.lock(1)
     kept = session.labels == 1
-    list(propagate_together(session, Greedy(), [2, 3], limits=WIDE))
+    list(propagate_together(session, Greedy(), [2, 3], limits=WIDE, parts=AS_GIVEN))
     assert np.array_equal(session.labels == 1, kept)
 
 
@@ -147,7 +149,7 @@ def test_cancel_keeps_what_is_done() -> None:
 def test_planes_of_an_earlier_run_that_are_not_reached_are_erased() -> None:
     session = three()
     list(propagate_together(session, FakeSegmenter(), [1, 2, 3]))
-    told = list(propagate_together(session, FakeSegmenter(scores=lambda plane: 0.1), [1, 2, 3]))
+    told = list(propagate_together(session, FakeSegmenter(scores=lambda plane: 0.0), [1, 2, 3]))
     assert all(not prediction.is_new for _, prediction in told)
     assert np.array_equal(np.unique(np.nonzero(session.labels)[0]), [5])
 

@@ -8,8 +8,11 @@ import pytest
 from napari_sam.core.objects import Anchor, ObjectState
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import PointPrompt
-from napari_sam.plugin._plane_marks import PlaneMark, StripState, marks_of, next_doubtful
+from napari_sam.core.propagation import PropagationLimits, PropagationParts, propagate
+from napari_sam.core.session import Session
+from napari_sam.plugin._plane_marks import PlaneMark, StripState, mark_of, marks_of, next_doubtful
 from napari_sam.plugin._strip_text import describe_mark, summary
+from tests.fakes import FakeSegmenter, ellipsoid_labels, labelled_volume
 
 
 def _state(*, anchors=(), propagated=()):
@@ -63,6 +66,22 @@ def test_next_doubtful_goes_round(shown, step, expected):
 
 def test_no_plane_is_doubtful_where_all_are_sure():
     assert next_doubtful([PlaneMark(3, "propagated", 0.9, 0.9)], 0, 0.5) is None
+
+
+def _left_half(answer, masks, chosen, before):
+    row0, col0, row1, col1 = answer.plane.box_hw(masks[chosen].box)
+    return masks[chosen].within(answer.plane.box_of((row0, col0, row1, (col0 + col1) // 2)))
+
+
+def test_the_planes_that_propagation_calls_doubtful_are_doubtful_here():
+    session, segmenter = Session(labelled_volume(ellipsoid_labels((15, 32, 48)))), FakeSegmenter()
+    request = session.prompt(PlaneRef(0, 7), PointPrompt((7, 15, 23)))
+    session.apply(segmenter.segment(request), request)
+    parts = PropagationParts(sharpen=lambda plan: _left_half)  # what is found gets less and less
+    said = list(propagate(session, segmenter, 1, limits=PropagationLimits(min_trust=0.0), parts=parts))
+    expected = {p.plane.index for p in said if p.doubtful and p.is_new}
+    assert expected
+    assert {m.index for m in map(mark_of, said) if m.is_doubtful(StripState().least)} == expected
 
 
 def test_words_for_a_plane():
