@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
 from typing import Protocol
 
 from napari_sam.plugin._everything_panel import EverythingPanel
@@ -58,7 +58,7 @@ def begin_as_left(dock: Dock, memory: Memory) -> None:
 def remember(dock: Dock, memory: Memory) -> None:
     """Note from now on what a person folds, chooses and sets."""
     for name, section in dock.sections.items():
-        section.header.clicked.connect(partial(_folded, memory, name))
+        section.header.clicked.connect(_note_folding(memory, name))
     everything = dock.everything
     everything.options_chosen.connect(
         lambda: memory.keep(finds_in_all=everything.in_all, joins=everything.joins.isChecked())
@@ -67,5 +67,10 @@ def remember(dock: Dock, memory: Memory) -> None:
     dock.model.model_chosen.connect(lambda name: memory.keep(model=name))
 
 
-def _folded(memory: Memory, name: str, is_open: bool) -> None:
-    memory.keep_folded(name, not is_open)
+def _note_folding(memory: Memory, name: str) -> Callable[[bool], None]:
+    """Return what notes a press on a title; a plain function, for PySide6 gives a `partial` no argument."""
+
+    def note(is_open: bool) -> None:
+        memory.keep_folded(name, not is_open)
+
+    return note
