@@ -91,3 +91,20 @@ def test_measurements_in_a_window(window):
     assert "Voxels\t380" in panel.text
     window.press(window.widget.prompt.undo)
     window.until(lambda: panel.lines.rowCount() == 0)
+
+
+@pytest.mark.viewer
+@pytest.mark.filterwarnings("default")
+def test_the_menu_measures_any_labels_of_an_open_image(window, monkeypatch, tmp_path):
+    from napari_sam.plugin import _commands, _dialogs
+
+    path = tmp_path / "table.csv"
+    monkeypatch.setattr(_dialogs, "ask_table", lambda parent: path)
+    monkeypatch.setattr(_commands, "_viewer", lambda: window.viewer)
+    drawn = np.zeros((9, 40, 50), np.uint8)
+    drawn[4, 10:20, 10:20] = 7
+    window.viewer.add_labels(drawn, name="mine", scale=(3, 1, 1))
+    _commands.measure_layer()
+    window.until(path.exists)
+    (row,) = csv.DictReader(path.read_text(encoding="utf-8").splitlines())
+    assert (row["id"], row["voxels"], row["volume_ml"]) == ("7", "100", "0.3")
