@@ -89,7 +89,7 @@ def _centre(number: int, side: int) -> tuple[int, int]:
 def _propagations(volume: Volume, radius: int, options: argparse.Namespace) -> dict[str, Callable[[], int]]:
     """Make what is timed; each session has its boxes answered before the clock starts."""
     segmenter = _load(options)
-    sessions = {name: _prompted(segmenter, volume, radius, n) for name, n in _SESSIONS.items()}
+    sessions = {name: _prompted(segmenter, volume, radius, 1) for name in _SESSIONS}
 
     def follow(name: str) -> Callable[[], int]:
         return lambda: _n_followed(propagate(sessions[name], segmenter, 1, axis=0))
@@ -97,16 +97,18 @@ def _propagations(volume: Volume, radius: int, options: argparse.Namespace) -> d
     works = {"cold": follow("cold"), "warm": follow("warm")}
     if find_spec(_TOGETHER) is not None:
         together = importlib.import_module(_TOGETHER).propagate_together
-        ids = range(1, _N_OBJECTS + 1)
+        encoded = _load(options)
+        session = _prompted(encoded, volume, radius, _N_OBJECTS)
 
         def follow_all() -> int:
-            return _n_followed(together(sessions["three together"], segmenter, list(ids), axis=0))
+            return _n_followed(together(session, encoded, range(1, _N_OBJECTS + 1), axis=0))
 
+        follow_all()  # all planes are encoded then, as they are for one object
         works["three together"] = follow_all
     return works
 
 
-_SESSIONS = {"cold": 1, "warm": 1, "three together": _N_OBJECTS}
+_SESSIONS = ("cold", "warm")
 
 
 def _prompted(segmenter: Segmenter, volume: Volume, radius: int, n_objects: int) -> Session:

@@ -15,6 +15,7 @@ from napari_sam.core.propagation_parts import Front, PropagationParts, keep
 from napari_sam.core.propagation_plan import PropagationPlan, Seed
 from napari_sam.core.segmenter import MaskPrediction, Segmenter, SegmentRequest
 from napari_sam.core.trust import FITTED
+from volumes import Box
 
 __all__ = ["Front", "PropagationRun"]
 
@@ -130,5 +131,10 @@ class PropagationRun:
         planes = [PlaneRef(front.plane.axis, index) for index in ahead if index in self._open]
         front.prefetched.update(plane.index for plane in planes)
         self.segmenter.prefetch(
-            self.plan.volume, planes, self.plan.window, self._cancel, around=front.mask.box
+            self.plan.volume, planes, self.plan.window, self._cancel, around=self._expected(front)
         )
+
+    def _expected(self, front: Front) -> Box:
+        """Say where the next plane's prompts will be, so that what is prepared is what is asked for."""
+        plane = front.next_plane
+        return self.plan.limits.grown_box(front.mask.moved_to(plane).box, plane, self.plan.volume.shape)

@@ -141,6 +141,22 @@ class TestFollowing:
         named = [plane for planes in segmenter.prefetched for plane in planes]
         assert len(named) == len(set(named))
 
+    def test_what_is_prepared_is_what_is_asked_for(self, session: Session) -> None:
+        class Preparing(FakeSegmenter):
+            def prefetch(self, *asked: object, around: Box | None = None) -> None:
+                super().prefetch(*asked)
+                boxes[asked[1][0].index] = around
+
+        boxes: dict[int, Box | None] = {}
+        segmenter = Preparing()
+        prompt_plane(session, segmenter)
+        list(propagate(session, segmenter, 1, limits=PropagationLimits(n_prefetched=1)))
+        asked = [request for request in segmenter.requests if request.plane.index in boxes]
+        assert len(asked) > 5
+        for request in asked:
+            box = next(prompt.box for prompt in request.prompts if isinstance(prompt, BoxPrompt))
+            assert boxes[request.plane.index] == box
+
     def test_a_small_object_is_followed_to_its_ends(self) -> None:
         truth = np.zeros((9, 20, 20), np.uint16)
         for index, radius in enumerate([0, 1, 2, 3, 3.6, 3, 2, 1, 0]):
