@@ -3,8 +3,9 @@
 ``xvfb-run -a -s "-screen 0 1600x1000x24" python -m benchmarks.window`` (on a desktop without ``xvfb-run``). A
 real window, real mouse events, the embedded model, and a volume of 60 planes of 512 x 512 pixels with bright
 ellipsoids. The clicks go to planes that the model has seen before, five for each object. A frame without any
-click is timed too, for without a GPU most of the time is drawing. Of the memory, the part that the history of
-undo holds is counted by itself: it ends at the history's limit, while what is left must not grow.
+click is timed too, for without a GPU most of the time is drawing. Of the memory, what the history of undo
+holds and what the cache of embeddings holds (a click may ask for a closer look, which is kept) are counted by
+themselves: each ends at its limit, while what is left must not grow.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from typing import Any
 _FOLDER = Path(tempfile.mkdtemp(prefix="napari-sam-window-"))
 os.environ["NAPARI_CONFIG"] = str(_FOLDER / "settings.yaml")
 os.environ["NAPARI_SAM_CACHE_DIR"] = str(_FOLDER / "cache")
+RAM_BUDGET = 2_000_000_000
+os.environ["NAPARI_SAM_RAM_BUDGET_BYTES"] = str(RAM_BUDGET)
 
 import napari
 import numpy as np
@@ -68,19 +71,21 @@ def main() -> int:
     frames_s = [desk.frame() for _ in range(20)]
     clicks, seen = _clicks(desk, options.clicks)
     _tell_times(clicks, frames_s, desk.model_s[-len(clicks) :])
-    _tell_memory(seen, desk.control.session.history)
+    _tell_growth(seen, desk.control.session.history)
     desk.viewer.close()
     return 0
 
 
-def _clicks(desk: Desk, n_clicks: int) -> tuple[list[tuple[float, float]], list[tuple[int, int, int]]]:
-    """Click; returns the times of each, and (clicks, memory, history's share) in bytes at every hundredth."""
+def _clicks(desk: Desk, n_clicks: int) -> tuple[list[tuple[float, float]], list[tuple[int, ...]]]:
+    """Click; returns each one's times, and (clicks, memory, history, embeddings in bytes) each hundred."""
     times: list[tuple[float, float]] = []
-    seen = [(0, *desk.memory_bytes())]
+    seen: list[tuple[int, ...]] = [(0, *desk.memory_bytes())]
+    _tell_memory(*seen[-1])
     for number in range(1, n_clicks + 1):
         times.append(desk.click())
         if number % 100 == 0 or number == n_clicks:
             seen.append((number, *desk.memory_bytes()))
+            _tell_memory(*seen[-1])
     return times, seen
 
 
@@ -96,19 +101,23 @@ def _tell_times(clicks: list[tuple[float, float]], frames_s: list[float], model_
         )
 
 
-def _tell_memory(seen: list[tuple[int, int, int]], history: History[Any]) -> None:
-    for n_clicks, whole, kept in seen:
-        print(f"after {n_clicks:4d} clicks: {whole / 1e6:7.1f} MB, of which history {kept / 1e6:6.1f} MB")
+def _tell_memory(n_clicks: int, whole: int, kept: int, cached: int) -> None:
+    parts = f"history {kept / 1e6:.1f} MB, embeddings {cached / 1e6:.1f} MB"
+    print(f"after {n_clicks} clicks: {whole / 1e6:.1f} MB, of which {parts}", flush=True)
+
+
+def _tell_growth(seen: list[tuple[int, ...]], history: History[Any]) -> None:
     hundreds = (seen[-1][0] - seen[0][0]) / 100
-    whole, kept = ((seen[-1][part] - seen[0][part]) / 1e6 / hundreds for part in (1, 2))
+    whole, kept, cached = ((seen[-1][part] - seen[0][part]) / 1e6 / hundreds for part in (1, 2, 3))
     limit = inspect.signature(History).parameters["limit"].default
     a_step = seen[-1][2] / 1e6 / max(len(history.done), 1)
     print(
         f"{whole:.2f} MB per 100 clicks, {kept:.2f} of them history ({len(history.done)} steps of "
         f"{1e3 * a_step:.0f} kB; it keeps {limit}, which is {limit * a_step:.0f} MB at most)"
     )
-    rest = whole - kept
-    print(f"beside the history {rest:.2f} MB per 100 clicks, {rest / LIMIT_MB:.2f} times the bar")
+    print(f"{cached:.2f} of them embeddings of closer looks, up to the cache's {RAM_BUDGET / 1e9:.0f} GB")
+    rest = whole - kept - cached
+    print(f"beside these {rest:.2f} MB per 100 clicks, {rest / LIMIT_MB:.2f} times the bar")
 
 
 class Desk:
@@ -177,12 +186,13 @@ class Desk:
         _wait_until(lambda: self.frames[-1] > started_s)
         return self.frames[-1] - started_s
 
-    def memory_bytes(self) -> tuple[int, int]:
-        """Return the memory of this process, and that of the history in it."""
+    def memory_bytes(self) -> tuple[int, int, int]:
+        """Return the memory of this process, and those of the history and of embeddings in it."""
         _wait(0.5)
         gc.collect()
         session = self.control.session
-        return own_memory_bytes("VmRSS"), _array_bytes(session.history)
+        store = self.control.stage.model.segmenter._encoder._store  # nobody else asks how full it is
+        return own_memory_bytes("VmRSS"), _array_bytes(session.history), store._ram_bytes
 
     def renderer(self) -> str:
         """Name what draws."""
