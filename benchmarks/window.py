@@ -11,6 +11,7 @@ themselves: each ends at its limit, while what is left must not grow.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import gc
 import inspect
 import os
@@ -61,9 +62,11 @@ def main() -> int:
     """Measure and print; always 0, since a time is no test."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.window", description=__doc__)
     parser.add_argument("--clicks", type=int, default=500)
+    parser.add_argument("--trim", action="store_true", help="first let glibc give back what is free")
     options = parser.parse_args()
     print(f"{machine()} (load {load_average() or 0:.1f}), napari {napari.__version__}, {qtpy.API_NAME}")
     desk = Desk()
+    desk.trims = options.trim
     desk.get_ready()
     print(f"drawn by {desk.renderer()}")
     for _ in range(WARM_UP):
@@ -135,6 +138,7 @@ class Desk:
         self.native.frameSwapped.connect(lambda: self.frames.append(time.perf_counter()))
         self._edits: list[float] = []
         self.model_s: list[float] = []
+        self.trims = False
         self._spots = self._next_spot()
 
     def get_ready(self) -> None:
@@ -190,6 +194,8 @@ class Desk:
         """Return the memory of this process, and those of the history and of embeddings in it."""
         _wait(0.5)
         gc.collect()
+        if self.trims:
+            ctypes.CDLL("libc.so.6").malloc_trim(0)
         session = self.control.session
         store = self.control.stage.model.segmenter._encoder._store  # nobody else asks how full it is
         return own_memory_bytes("VmRSS"), _array_bytes(session.history), store._ram_bytes
