@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam.core.masks import tight_box
-from napari_sam.core.naming import PALETTE
+from napari_sam.core.naming import PALETTE, object_colour
 from napari_sam.core.outlines import outlines_of
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
@@ -78,17 +78,16 @@ class SessionLayers:
         self._copy_plane()
 
     def _add_labels(self, session: Session, image: Any) -> Any:
-        from napari.utils.colormaps import CyclicLabelColormap
-
         labels = session.labels[0] if image.ndim == 2 else session.labels
         layer = self._viewer.add_labels(
             labels,
             name=f"{image.name} labels",
             opacity=0.5,
-            colormap=CyclicLabelColormap(colors=["transparent", *PALETTE]),
+            colormap=_cycle(),
             metadata={NAMESPACE: {"volume": session.volume, "segments": lambda: self._segments_of(session)}},
             **space_of_layer(image),
         )
+        self._colours.pop(id(layer), None)
         layer.events.paint.connect(self._paint)
         layer.events.n_edit_dimensions.connect(_edit_one_plane)
         return layer
@@ -223,17 +222,16 @@ class SessionLayers:
     # Labels
 
     def show_colours(self, colours: Mapping[int, tuple[int, int, int] | None]) -> None:
-        """Draw objects in these colours, (red, green, blue) from 0 to 255; those of None are not shown."""
-        if self.labels is None or self._colours.get(id(self.labels)) == colours:
-            return
-        from napari.utils.colormaps import DirectLabelColormap
+        """Draw objects in these colours, (red, green, blue) from 0 to 255; those of None are not shown.
 
-        self._colours[id(self.labels)] = dict(colours)
-        clear = np.zeros(4, np.float32)
-        colour_of: dict[int | None, NDArray[Any]] = {0: clear, None: _OTHER}
-        for value, colour in colours.items():
-            colour_of[value] = clear if colour is None else np.array([*colour, 255], np.float32) / 255
-        self.labels.colormap = DirectLabelColormap(color_dict=colour_of)
+        While all have the colours of their numbers, napari's own cycle of colours does, which a new object
+        need not change: a table of colours takes it a fifth of a second.
+        """
+        own = {value: colour for value, colour in colours.items() if colour != object_colour(value)}
+        if self.labels is None or self._colours.get(id(self.labels), {}) == (colours if own else {}):
+            return
+        self._colours[id(self.labels)] = dict(colours) if own else {}
+        self.labels.colormap = _table_of(colours) if own else _cycle()
 
     def redraw(self) -> None:
         """Draw the shown plane of the labels again."""
@@ -272,6 +270,24 @@ class SessionLayers:
             before, now = (np.expand_dims(x[cut].copy(), axis) for x in (self._before, after))
             self._on_painted(self._plane.box_of(changed), before, now)
             self._copy_plane()
+
+
+def _cycle() -> Any:
+    """Return the colours of objects 1, 2, 3 and so on."""
+    from napari.utils.colormaps import CyclicLabelColormap
+
+    return CyclicLabelColormap(colors=["transparent", *PALETTE])
+
+
+def _table_of(colours: Mapping[int, tuple[int, int, int] | None]) -> Any:
+    """Return a colour for each object; nothing for those of None."""
+    from napari.utils.colormaps import DirectLabelColormap
+
+    clear = np.zeros(4, np.float32)
+    colour_of: dict[int | None, NDArray[Any]] = {0: clear, None: _OTHER}
+    for value, colour in colours.items():
+        colour_of[value] = clear if colour is None else np.array([*colour, 255], np.float32) / 255
+    return DirectLabelColormap(color_dict=colour_of)
 
 
 def _edit_one_plane(event: Any) -> None:
