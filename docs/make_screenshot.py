@@ -18,6 +18,7 @@ from typing import Any
 _FOLDER = tempfile.mkdtemp(prefix="napari-sam-screenshot-")
 os.environ["NAPARI_CONFIG"] = str(Path(_FOLDER) / "settings.yaml")
 os.environ["NAPARI_SAM_CACHE_DIR"] = str(Path(_FOLDER) / "cache")
+os.environ["NAPARI_SAM_SESSIONS_DIR"] = str(Path(_FOLDER) / "sessions")
 
 import napari
 import numpy as np

@@ -13,11 +13,10 @@ from qtpy.QtWidgets import (
     QMenu,
     QTableWidget,
     QTableWidgetItem,
-    QToolButton,
     QVBoxLayout,
 )
 
-from napari_sam.plugin._section import Section, make_button
+from napari_sam.plugin._section import Section, make_button, make_menu_button
 from napari_sam.plugin.view import ObjectRow, PanelState
 
 __all__ = ["ObjectPanel"]
@@ -48,12 +47,9 @@ class ObjectPanel(Section):
         self.new = make_button("New", "Start another object")
         self.reopen = make_button("Reopen", "Allow changes of an accepted object again")
         self.load = make_button("From file…", "Begin with the objects of labels that were saved before")
-        self.more = QToolButton()
-        self.more.setText("More")
-        self.more.setToolTip("What else can be done with the chosen objects; right click does the same")
-        self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self.menu = QMenu(self.more)
-        self.more.setMenu(self.menu)
+        self.menu = QMenu(self)
+        tip = "What else can be done with the chosen objects; right click does the same"
+        self.more = make_menu_button("More", tip, self.menu)
         buttons = QHBoxLayout()
         buttons.setSpacing(3)
         for button in (self.new, self.reopen, self.load, self.more):

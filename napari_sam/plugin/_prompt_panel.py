@@ -6,11 +6,11 @@ from typing import Any
 
 from qtpy.QtCore import Signal
 from qtpy.QtGui import QAction
-from qtpy.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QLabel, QMenu, QToolButton, QVBoxLayout
+from qtpy.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QLabel, QMenu, QVBoxLayout
 
 from napari_sam.plugin._bindings import KEYS
 from napari_sam.plugin._gestures import Tool
-from napari_sam.plugin._section import Section, make_button
+from napari_sam.plugin._section import Section, make_button, make_menu_button
 from napari_sam.plugin._shortcuts import key_text
 from napari_sam.plugin.view import PanelState
 
@@ -59,15 +59,11 @@ class PromptPanel(Section):
             "Points and boxes can be dragged, too.",
             "remove",
         )
-        self.more = QToolButton()
-        self.more.setText("More")
-        self.more.setToolTip("What else can be done with this plane")
-        self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        menu = QMenu(self.more)
+        menu = QMenu(self)
         self.clear = _entry(menu, "Clear this plane of the object", "clear plane", self.clear_pressed)
         self.refine = _entry(menu, "Ask again with the mask as it stands", "refine", self.refine_pressed)
         self.label = _entry(menu, "Take another layer's chosen label", "", self.label_pressed)
-        self.more.setMenu(menu)
+        self.more = make_menu_button("More", "What else can be done with this plane", menu)
         self.undo = make_button("Undo", "Take the last step back", "undo")
         self.redo = make_button("Redo", "Do the step again that was taken back", "redo")
         self._group = QButtonGroup(self)

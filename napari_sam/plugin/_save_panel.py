@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from qtpy.QtCore import Signal
 from qtpy.QtGui import QAction
-from qtpy.QtWidgets import QHBoxLayout, QMenu, QToolButton
+from qtpy.QtWidgets import QHBoxLayout, QMenu
 
-from napari_sam.plugin._section import Section, make_button
+from napari_sam.plugin._section import Section, make_button, make_menu_button
 from napari_sam.plugin.view import PanelState
 
 __all__ = ["SavePanel"]
@@ -24,11 +24,8 @@ class SavePanel(Section):
         super().__init__("6  Accept and save")
         self.accept = make_button("Accept object", "Lock the object and go on with the next one", "accept")
         self.save = make_button("Save labels…", "Save all objects in the geometry of the image")
-        self.session = QToolButton()
-        self.session.setText("Session")
-        self.session.setToolTip("Take all of this work elsewhere, undo included, and go on with it there")
-        self.session.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        menu = QMenu(self.session)
+        tip = "Take all of this work elsewhere, undo included, and go on with it there"
+        menu = QMenu(self)
         for text, signal in (
             ("Save session…", self.session_saved),
             ("Open session…", self.session_opened),
@@ -36,7 +33,7 @@ class SavePanel(Section):
             entry = QAction(text, menu)
             entry.triggered.connect(lambda _, signal=signal: signal.emit())
             menu.addAction(entry)
-        self.session.setMenu(menu)
+        self.session = make_menu_button("Session", tip, menu)
         row = QHBoxLayout(self.content)
         row.addWidget(self.accept)
         row.addWidget(self.save)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QMenu, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from napari_sam.plugin._bindings import KEYS
 from napari_sam.plugin.view import PanelState
 
-__all__ = ["Section", "make_button"]
+__all__ = ["Section", "make_button", "make_menu_button"]
 
 
 class Section(QWidget):
@@ -74,6 +74,15 @@ class Section(QWidget):
 
 def _key(action: str) -> str:
     return KEYS[action].replace("Control", "Ctrl").replace("-", "+")
+
+
+def make_menu_button(text: str, tip: str, menu: QMenu) -> QPushButton:
+    """Make a button that opens a menu."""
+    button = QPushButton(f"{text} ▾")
+    button.setToolTip(tip)
+    button.setStyleSheet("QPushButton::menu-indicator { image: none; width: 0; }")
+    button.setMenu(menu)
+    return button
 
 
 def make_button(text: str, tip: str, action: str | None = None) -> QPushButton:

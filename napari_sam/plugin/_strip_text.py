@@ -38,4 +38,5 @@ def summary(state: StripState) -> str:
     if not done:
         return ""
     by_hand = sum(mark.state in ("prompted", "painted") for mark in done)
-    return f"{len(done)} planes, {by_hand} by you, {state.n_doubtful} in doubt"
+    n = "1 plane" if len(done) == 1 else f"{len(done)} planes"
+    return f"{n}, {by_hand} by you, {state.n_doubtful} in doubt"
