@@ -45,7 +45,7 @@ class ObjectSteps:
         accepted = case.current_id
         case.session.accept(accepted)
         stage.turn_to(case.session.current_id)
-        stage.changed((), f"Object {accepted} is accepted. Click inside the next one, or save the labels.")
+        stage.changed((), f"Object {accepted} is accepted. Click or box the next one, or save the labels.")
 
     def reopen(self) -> None:
         """Allow changes of an accepted object again."""
