@@ -101,7 +101,7 @@ class ObjectPanel(Section):
 
     def _draw_row(self, place: int, row: ObjectRow) -> None:
         planes = str(row.n_planes) if row.n_planes else ""
-        texts = ("", row.name, row.class_name, row.size, planes, "")
+        texts = ("", row.name or "next object", row.class_name, row.size, planes, "")
         for column, text in enumerate(texts):
             item = QTableWidgetItem(text)
             item.setToolTip(_tip(row, column))
