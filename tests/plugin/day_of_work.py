@@ -215,7 +215,7 @@ def main() -> None:
     """Open a window and work in it."""
     part, image, folder = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
     masks = volumes.read_labels(Path(sys.argv[4]), like=volumes.read(image)).data
-    viewer = napari.Viewer(show_welcome_screen=False)
+    viewer = napari.Viewer()
     viewer.window.resize(1300, 850)
     viewer.open(str(image), plugin=PLUGIN)
     window = Window(viewer, Bot())
