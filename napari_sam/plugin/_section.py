@@ -63,8 +63,7 @@ class Section(QWidget):
         self.header.setText(title)
 
     def draw(self, state: PanelState) -> None:
-        """Show a state."""
-        raise NotImplementedError
+        """Show a state; nothing here, for sections that are drawn from a state of their own."""
 
     def _toggled(self, is_open: bool) -> None:
         self.header.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)

@@ -158,9 +158,8 @@ class SamWidget(QWidget):
         view.connect(control, key_actions(control, view, self.volume))
 
     def _draw(self, state: PanelState) -> None:
-        for name, panel in self.sections.items():
-            if name != "everything":
-                panel.draw(state)
+        for panel in self.sections.values():
+            panel.draw(state)
         self.status.draw(state)
         self.restore.draw(state)
         self.everything.show_state(self.everything_steps.state)
