@@ -8,11 +8,16 @@ finer levels for sharp edges, as SAM 2's decoder takes them (Ravi et al., 2024).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_sam.models.grouping import GROUPING, N_CHANNELS
 from napari_sam.models.sam import FINE_FULL, FINE_HALF, IMAGE_EMBEDDING
+
+_LEVELS = ("image_encoder.level4.", "image_encoder.level8.", "image_encoder.level16.")
 
 TINY_SIDE = 384
 """Side of the default model's square input, in pixels."""
@@ -93,7 +98,7 @@ class TinyEncoder(nn.Module):
         self,
         out_dim: int = 128,
         widths: tuple[int, int, int, int] = (32, 64, 144, 256),
-        depths: tuple[int, int, int, int] = (1, 2, 3, 4),
+        depths: tuple[int, int, int, int] = (2, 3, 5, 4),
     ) -> None:
         super().__init__()
         w4, w8, w16, w32 = widths
@@ -152,3 +157,28 @@ class TinyEncoder(nn.Module):
 def _double(x: Tensor) -> Tensor:
     """Double the grid of ``x (B, C, H, W)`` bilinearly."""
     return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+
+
+def with_missing_blocks(state: Mapping[str, Tensor], full: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Complete the weights of a network that has fewer residual blocks, so that it answers as before.
+
+    The blocks that are added give nothing (the last normalisation's weight and bias are zero), until they
+    are trained.
+
+    Parameters
+    ----------
+    state : mapping of str to Tensor
+        Weights of the network, or of one with fewer blocks.
+    full : mapping of str to Tensor
+        All weights of the network: the added blocks' other numbers come from here.
+
+    Returns
+    -------
+    dict of str to Tensor
+    """
+    complete = dict(state)
+    for name, value in full.items():
+        if name not in state and name.startswith(_LEVELS):
+            silent = name.endswith((".conv2.1.weight", ".conv2.1.bias"))
+            complete[name] = torch.zeros_like(value) if silent else value.clone()
+    return complete

@@ -195,7 +195,8 @@ def carry_over(
     cell = side / logits.shape[-1]
     mask = logits > 0
     mask = mask | (logits >= logits.flatten(1).amax(dim=1)[:, None, None])
-    prompts = Prompts(logits.new_zeros(len(logits), 0, 2), torch.zeros(len(logits), 0, dtype=torch.long))
+    nobody = torch.zeros(len(logits), 0, dtype=torch.long, device=logits.device)
+    prompts = Prompts(logits.new_zeros(len(logits), 0, 2), nobody)
     if use_box:
         corners = boxes_of_logits(logits, side, margin)
         labels = torch.tensor([BOX_FIRST, BOX_SECOND], device=logits.device).expand(len(logits), -1)

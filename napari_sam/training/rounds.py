@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -27,6 +27,15 @@ from napari_sam.training.samples import PlanePair
 
 N_CORRECTIONS = 7
 """Most corrective clicks after the first prompt: eight rounds in all."""
+
+MANY = 100
+"""More planes of objects than this are all prompted in one way: half as many calls of the decoder."""
+
+GOING_ON = 0.4
+"""Part of the objects that is corrected once more after each round, unless told otherwise."""
+
+ENDED_WEIGHT = 2.0
+"""How much rather an object is prompted for that ends in the second plane."""
 
 LOOKED_AT_AGAIN = 0.6
 """Part of the first answers that are looked at again, by models that do so."""
@@ -101,20 +110,28 @@ def views(model: Sam, features: Mapping[str, Tensor], images: Tensor) -> View:
 
 
 @dataclass
-class _Losses:
-    """Losses of the rounds, each a mean over some objects."""
+class _Answers:
+    """The model's answers of all rounds, and what they should have been."""
 
-    sum: Tensor | float = 0.0
-    n_objects: int = 0
+    decoded: list[Decoded] = field(default_factory=list)
+    masks: list[Tensor] = field(default_factory=list)
 
     def add(self, decoded: Decoded, masks: Tensor) -> None:
         """Add a round."""
-        self.sum = self.sum + interaction_loss(decoded, masks) * len(masks)
-        self.n_objects += len(masks)
+        self.decoded.append(decoded)
+        self.masks.append(masks)
 
-    def mean(self) -> Tensor:
-        """Give the mean over all objects of all rounds."""
-        return torch.as_tensor(self.sum) / max(self.n_objects, 1)
+    def loss(self) -> Tensor | float:
+        """Give the mean loss over all objects of all rounds, computed at once."""
+        if not self.decoded:
+            return 0.0
+        presence = [one.presence for one in self.decoded if one.presence is not None]
+        joined = Decoded(
+            torch.cat([one.mask_logits for one in self.decoded]),
+            torch.cat([one.iou_scores for one in self.decoded]),
+            torch.cat(presence) if presence else None,
+        )
+        return interaction_loss(joined, torch.cat(self.masks))
 
 
 def best_logits(logits: Tensor, iou_scores: Tensor) -> Tensor:
@@ -123,7 +140,9 @@ def best_logits(logits: Tensor, iou_scores: Tensor) -> Tensor:
     return logits[torch.arange(len(logits), device=logits.device), chosen]
 
 
-def training_loss(model: Sam, batch: Batch, rng: torch.Generator, max_objects: int = 24) -> Tensor:
+def training_loss(
+    model: Sam, batch: Batch, rng: torch.Generator, max_objects: int = 24, going_on: float = GOING_ON
+) -> Tensor:
     """Run the rounds of one batch and add up their losses.
 
     First prompts (boxes for some objects, clicks for the others) on the planes where they are,
@@ -140,14 +159,19 @@ def training_loss(model: Sam, batch: Batch, rng: torch.Generator, max_objects: i
         Where chance comes from; masks and clicks draw from torch's own.
     max_objects : int
         Objects that are prompted for; others of the batch teach the grouping alone.
+    going_on : float
+        Part of the objects that is corrected once more after each round.
     """
     features = model.encode(batch.pixels)
     extra = _grouping_loss(features, batch) if GROUPING in features else 0.0
     batch = _choose(batch, max_objects)
     present = batch.masks.flatten(2).any(dim=2)
     planes, objects = torch.nonzero(present, as_tuple=True)
-    by_box = torch.rand(len(objects), device=objects.device) < 0.5
-    losses = _Losses()
+    if len(objects) > MANY:
+        by_box = torch.full_like(objects, chance(0.5, rng), dtype=torch.bool)
+    else:
+        by_box = torch.rand(len(objects), device=objects.device) < 0.5
+    answers = _Answers()
     carried = torch.zeros_like(batch.pair, dtype=torch.bool)
     hints: Tensor | None = None
     for with_box in (True, False):
@@ -157,7 +181,7 @@ def training_loss(model: Sam, batch: Batch, rng: torch.Generator, max_objects: i
         image = batch.pair[objects[some]] + planes[some] * batch.n_pairs
         view = views(model, features, image)
         masks = batch.masks[planes[some], objects[some]]
-        logits = _first_rounds(view, masks, with_box, rng, losses)
+        logits = _first_rounds(view, masks, (with_box, going_on), rng, answers)
         hints = logits.new_zeros(len(batch.pair), *logits.shape[-2:]) if hints is None else hints
         first = planes[some] == 0
         hints[objects[some][first]] = logits[first]
@@ -165,17 +189,23 @@ def training_loss(model: Sam, batch: Batch, rng: torch.Generator, max_objects: i
     if hints is not None and bool(carried.any()):
         which = torch.nonzero(carried)[:, 0]
         view = views(model, features, batch.pair[which] + batch.n_pairs)
-        _carry_round(view, batch.masks[:, which], hints[which], rng, losses)
-    return losses.mean() + extra
+        _carry_round(view, batch.masks[:, which], hints[which], rng, answers)
+    return torch.as_tensor(answers.loss() + extra)
 
 
 def _choose(batch: Batch, max_objects: int) -> Batch:
-    """Keep some objects of a batch, those that end in the second plane first."""
+    """Keep some objects of a batch, rather those that end in the second plane, and rather larger ones.
+
+    A weighted draw without replacement, after Efraimidis and Spirakis, "Weighted random sampling with a
+    reservoir" (2006).
+    """
     if len(batch.pair) <= max_objects:
         return batch
+    area = batch.masks[0].flatten(1).float().mean(dim=1)
     ended = ~batch.masks[1].flatten(1).any(dim=1)
-    order = torch.rand(len(batch.pair), device=batch.pair.device) + ended.float()
-    kept = order.argsort(descending=True)[:max_objects]
+    weights = area.clamp(min=1e-4) ** 0.2 * torch.where(ended, ENDED_WEIGHT, 1.0)
+    keys = torch.rand(len(batch.pair), device=batch.pair.device) ** (1 / weights)
+    kept = keys.argsort(descending=True)[:max_objects]
     return Batch(batch.pixels, batch.masks[:, kept], batch.pair[kept])
 
 
@@ -190,31 +220,37 @@ def _grouping_loss(features: Mapping[str, Tensor], batch: Batch, n_cells: int = 
     return grouping_loss(grouping[batch.pair[objects] + planes * batch.n_pairs], targets, n_cells)
 
 
-def _first_rounds(view: View, masks: Tensor, with_box: bool, rng: torch.Generator, losses: _Losses) -> Tensor:
-    """Prompt afresh and correct up to seven times, fewer objects each time; the last logits ``(N, h, w)``."""
+def _first_rounds(
+    view: View, masks: Tensor, how: tuple[bool, float], rng: torch.Generator, answers: _Answers
+) -> Tensor:
+    """Prompt afresh and correct up to seven times, fewer objects each time; the last logits ``(N, h, w)``.
+
+    `how` is whether the first prompt is a box, and the part of the objects that goes on after each round.
+    """
+    with_box, share = how
     looseness = uniform(0.0, 0.06, rng)
     prompts = draw_boxes(masks, looseness) if with_box else draw_clicks(masks, cell=4)
     decoded = view.decode(prompts)
-    losses.add(decoded, masks)
+    answers.add(decoded, masks)
     last = chosen = shown_logits(decoded, prompts)
     if view.model.looks_again:
-        last = chosen = _look_again(view, prompts, chosen, masks, rng, losses)
+        last = chosen = _look_again(view, prompts, chosen, masks, rng, answers)
     left = torch.arange(len(masks), device=masks.device)
     for _ in range(N_CORRECTIONS):
-        going_on = torch.rand(len(left), device=masks.device) < 0.4
+        going_on = torch.rand(len(left), device=masks.device) < share
         if not bool(going_on.any()):
             break
         left, view, prompts = left[going_on], view.only(going_on), prompts.only(going_on)
         prompts = correct(prompts, chosen[going_on], masks[left])
         decoded = view.decode(prompts)
-        losses.add(decoded, masks[left])
+        answers.add(decoded, masks[left])
         chosen = shown_logits(decoded, prompts)
         last = last.index_copy(0, left, chosen)
     return last
 
 
 def _look_again(
-    view: View, prompts: Prompts, shown: Tensor, masks: Tensor, rng: torch.Generator, losses: _Losses
+    view: View, prompts: Prompts, shown: Tensor, masks: Tensor, rng: torch.Generator, answers: _Answers
 ) -> Tensor:
     """Give some of the first answers back to the model with the same prompts; the logits after that."""
     some = torch.nonzero(torch.rand(len(shown), device=shown.device) < LOOKED_AT_AGAIN)[:, 0]
@@ -222,7 +258,7 @@ def _look_again(
         return shown
     again = look_again(prompts.only(some), shown[some], masks.shape[-1], uniform(0.0, 0.08, rng))
     decoded = view.only(some).decode(again)
-    losses.add(decoded, masks[some])
+    answers.add(decoded, masks[some])
     return shown.index_copy(0, some, decoded.mask_logits.detach().float()[:, 0])
 
 
@@ -234,7 +270,7 @@ def shown_logits(decoded: Decoded, prompts: Prompts) -> Tensor:
     return logits[:, 0]
 
 
-def _carry_round(view: View, masks: Tensor, hints: Tensor, rng: torch.Generator, losses: _Losses) -> None:
+def _carry_round(view: View, masks: Tensor, hints: Tensor, rng: torch.Generator, answers: _Answers) -> None:
     """Carry masks from the first plane to the second; at times the true ones, worn."""
     if chance(0.35, rng):
         hints = wear(masks[0], hints.shape[-1], rng)
@@ -246,4 +282,4 @@ def _carry_round(view: View, masks: Tensor, hints: Tensor, rng: torch.Generator,
         use_point=chance(0.75, rng),
         use_mask=chance(0.85, rng),
     )
-    losses.add(view.decode(prompts), masks[1])
+    answers.add(view.decode(prompts), masks[1])

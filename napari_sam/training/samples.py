@@ -20,7 +20,7 @@ from napari_sam.training.scenes import draw_scene
 from napari_sam.training.targets import VISIBLE_STEP, Roles, choose
 from napari_sam.zoo.builtin import PIXEL_MEAN, PIXEL_STD
 
-REAL_SHARES = {"nuclei": 0.48, "video": 0.32, "ray": 0.16, "fundus": 0.04}
+REAL_SHARES = {"nuclei": 0.56, "video": 0.2, "ray": 0.18, "fundus": 0.06}
 """How often each kind of real picture is drawn, by a word in its modality."""
 
 REAL_STEP = 0.012
@@ -30,7 +30,7 @@ PASTED_SHARE = 0.3
 """Part of the real pictures whose objects are put before another ground."""
 
 
-REGIONS_SHARE = 0.4
+REGIONS_SHARE = 0.3
 """How often what stands out in a photograph is asked for, rather than the object that was labelled."""
 
 
@@ -69,7 +69,7 @@ class SampleSettings:
     side: int = 256
     n_objects: int = 6
     min_area: int = 24
-    real_share: float = 0.4
+    real_share: float = 0.35
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
+from napari_sam.training.packing import PackedBatch, pack
 from napari_sam.training.real_images import LabelledFrames
-from napari_sam.training.rounds import Batch, collate
+from napari_sam.training.rounds import GOING_ON, Batch, collate
 from napari_sam.training.samples import PairSampler, SampleSettings
 
 
@@ -34,6 +35,8 @@ class Stage:
         Largest number of objects of a batch that are prompted for.
     seed : int
         Seeds data and prompts.
+    going_on : float
+        Part of the objects that is corrected once more after each round.
     """
 
     sides: tuple[int, ...] = (192, 256, 384)
@@ -43,9 +46,10 @@ class Stage:
     n_objects: int = 10
     n_prompted: int = 12
     seed: int = 0
+    going_on: float = GOING_ON
 
 
-class BatchStream(IterableDataset[Batch]):
+class BatchStream(IterableDataset[PackedBatch]):
     """An endless stream of batches; at one step all processes get the same side.
 
     Parameters
@@ -64,7 +68,7 @@ class BatchStream(IterableDataset[Batch]):
         self.stage, self.first_step, self.rank = stage, first_step, rank
         self.samplers = [PairSampler(SampleSettings(side, stage.n_objects), real) for side in stage.sides]
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[PackedBatch]:
         info = get_worker_info()
         number, n_workers = (info.id, info.num_workers) if info else (0, 1)
         seed = self.stage.seed * 1009 + self.first_step
@@ -74,7 +78,7 @@ class BatchStream(IterableDataset[Batch]):
             which = int(torch.randint(len(self.samplers), (), generator=turn))
             side = self.stage.sides[which]
             n_pairs = max(2, round(self.stage.n_pairs * (256 / side) ** 2))
-            yield collate([self.samplers[which].draw(rng) for _ in range(n_pairs)])
+            yield pack([self.samplers[which].draw(rng) for _ in range(n_pairs)])
 
 
 def validation_sets(

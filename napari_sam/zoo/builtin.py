@@ -87,6 +87,15 @@ def _build_tiny() -> Sam:
     return build_tiny_sam()
 
 
+def _with_all_blocks(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Take weights of the smaller encoder that the model had up to its third version as well."""
+    from napari_sam.models.tiny_encoder import with_missing_blocks
+
+    if any(name.startswith("image_encoder.level16.5.") for name in state):
+        return dict(state)
+    return with_missing_blocks(state, _build_tiny().state_dict())
+
+
 def _register_efficient(size: str, width: int, n_heads: int, weights: Weights, n_parameters: str) -> None:
     register(
         ModelSpec(
@@ -130,6 +139,7 @@ register(
         side=TINY_SIDE,
         mean=PIXEL_MEAN,
         std=PIXEL_STD,
+        convert=_with_all_blocks,
         zoom=True,
         tidy=0.03,
         auto_masks=AutoMaskSettings(

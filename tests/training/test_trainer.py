@@ -10,14 +10,14 @@ from napari_sam.training.measuring import measure
 from napari_sam.training.rounds import collate
 from napari_sam.training.samples import PairSampler, SampleSettings
 from napari_sam.training.stages import Stage
-from napari_sam.training.train_default import Trainer, export, train
+from napari_sam.training.train_default import Pace, Trainer, export, train
 
 STAGE = Stage(sides=(64,), minutes=0.01, n_pairs=1, n_objects=2, n_prompted=2)
 
 
 def test_a_cut_off_stage_goes_on_where_it_stood(tmp_path):
     trainer = Trainer(tmp_path, STAGE, torch.device("cpu"))
-    train(trainer, None, n_workers=0)
+    train(trainer, None, Pace(n_workers=0))
     again = Trainer(tmp_path, STAGE, torch.device("cpu"))
     assert again.step == trainer.step > 0
     assert again.spent_s == trainer.spent_s
@@ -27,7 +27,7 @@ def test_a_cut_off_stage_goes_on_where_it_stood(tmp_path):
 
 def test_another_stage_starts_from_the_weights_with_a_new_clock(tmp_path):
     trainer = Trainer(tmp_path, STAGE, torch.device("cpu"))
-    train(trainer, None, n_workers=0)
+    train(trainer, None, Pace(n_workers=0))
     following = Trainer(tmp_path, Stage(sides=(64, 96), minutes=0.01), torch.device("cpu"))
     assert following.step == 0
     assert torch.equal(next(following.model.parameters()), next(trainer.model.parameters()))
