@@ -182,8 +182,8 @@ def train(trainer: Trainer, data: Path | None, pace: Pace) -> None:
     rank = distributed.get_rank() if distributed.is_initialized() else 0
     stream = BatchStream(stage, real, trainer.step, rank)
     loader = DataLoader(stream, batch_size=None, num_workers=pace.n_workers)
-    checks = validation_sets(SampleSettings(side=256, n_objects=6), validation, trainer.device)
     feed = Feed(loader, trainer.device, 0 if distributed.is_initialized() else pace.n_kept)
+    checks = validation_sets(SampleSettings(side=256, n_objects=6), validation, trainer.device)
     try:
         _train(trainer, feed, checks, pace, torch.Generator().manual_seed(stage.seed + trainer.step + rank))
     finally:
