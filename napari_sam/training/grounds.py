@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_sam.training.easel import draw_colour, vary
 from napari_sam.training.fields import blur, chance, octaves, smooth_noise, uniform, unit_grid, whole
+from napari_sam.training.things.looks import draw_colour, vary
 
 
 def draw_ground(hw: tuple[int, int], rng: torch.Generator) -> Tensor:

@@ -15,12 +15,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_sam.training.easel import Easel, Piece, Stand
 from napari_sam.training.fields import blur, chance, smooth_noise, uniform, unit_grid, whole
 from napari_sam.training.grounds import draw_ground
-from napari_sam.training.living_things import assembly, bird, creature, fruit, person, plant, rider
-from napari_sam.training.made_things import bicycle, craft, furniture, instrument, sign, vehicle, vessel
 from napari_sam.training.scene import Scene
+from napari_sam.training.things.animals import bird, creature
+from napari_sam.training.things.easel import Easel, Piece, Stand
+from napari_sam.training.things.household import furniture, sign, vessel
+from napari_sam.training.things.instruments import instrument
+from napari_sam.training.things.people import person, rider
+from napari_sam.training.things.plants import fruit, plant
+from napari_sam.training.things.unknown import assembly
+from napari_sam.training.things.vehicles import bicycle, craft, vehicle
 
 THINGS: tuple[tuple[float, Callable[[torch.Generator], list[Piece]]], ...] = (
     (0.18, creature),
