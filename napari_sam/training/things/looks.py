@@ -75,7 +75,9 @@ TINTS: tuple[Colour, ...] = (
 def draw_colour(rng: torch.Generator) -> Colour:
     """Draw a colour: often one that is common, at times any."""
     if chance(0.3, rng):
-        return (uniform(0, 1, rng), uniform(0, 1, rng), uniform(0, 1, rng))
+        level, strength = uniform(0.05, 0.95, rng), uniform(0.1, 1.0, rng)
+        red, green, blue = (level + strength * (uniform(0, 1, rng) - level) for _ in range(3))
+        return red, green, blue
     tint = TINTS[int(uniform(0, len(TINTS) - 1e-3, rng))]
     level = math.exp(uniform(-0.5, 0.4, rng))
     return vary(tint, rng, 0.06, level)
@@ -91,15 +93,15 @@ def draw_look(rng: torch.Generator, colour: Colour | None = None) -> Look:
     """Draw a look: plain, striped, spotted or in patches, dull or glossy."""
     first = colour or draw_colour(rng)
     second = vary(first, rng, 0.1) if chance(0.4, rng) else draw_colour(rng)
-    look = Look(first, second, grain=uniform(0.02, 0.3, rng), bump=uniform(0.0, 0.35, rng))
+    look = Look(first, second, grain=0.3 * uniform(0, 1, rng) ** 2, bump=uniform(0.0, 0.3, rng))
     look = replace(look, gloss=uniform(0.0, 0.3, rng) if chance(0.6, rng) else uniform(0.3, 1.0, rng))
     kind = uniform(0, 1, rng)
-    if kind < 0.4:
+    if kind < 0.5:
         return replace(look, patches=0.4, edge=1.0, second=vary(first, rng, 0.1))
     edge, turn = math.exp(uniform(0.5, 3.0, rng)), uniform(0, math.pi, rng)
-    if kind < 0.65:
+    if kind < 0.7:
         waves, dots = math.exp(uniform(1.5, 3.8, rng)), float(chance(0.4, rng))
         return replace(look, waves=waves, turn=turn, dots=dots, edge=edge, level=uniform(-0.5, 0.5, rng))
-    if kind < 0.85:
+    if kind < 0.88:
         return replace(look, patches=uniform(0.5, 1.2, rng), edge=edge, level=uniform(-0.6, 0.6, rng))
     return replace(look, waves=uniform(1.0, 3.0, rng), turn=turn, edge=uniform(1.0, 3.0, rng))
