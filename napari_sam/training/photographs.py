@@ -26,7 +26,7 @@ from napari_sam.training.things.easel import Easel, Piece, Stand
 from napari_sam.training.things.forms import beyond, still
 from napari_sam.training.things.household import furniture, sign, vessel
 from napari_sam.training.things.instruments import instrument
-from napari_sam.training.things.looks import draw_look, vary
+from napari_sam.training.things.looks import Colour, blend, draw_look, vary
 from napari_sam.training.things.people import person, rider
 from napari_sam.training.things.plants import fruit, plant
 from napari_sam.training.things.unknown import assembly
@@ -56,6 +56,9 @@ RIGID = (vehicle, bicycle, craft, furniture, vessel, instrument, sign)
 PARTS_SHARE = 0.12
 """How often a part of a thing is an object of its own, too."""
 
+HIDDEN_SHARE = 0.12
+"""How often things have nearly the colours of their ground."""
+
 ENDING_SHARE = 0.12
 """How often a thing is gone in the second plane."""
 
@@ -68,6 +71,7 @@ class _Film:
         self.easel = Easel(hw, rng)
         self.parents: dict[int, int] = {}
         self.n_labels = 0
+        self.tones: tuple[Colour, Colour] | None = None
         self.pan = complex(uniform(-1, 1, rng), uniform(-0.5, 0.5, rng)) * uniform(0.0, 0.12, rng)
         self.tall, self.wide = hw[0] / max(hw), hw[1] / max(hw)
 
@@ -107,6 +111,8 @@ class _Film:
             self.n_labels += 1
             parts = {names[whole(0, len(names) - 1, rng)]: self.n_labels}
             self.parents[self.n_labels] = label
+        if self.tones:
+            pieces = _hide(pieces, self.tones, uniform(0.5, 0.95, rng))
         self.easel.set(pieces, stand, label, parts)
 
 
@@ -115,20 +121,22 @@ def photographs(hw: tuple[int, int], rng: torch.Generator) -> Scene:
     film = _Film(hw, rng)
     place, ground = _ground(film)
     layout = uniform(0, 1, rng)
-    for _ in range(whole(1, 3, rng) if chance(0.45, rng) else 0):
-        _add_any(film, uniform(0.08, 0.4, rng), 1.0)
+    if chance(HIDDEN_SHARE, rng):
+        film.tones = _pick_tones(ground, rng)
+    for _ in range(whole(1, 2, rng) if chance(0.35, rng) else 0):
+        _add_any(film, uniform(0.1, 0.6, rng), 1.0)
     if place == "tissue" and chance(0.5, rng):
         for _ in range(whole(1, 3, rng)):
             film.add(instrument(rng), film.reaching_in())
-    elif layout < 0.64:
-        _add_any(film, math.exp(uniform(math.log(0.45), math.log(1.5), rng)), 0.3)
-    elif layout < 0.86:
+    elif layout < 0.68:
+        _add_any(film, math.exp(uniform(math.log(0.5), math.log(1.6), rng)), 0.3)
+    elif layout < 0.9:
         _add_many(film, whole(2, 7, rng))
     else:
         for _ in range(whole(1, 3, rng)):
-            _add_any(film, uniform(0.07, 0.25, rng), 0.9)
-    for _ in range(whole(1, 2, rng) if chance(0.25, rng) else 0):
-        _add_any(film, uniform(0.15, 0.5, rng), 1.1)
+            _add_any(film, uniform(0.08, 0.25, rng), 0.9)
+    if chance(0.2, rng):
+        _add_any(film, uniform(0.15, 0.6, rng), 1.1)
     if chance(0.15, rng):
         _add_blades(film)
     labels = film.easel.labels
@@ -136,6 +144,24 @@ def photographs(hw: tuple[int, int], rng: torch.Generator) -> Scene:
     return Scene(
         labels, "photographs", film.parents, whole=frozenset(range(1, film.n_labels + 1)), image=image
     )
+
+
+def _pick_tones(ground: Tensor, rng: torch.Generator) -> tuple[Colour, Colour]:
+    """Pick the colours of two places of the ground ``(2, 3, H, W)``."""
+    height, width = ground.shape[2:]
+    places = [(whole(0, height - 1, rng), whole(0, width - 1, rng)) for _ in (0, 1)]
+    first, second = (ground[0, :, row, column].tolist() for row, column in places)
+    return (first[0], first[1], first[2]), (second[0], second[1], second[2])
+
+
+def _hide(pieces: list[Piece], tones: tuple[Colour, Colour], share: float) -> list[Piece]:
+    """Bring the colours of pieces near two others."""
+    hidden = []
+    for piece in pieces:
+        look = piece.look
+        first, second = blend(look.first, tones[0], share), blend(look.second, tones[1], share)
+        hidden.append(replace(piece, look=replace(look, first=first, second=second)))
+    return hidden
 
 
 def _ground(film: _Film) -> tuple[str, Tensor]:
@@ -170,7 +196,7 @@ def _add_any(film: _Film, size: float, spread: float) -> None:
 def _add_many(film: _Film, n_things: int) -> None:
     """Add several of one kind, those further down, and larger, before those further up."""
     rng, thing = film.rng, _draw_thing(film.rng)
-    size, alike = uniform(0.5, 1.0, rng) / math.sqrt(n_things), chance(0.5, rng)
+    size, alike = uniform(0.6, 1.2, rng) / math.sqrt(n_things), chance(0.5, rng)
     first, slope = thing(rng), uniform(-0.1, 0.6, rng)
     rows = sorted(uniform(-0.8, 0.8, rng) for _ in range(n_things))
     for row in rows:
@@ -252,11 +278,12 @@ def _compress(image: Tensor, step: float) -> Tensor:
     """Round the frequencies of blocks of 8 by 8 pixels, the high ones more coarsely, as JPEG does."""
     height, width = image.shape[2:]
     padded = F.pad(image, (0, -width % 8, 0, -height % 8), mode="replicate")
-    blocks = padded.unflatten(3, (-1, 8)).unflatten(2, (-1, 8)).transpose(3, 4)
+    rows, columns = padded.shape[2] // 8, padded.shape[3] // 8
+    blocks = padded.reshape(2, -1, rows, 8, columns, 8).transpose(3, 4)
     order = torch.arange(8, device=image.device, dtype=torch.float32)
     waves = torch.cos(math.pi * order[:, None] * (order[None] + 0.5) / 8) / 2
     waves[0] = math.sqrt(1 / 8)
     steps = step * (1 + order[:, None] + order[None])
     rounded = (waves @ blocks @ waves.T / steps).round() * steps
     blocks = (waves.T @ rounded @ waves).transpose(3, 4)
-    return blocks.flatten(4, 5).flatten(2, 3)[:, :, :height, :width].clamp(0, 1)
+    return blocks.reshape(padded.shape)[:, :, :height, :width].clamp(0, 1)

@@ -134,7 +134,7 @@ class PairSampler:
         roles = Roles(scene.parents, scene.backdrop, scene.whole)
         if scene.kind == "photographs":
             textures = draw_textures(self._real, hw, 1, rng) if self._real and chance(0.4, rng) else None
-            return _Planes(degrade(paint(scene, textures, rng), rng, strength=0.3), scene.labels, roles)
+            return _Planes(degrade(paint(scene, textures, rng), rng, strength=0.2), scene.labels, roles)
         if scene.tissues or scene.image is not None:
             image, labels = paint(scene, None, rng), scene.labels
             if scene.tissues and chance(0.15, rng):

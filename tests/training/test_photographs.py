@@ -10,7 +10,7 @@ import torch
 
 from napari_sam.training.appearance import paint
 from napari_sam.training.grounds import GROUNDS, draw_ground
-from napari_sam.training.photographs import THINGS, _compress, photographs
+from napari_sam.training.photographs import THINGS, _compress, _hide, _pick_tones, photographs
 from napari_sam.training.targets import Roles, find_objects
 from napari_sam.training.things.easel import Easel, Piece, Stand
 from napari_sam.training.things.forms import Bar, Facet, Form, Oval, still
@@ -144,6 +144,15 @@ def test_light_from_above_brightens_the_upper_side_of_a_ball():
     image = easel.paint(ground, (-0.8, 0.0, 0.6), 0.2)
     assert float(image[0, 0, 12, 30]) > 1.5 * float(image[0, 0, 48, 30])
     assert torch.equal(image[:, :, 0, 0], ground[:, :, 0, 0])
+
+
+def test_a_hidden_thing_has_nearly_the_colours_of_its_ground():
+    ground = torch.full((2, 3, 8, 8), 0.25)
+    tones = _pick_tones(ground, seeded(0))
+    assert tones == ((0.25, 0.25, 0.25), (0.25, 0.25, 0.25))
+    (hidden,) = _hide([Piece(Oval(still(0, 0), 0.5, 0.5), RED)], tones, 0.9)
+    assert hidden.look.first == pytest.approx((0.305, 0.235, 0.235))
+    assert hidden.look.gloss == RED.gloss
 
 
 def test_an_empty_easel_leaves_the_ground():

@@ -89,6 +89,12 @@ def vary(colour: Colour, rng: torch.Generator, loose: float = 0.08, level: float
     return red, green, blue
 
 
+def blend(first: Colour, second: Colour, share: float) -> Colour:
+    """Mix two colours, the second with a share from 0 to 1."""
+    red, green, blue = (a + (b - a) * share for a, b in zip(first, second, strict=True))
+    return red, green, blue
+
+
 def draw_look(rng: torch.Generator, colour: Colour | None = None) -> Look:
     """Draw a look: plain, striped, spotted or in patches, dull or glossy."""
     first = colour or draw_colour(rng)
