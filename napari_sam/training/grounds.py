@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_sam.training.easel import draw_colour, vary
 from napari_sam.training.fields import blur, chance, octaves, smooth_noise, uniform, unit_grid, whole
+from napari_sam.training.things.looks import draw_colour, vary
 
 
-def draw_ground(hw: tuple[int, int], rng: torch.Generator) -> Tensor:
-    """Draw what stands behind the things in a photograph; ``(3, H, W)``, about 0 to 1."""
-    kind = uniform(0, 1, rng)
-    if kind < 0.5:
-        return _outdoors(hw, rng)
-    if kind < 0.68:
-        return _room(hw, rng)
-    if kind < 0.78:
-        return _leaves(hw, rng)
-    if kind < 0.88:
-        return _folds(hw, rng)
-    return _clutter(hw, rng) if kind < 0.94 else _plain(hw, rng)
+def draw_ground(hw: tuple[int, int], rng: torch.Generator) -> tuple[str, Tensor]:
+    """Draw what stands behind the things in a photograph.
+
+    Parameters
+    ----------
+    hw : tuple of int
+        Height and width in pixels.
+    rng : torch.Generator
+        Where chance comes from.
+
+    Returns
+    -------
+    tuple of str and Tensor
+        What it is (``outdoors``, ``room``, ``leaves``, ``tissue``, ``clutter`` or ``plain``), and the
+        picture ``(3, H, W)``, 0 to 1.
+    """
+    shares = torch.tensor([share for share, _, _ in GROUNDS], device=rng.device)
+    _, name, draw = GROUNDS[int(torch.multinomial(shares, 1, generator=rng))]
+    return name, draw(hw, rng).clamp(0, 1)
 
 
 def _tint(
@@ -212,3 +220,14 @@ def _clutter(hw: tuple[int, int], rng: torch.Generator) -> Tensor:
     for _ in range(whole(15, 40, rng)):
         image = _paste_box(image, rng)
     return image
+
+
+GROUNDS: tuple[tuple[float, str, Callable[[tuple[int, int], torch.Generator], Tensor]], ...] = (
+    (0.50, "outdoors", _outdoors),
+    (0.18, "room", _room),
+    (0.10, "leaves", _leaves),
+    (0.10, "tissue", _folds),
+    (0.06, "clutter", _clutter),
+    (0.06, "plain", _plain),
+)
+"""Kinds of grounds with their share."""

@@ -8,19 +8,29 @@ The second plane is another frame of the film: limbs, things and the camera have
 
 from __future__ import annotations
 
+import cmath
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_sam.training.easel import Easel, Piece, Stand
 from napari_sam.training.fields import blur, chance, smooth_noise, uniform, unit_grid, whole
 from napari_sam.training.grounds import draw_ground
-from napari_sam.training.living_things import assembly, bird, creature, fruit, person, plant, rider
-from napari_sam.training.made_things import bicycle, craft, furniture, instrument, sign, vehicle, vessel
 from napari_sam.training.scene import Scene
+from napari_sam.training.things.animals import bird, creature
+from napari_sam.training.things.bench import DOWN, Bench
+from napari_sam.training.things.easel import Easel, Piece, Stand
+from napari_sam.training.things.forms import beyond, still
+from napari_sam.training.things.household import furniture, sign, vessel
+from napari_sam.training.things.instruments import instrument
+from napari_sam.training.things.looks import Colour, blend, draw_look, vary
+from napari_sam.training.things.people import person, rider
+from napari_sam.training.things.plants import fruit, plant
+from napari_sam.training.things.unknown import assembly
+from napari_sam.training.things.vehicles import bicycle, craft, vehicle
 
 THINGS: tuple[tuple[float, Callable[[torch.Generator], list[Piece]]], ...] = (
     (0.18, creature),
@@ -40,8 +50,14 @@ THINGS: tuple[tuple[float, Callable[[torch.Generator], list[Piece]]], ...] = (
 )
 """Kinds of things with their share."""
 
+RIGID = (vehicle, bicycle, craft, furniture, vessel, instrument, sign)
+"""Kinds of things with even outlines."""
+
 PARTS_SHARE = 0.12
 """How often a part of a thing is an object of its own, too."""
+
+HIDDEN_SHARE = 0.12
+"""How often things have nearly the colours of their ground."""
 
 ENDING_SHARE = 0.12
 """How often a thing is gone in the second plane."""
@@ -55,13 +71,13 @@ class _Film:
         self.easel = Easel(hw, rng)
         self.parents: dict[int, int] = {}
         self.n_labels = 0
+        self.tones: tuple[Colour, Colour] | None = None
         self.pan = complex(uniform(-1, 1, rng), uniform(-0.5, 0.5, rng)) * uniform(0.0, 0.12, rng)
         self.tall, self.wide = hw[0] / max(hw), hw[1] / max(hw)
 
-    def stand(self, place: complex, size: float, upright: bool) -> Stand:
-        """Say how a thing of a size stands near a place, and how it moves."""
+    def stand(self, place: complex, size: float, turn: float) -> Stand:
+        """Say how a thing of a size stands in a place, and how it moves."""
         rng = self.rng
-        turn = uniform(-0.2, 0.2, rng) if upright else uniform(-math.pi, math.pi, rng)
         lasting = not chance(ENDING_SHARE, rng)
         move = self.pan + size * complex(uniform(-1, 1, rng), uniform(-1, 1, rng)) * uniform(0.0, 0.25, rng)
         if not lasting and chance(0.4, rng):  # it leaves the picture
@@ -71,11 +87,18 @@ class _Film:
             (place, place + move),
             (turn, turn + uniform(-0.12, 0.12, rng)),
             (size, grown),
-            chance(0.5, rng),
+            abs(turn) < 0.3 and chance(0.5, rng),
             math.exp(uniform(-0.15, 0.15, rng)),
             uniform(0.0, 0.03, rng),
             lasting,
         )
+
+    def reaching_in(self) -> Stand:
+        """Say how a tool reaches in from beside the picture."""
+        turn = uniform(-math.pi, math.pi, self.rng)
+        tip = complex(uniform(-0.5, 0.5, self.rng), uniform(-0.5, 0.5, self.rng))
+        size = uniform(0.4, 1.2, self.rng)
+        return self.stand(tip - cmath.rect(0.6 * size, turn), size, turn)
 
     def add(self, pieces: list[Piece], stand: Stand) -> None:
         """Paint a thing as one object, at times one of its parts as another."""
@@ -88,25 +111,34 @@ class _Film:
             self.n_labels += 1
             parts = {names[whole(0, len(names) - 1, rng)]: self.n_labels}
             self.parents[self.n_labels] = label
+        if self.tones:
+            pieces = _hide(pieces, self.tones, uniform(0.5, 0.95, rng))
         self.easel.set(pieces, stand, label, parts)
 
 
 def photographs(hw: tuple[int, int], rng: torch.Generator) -> Scene:
     """Draw two frames of a film: one large thing, several of a sort, or some far away."""
     film = _Film(hw, rng)
-    ground = _ground(film)
+    place, ground = _ground(film)
     layout = uniform(0, 1, rng)
-    for _ in range(whole(0, 3, rng) if chance(0.6, rng) else 0):
-        _add_any(film, uniform(0.08, 0.4, rng), 1.0)
-    if layout < 0.55:
-        _add_any(film, math.exp(uniform(math.log(0.35), math.log(1.0), rng)), 0.35)
-    elif layout < 0.8:
+    if chance(HIDDEN_SHARE, rng):
+        film.tones = _pick_tones(ground, rng)
+    for _ in range(whole(1, 2, rng) if chance(0.35, rng) else 0):
+        _add_any(film, uniform(0.1, 0.6, rng), 1.0)
+    if place == "tissue" and chance(0.5, rng):
+        for _ in range(whole(1, 3, rng)):
+            film.add(instrument(rng), film.reaching_in())
+    elif layout < 0.68:
+        _add_any(film, math.exp(uniform(math.log(0.5), math.log(1.6), rng)), 0.3)
+    elif layout < 0.9:
         _add_many(film, whole(2, 7, rng))
     else:
         for _ in range(whole(1, 3, rng)):
-            _add_any(film, uniform(0.07, 0.25, rng), 0.9)
-    for _ in range(whole(1, 2, rng) if chance(0.3, rng) else 0):
-        _add_any(film, uniform(0.15, 0.5, rng), 1.1)
+            _add_any(film, uniform(0.08, 0.25, rng), 0.9)
+    if chance(0.2, rng):
+        _add_any(film, uniform(0.15, 0.6, rng), 1.1)
+    if chance(0.15, rng):
+        _add_blades(film)
     labels = film.easel.labels
     image = _develop(film, ground, labels)
     return Scene(
@@ -114,46 +146,74 @@ def photographs(hw: tuple[int, int], rng: torch.Generator) -> Scene:
     )
 
 
-def _ground(film: _Film) -> Tensor:
+def _pick_tones(ground: Tensor, rng: torch.Generator) -> tuple[Colour, Colour]:
+    """Pick the colours of two places of the ground ``(2, 3, H, W)``."""
+    height, width = ground.shape[2:]
+    places = [(whole(0, height - 1, rng), whole(0, width - 1, rng)) for _ in (0, 1)]
+    first, second = (ground[0, :, row, column].tolist() for row, column in places)
+    return (first[0], first[1], first[2]), (second[0], second[1], second[2])
+
+
+def _hide(pieces: list[Piece], tones: tuple[Colour, Colour], share: float) -> list[Piece]:
+    """Bring the colours of pieces near two others."""
+    hidden = []
+    for piece in pieces:
+        look = piece.look
+        first, second = blend(look.first, tones[0], share), blend(look.second, tones[1], share)
+        hidden.append(replace(piece, look=replace(look, first=first, second=second)))
+    return hidden
+
+
+def _ground(film: _Film) -> tuple[str, Tensor]:
     """Draw a ground, out of focus at times, and cut what the camera sees of it; ``(2, 3, H, W)``."""
     rng, (height, width) = film.rng, film.hw
     half = max(film.hw) / 2
     down, right = round(film.pan.imag * half), round(film.pan.real * half)
-    larger = (height + abs(down), width + abs(right))
-    ground = draw_ground(larger, rng).clamp(0, 1)
+    name, ground = draw_ground((height + abs(down), width + abs(right)), rng)
     if chance(0.5, rng):
         ground = blur(ground, uniform(0.3, 4.0, rng) * max(film.hw) / 256)
     starts = [(max(down, 0), max(right, 0)), (max(-down, 0), max(-right, 0))]
-    return torch.stack([ground[:, r : r + height, c : c + width] for r, c in starts])
+    return name, torch.stack([ground[:, r : r + height, c : c + width] for r, c in starts])
 
 
 def _draw_thing(rng: torch.Generator) -> Callable[[torch.Generator], list[Piece]]:
-    ticket = uniform(0, sum(share for share, _ in THINGS), rng)
-    for share, thing in THINGS:
-        ticket -= share
-        if ticket < 0:
-            return thing
-    return assembly
+    shares = torch.tensor([share for share, _ in THINGS], device=rng.device)
+    return THINGS[int(torch.multinomial(shares, 1, generator=rng))][1]
 
 
 def _add_any(film: _Film, size: float, spread: float) -> None:
     """Add a thing of any kind near the middle, or as far away as `spread` says."""
     rng, thing = film.rng, _draw_thing(film.rng)
+    if thing is instrument and chance(0.6, rng):
+        film.add(thing(rng), film.reaching_in())
+        return
     place = complex(uniform(-1, 1, rng) * film.wide, uniform(-1, 1, rng) * film.tall) * spread
-    upright = chance(0.85, rng) and thing not in (instrument, assembly)
-    film.add(thing(rng), film.stand(place, size, upright))
+    turned = thing in (instrument, assembly) or chance(0.12, rng)
+    stand = film.stand(place, size, uniform(-math.pi, math.pi, rng) if turned else uniform(-0.2, 0.2, rng))
+    film.add(thing(rng), replace(stand, bend=0.2 * stand.bend) if thing in RIGID else stand)
 
 
 def _add_many(film: _Film, n_things: int) -> None:
-    """Add several of one kind, those further down before those further up."""
+    """Add several of one kind, those further down, and larger, before those further up."""
     rng, thing = film.rng, _draw_thing(film.rng)
-    size, alike = uniform(0.5, 0.9, rng) / math.sqrt(n_things), chance(0.5, rng)
-    first = thing(rng)
-    rows = sorted(uniform(-0.8, 0.8, rng) * film.tall for _ in range(n_things))
+    size, alike = uniform(0.6, 1.2, rng) / math.sqrt(n_things), chance(0.5, rng)
+    first, slope = thing(rng), uniform(-0.1, 0.6, rng)
+    rows = sorted(uniform(-0.8, 0.8, rng) for _ in range(n_things))
     for row in rows:
-        place = complex(uniform(-0.9, 0.9, rng) * film.wide, row)
-        pieces = first if alike else thing(rng)
-        film.add(pieces, film.stand(place, size * uniform(0.7, 1.3, rng), True))
+        place = complex(uniform(-0.9, 0.9, rng) * film.wide, row * film.tall)
+        grown = size * (1 + slope * row) * uniform(0.8, 1.2, rng)
+        film.add(first if alike else thing(rng), film.stand(place, grown, uniform(-0.2, 0.2, rng)))
+
+
+def _add_blades(film: _Film) -> None:
+    """Put grass or twigs before everything; they are no objects."""
+    rng, bench = film.rng, Bench(film.rng)
+    look, long = draw_look(rng, vary((0.3, 0.4, 0.15), rng, 0.15)), uniform(0.2, 0.9, rng)
+    for _ in range(whole(4, 14, rng)):
+        root = still(uniform(-1, 1, rng) * film.wide, film.tall)
+        tip = beyond(root, bench.angles(-DOWN + uniform(-0.5, 0.5, rng), 0.3), long * uniform(0.5, 1.2, rng))
+        bench.bar(root, tip, (uniform(0.008, 0.035, rng), 0.004), look)
+    film.easel.set(bench.pieces, Stand((0j, film.pan), (0.0, 0.0), (1.0, 1.0)), 0, {})
 
 
 def _develop(film: _Film, ground: Tensor, labels: Tensor) -> Tensor:
@@ -198,10 +258,32 @@ def _expose(image: Tensor, rng: torch.Generator) -> Tensor:
         yy, xx = unit_grid(hw, rng.device)
         image = image * (1 - uniform(0.1, 0.6, rng) * (yy * yy + xx * xx))
     cast = 1 + torch.randn(3, generator=rng, device=rng.device) * (0.15 if chance(0.3, rng) else 0.04)
-    image = (image * cast.view(1, 3, 1, 1) * uniform(0.75, 1.25, rng)).clamp(0, 1)
+    gain = (
+        uniform(0.25, 0.6, rng) / image.mean().clamp(min=0.02)
+        if chance(0.7, rng)
+        else uniform(0.75, 1.25, rng)
+    )
+    image = (image * cast.view(1, 3, 1, 1) * gain).clamp(0, 1)
     if chance(0.25, rng):
         low = uniform(0, 0.4, rng)
         image = low + image * uniform(0.3, 1 - low, rng)
+    if chance(0.15, rng):
+        image = _compress(image, uniform(0.015, 0.12, rng))
     if chance(0.12, rng):
         image = image.mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
     return image
+
+
+def _compress(image: Tensor, step: float) -> Tensor:
+    """Round the frequencies of blocks of 8 by 8 pixels, the high ones more coarsely, as JPEG does."""
+    height, width = image.shape[2:]
+    padded = F.pad(image, (0, -width % 8, 0, -height % 8), mode="replicate")
+    rows, columns = padded.shape[2] // 8, padded.shape[3] // 8
+    blocks = padded.reshape(2, -1, rows, 8, columns, 8).transpose(3, 4)
+    order = torch.arange(8, device=image.device, dtype=torch.float32)
+    waves = torch.cos(math.pi * order[:, None] * (order[None] + 0.5) / 8) / 2
+    waves[0] = math.sqrt(1 / 8)
+    steps = step * (1 + order[:, None] + order[None])
+    rounded = (waves @ blocks @ waves.T / steps).round() * steps
+    blocks = (waves.T @ rounded @ waves).transpose(3, 4)
+    return blocks.reshape(padded.shape)[:, :, :height, :width].clamp(0, 1)

@@ -7,7 +7,7 @@ within about 1 of its middle. A form says how far pixels lie within it and where
 from __future__ import annotations
 
 import cmath
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -60,6 +60,14 @@ class Form(Protocol):
         """Evaluate at positions ``(2, h, w)``."""
         ...
 
+    def moved(self, by: Place, size: float) -> Form:
+        """Give it `size` times as large, then moved."""
+        ...
+
+
+def _moved(place: Place, by: Place, size: float) -> Place:
+    return place[0] * size + by[0], place[1] * size + by[1]
+
 
 def _parts(place: Place, like: Tensor) -> tuple[Tensor, Tensor]:
     """Give y and x of a place as ``(2, 1, 1)``."""
@@ -79,6 +87,11 @@ class Bar:
     def anchors(self) -> list[tuple[Place, float]]:
         """List both ends."""
         return [(self.start, self.radius), (self.end, self.tip)]
+
+    def moved(self, by: Place, size: float) -> Bar:
+        """Give it `size` times as large, then moved."""
+        ends = _moved(self.start, by, size), _moved(self.end, by, size)
+        return Bar(*ends, self.radius * size, self.tip * size)
 
     def surface(self, y: Tensor, x: Tensor) -> Surface:
         """Measure from the nearest place of the bar's axis."""
@@ -126,6 +139,10 @@ class Oval:
         """List the middle."""
         return [(self.centre, max(self.ry, self.rx) * (1.2 if self.boxy else 1.0))]
 
+    def moved(self, by: Place, size: float) -> Oval:
+        """Give it `size` times as large, then moved."""
+        return replace(self, centre=_moved(self.centre, by, size), ry=self.ry * size, rx=self.rx * size)
+
     def surface(self, y: Tensor, x: Tensor) -> Surface:
         """Measure in radii from the middle."""
         centre_y, centre_x = _parts(self.centre, y)
@@ -160,16 +177,16 @@ class Facet:
         """List the corners."""
         return [(corner, 0.0) for corner in self.corners]
 
+    def moved(self, by: Place, size: float) -> Facet:
+        """Give it `size` times as large, then moved."""
+        return replace(self, corners=tuple(_moved(corner, by, size) for corner in self.corners))
+
     def surface(self, y: Tensor, x: Tensor) -> Surface:
         """Measure from the nearest side."""
         n = len(self.corners)
         spots = [_parts(corner, y) for corner in self.corners]
-        twice = sum(
-            (a.conjugate() * b).imag
-            for a, b in zip(
-                [c[0] for c in self.corners], [c[0] for c in self.corners[1:] + self.corners[:1]], strict=True
-            )
-        )
+        flat = [corner[0] for corner in self.corners]
+        twice = sum((flat[i - 1].conjugate() * flat[i]).imag for i in range(n))
         sign = 1.0 if twice > 0 else -1.0
         depth: Tensor | None = None
         for i in range(n):
