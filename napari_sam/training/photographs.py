@@ -53,7 +53,7 @@ THINGS: tuple[tuple[float, Callable[[torch.Generator], list[Piece]]], ...] = (
 RIGID = (vehicle, bicycle, craft, furniture, vessel, instrument, sign)
 """Kinds of things with even outlines."""
 
-PARTS_SHARE = 0.12
+PARTS_SHARE = 0.08
 """How often a part of a thing is an object of its own, too."""
 
 HIDDEN_SHARE = 0.12
@@ -107,7 +107,7 @@ class _Film:
         label = self.n_labels
         names = sorted({piece.part for piece in pieces} - {""})
         parts: dict[str, int] = {}
-        if names and chance(0.4 if "rider" in names else PARTS_SHARE, rng):
+        if names and chance(0.3 if "rider" in names else PARTS_SHARE, rng):
             self.n_labels += 1
             parts = {names[whole(0, len(names) - 1, rng)]: self.n_labels}
             self.parents[self.n_labels] = label
@@ -259,7 +259,7 @@ def _expose(image: Tensor, rng: torch.Generator) -> Tensor:
         image = image * (1 - uniform(0.1, 0.6, rng) * (yy * yy + xx * xx))
     cast = 1 + torch.randn(3, generator=rng, device=rng.device) * (0.15 if chance(0.3, rng) else 0.04)
     gain = (
-        uniform(0.25, 0.6, rng) / image.mean().clamp(min=0.02)
+        uniform(0.28, 0.65, rng) / image.mean().clamp(min=0.02)
         if chance(0.7, rng)
         else uniform(0.75, 1.25, rng)
     )
@@ -269,7 +269,7 @@ def _expose(image: Tensor, rng: torch.Generator) -> Tensor:
         image = low + image * uniform(0.3, 1 - low, rng)
     if chance(0.15, rng):
         image = _compress(image, uniform(0.015, 0.12, rng))
-    if chance(0.12, rng):
+    if chance(0.1, rng):
         image = image.mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
     return image
 
