@@ -10,6 +10,7 @@ from benchmarks._correcting import plane_by_plane, with_propagation
 from benchmarks._propagation_cases import Case
 from benchmarks._propagation_methods import METHODS
 from benchmarks._propagation_table import Corrected, Outcome
+from benchmarks._remembered import Remembered
 from benchmarks._shown import BoolVolume, Shown
 from napari_sam.core.masks import tight_box
 from napari_sam.core.scores import surface_distance
@@ -42,7 +43,7 @@ def judge(found: BoolVolume, case: Case, way: str, name: str, seconds: float) ->
 
 def correct_one(segmenter: Segmenter, case: Case, window: Window) -> Corrected:
     """Count a person's work on one object, with propagation and plane by plane."""
-    seen = (segmenter, case.volume, window, case.truth)
+    seen = (Remembered(segmenter), case.volume, window, case.truth)
     n_planes = int(case.truth.any(axis=(1, 2)).sum())
     carried = with_propagation(*seen, is_film=case.is_film)
     return Corrected(case.kind, case.id, n_planes, carried, plane_by_plane(*seen))

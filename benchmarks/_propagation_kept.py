@@ -36,8 +36,9 @@ _ROOT = Path(__file__).parents[1]
 _SOURCES = (
     "volumes/**/*.py",
     *(f"napari_sam/{part}/**/*.py" for part in ("core", "engine", "models", "nodes", "zoo")),
-    *(f"benchmarks/_{name}.py" for name in ("growing", "micro_sam", "shown", "correcting", "worn_truth")),
+    *(f"benchmarks/_{name}.py" for name in ("correcting", "growing", "micro_sam", "remembered", "shown")),
     *(f"benchmarks/_propagation_{name}.py" for name in ("cases", "judged", "methods")),
+    "benchmarks/_worn_truth.py",
 )
 _LIBRARIES = ("numpy", "scipy", "scikit-image", "SimpleITK", "torch")
 

@@ -15,12 +15,18 @@ import pytest
 from benchmarks import propagation
 from benchmarks._growing import level_set, random_walker
 from benchmarks._propagation_cases import Case, MadeCases
-from benchmarks._propagation_judged import judge
+from benchmarks._propagation_judged import correct_one, judge
 from benchmarks._propagation_kept import PERSON, Kept, Result, Row, digest_of
 from benchmarks._propagation_run import Model, run
 from benchmarks._propagation_table import Corrected, Outcome, sections
+from benchmarks._remembered import Remembered
 from benchmarks._shown import Method, show
+from napari_sam.core.masks import BoxedMask
+from napari_sam.core.planes import PlaneRef
+from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt
 from napari_sam.core.scores import surface_distance
+from napari_sam.core.segmenter import SegmentRequest
+from napari_sam.core.window import Window, resolve_window
 from napari_sam.nodes.volume_scores import planes_to_correct, score_volume
 from tests.fakes import FakeSegmenter, ellipsoid_labels, labelled_volume
 from volumes import Geometry
@@ -173,3 +179,34 @@ def test_growing_is_the_same_in_any_unit(grow: Method) -> None:
     ]
     assert found[0].any()
     assert np.array_equal(found[0], found[1])
+
+
+def test_the_same_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a person's work is counted alike, whether answers are remembered or not."""
+    case, window = TwoEllipsoids().case(0), resolve_window(VOLUME)
+    asked = FakeSegmenter(scores=lambda plane: 0.9 if plane.index % 3 else 0.4)
+    counted = correct_one(asked, case, window)
+    forgetful = FakeSegmenter(scores=lambda plane: 0.9 if plane.index % 3 else 0.4)
+    monkeypatch.setattr("benchmarks._propagation_judged.Remembered", lambda inner: inner)
+    assert counted == correct_one(forgetful, case, window)
+    assert 0 < len(asked.requests) < len(forgetful.requests)
+
+
+def test_what_is_asked_otherwise_is_asked() -> None:
+    inner, window = FakeSegmenter(), resolve_window(VOLUME)
+    plane = PlaneRef(0, 4)
+    mask = BoxedMask.of_plane(LABELS[4] == 1, plane, VOLUME.shape)
+    whole = [BoxPrompt(plane.box_of((2, 2, 30, 30))), PointPrompt((4.0, 16.0, 16.0)), MaskPrompt(mask)]
+    requests = [SegmentRequest(VOLUME, plane, window, (prompt,)) for prompt in whole]
+    requests += [replace(requests[0], plane=PlaneRef(0, 5), prompts=(whole[1],))]
+    requests += [
+        replace(requests[0], window=Window(0, 1)),
+        replace(requests[0], volume=labelled_volume(LABELS)),
+    ]
+    hint = np.zeros((64, 64), np.float16)
+    requests += [replace(requests[0], hint=some) for some in (hint, hint + 1, hint.astype(np.float32))]
+    segmenter = Remembered(inner)
+    answers = [segmenter.segment(request) for request in requests]
+    assert len(inner.requests) == len(requests)
+    assert [segmenter.segment(replace(request, generation=7)) for request in requests] == answers
+    assert len(inner.requests) == len(requests)
