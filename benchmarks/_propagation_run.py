@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -202,6 +203,15 @@ _THIS = _Process()
 
 def _begin(model: Model, cases: Cases, kept: Kept) -> None:
     _THIS.begin = model, cases, kept
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process when the first one does, however that was ended: another may go on with the file."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _do(number: int, rows: Sequence[Row]) -> list[Result]:
