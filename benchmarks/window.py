@@ -33,16 +33,24 @@ os.environ["NAPARI_SAM_RAM_BUDGET_BYTES"] = str(RAM_BUDGET)
 import napari
 import numpy as np
 import qtpy
+from napari._qt.qt_main_window import _QtMainWindow
 from numpy.typing import NDArray
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
+from vispy.app.backends._qt import CanvasBackendDesktop
 
 from benchmarks._machine import load_average, machine, own_memory_bytes
+from benchmarks._window_parts import Parts
 from napari_sam.core.history import History
 from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
+from napari_sam.core.session import Session
+from napari_sam.plugin._asking import Asking
 from napari_sam.plugin._gestures import Tool
+from napari_sam.plugin._layers import SessionLayers
 from napari_sam.plugin._reader import layer_of_volume
+from napari_sam.plugin.controller import Controller
+from napari_sam.plugin.widget import SamWidget
 from volumes import Geometry, Provenance, Volume
 
 LIMIT_S, LIMIT_MB = 0.100, 5.0
@@ -63,20 +71,44 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.window", description=__doc__)
     parser.add_argument("--clicks", type=int, default=500)
     parser.add_argument("--trim", action="store_true", help="first let glibc give back what is free")
+    parser.add_argument("--parts", action="store_true", help="say where the time of a click goes")
     options = parser.parse_args()
     print(f"{machine()} (load {load_average() or 0:.1f}), napari {napari.__version__}, {qtpy.API_NAME}")
-    desk = Desk()
+    parts = Parts(_parts()) if options.parts else None
+    desk = Desk(parts)
     desk.trims = options.trim
     desk.get_ready()
     print(f"drawn by {desk.renderer()}")
     for _ in range(WARM_UP):
         desk.click()
     frames_s = [desk.frame() for _ in range(20)]
+    if parts is not None:
+        parts.forget()
     clicks, seen = _clicks(desk, options.clicks)
     _tell_times(clicks, frames_s, desk.model_s[-len(clicks) :])
+    for line in [] if parts is None else parts.lines():
+        print(line)
     _tell_growth(seen, desk.control.session.history)
     desk.viewer.close()
     return 0
+
+
+def _parts() -> list[tuple[Any, str, str]]:
+    """Name the parts of a click; the frame's are vispy's, and napari's and Qt's own."""
+    return [
+        (QTest, "mouseClick", "press and release, from Qt through napari to us"),
+        (Session, "prompt", "the prompt in the session, and in its journal"),
+        (Asking, "ask", "the question to the worker"),
+        (Asking, "prefetch", "what to prepare next"),
+        (Session, "apply", "the answer in the session, and in its journal"),
+        (SessionLayers, "redraw", "the labels' layer"),
+        (SessionLayers, "show_prompts", "the marks of the prompts"),
+        (SessionLayers, "show_colours", "the labels' colours"),
+        (Controller, "show", "the panels' state"),
+        (SamWidget, "_draw", "the panels"),
+        (CanvasBackendDesktop, "paintGL", "drawing the canvas"),
+        (_QtMainWindow, "event", "putting the window together, by Qt"),
+    ]
 
 
 def _clicks(desk: Desk, n_clicks: int) -> tuple[list[tuple[float, float]], list[tuple[int, ...]]]:
@@ -126,7 +158,8 @@ def _tell_growth(seen: list[tuple[int, ...]], history: History[Any]) -> None:
 class Desk:
     """A window on the bright volume, and the hands of a person."""
 
-    def __init__(self) -> None:
+    def __init__(self, parts: Parts | None = None) -> None:
+        self.parts = parts
         self.viewer = napari.Viewer(show_welcome_screen=False) if _has_welcome() else napari.Viewer()
         self.viewer.window.resize(*WINDOW_PX)
         data, arguments, _ = layer_of_volume(bright_volume(), "bright")
@@ -162,12 +195,16 @@ class Desk:
         at = self._pixel_of(*next(self._spots))
         _wait_until(lambda: self.control.stage.background.is_idle)
         self._edits.clear()
+        if self.parts is not None:
+            self.parts.begin()
         pressed_s = time.perf_counter()
         QTest.mouseClick(self.native, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at)
         _wait_until(lambda: self.control.prompts.asking.request is None and bool(self._edits))
         written_s = self._edits[-1]
         _wait_until(lambda: self.frames[-1] > written_s)
         drawn_s = next(frame for frame in self.frames if frame > written_s)
+        if self.parts is not None:
+            self.parts.end(time.perf_counter() - pressed_s)
         self.frames = self.frames[-1:]
         return written_s - pressed_s, drawn_s - pressed_s
 
