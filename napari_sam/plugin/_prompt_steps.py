@@ -206,6 +206,10 @@ class PromptSteps:
             session.on_edit.remove(edits.append)
         if request is None:
             self.asking.forget()
+        elif request.plane in self.asking.ready(session):
+            self.asking.ask(session, request)
+            stage.looked_soon()  # with the answer, as a rule
+            return
         else:
             self.asking.ask(session, request)
         stage.changed(edits)
@@ -214,7 +218,7 @@ class PromptSteps:
         if edit is not None and session is self._stage.session:
             self._stage.redraw([edit])
         self.prefetch()
-        self._stage.show()
+        self._stage.catch_up()
 
     def _opened(self) -> None:
         early, self._early = self._early, []

@@ -156,6 +156,7 @@ def step_background() -> StepBackground:
 @pytest.fixture
 def desk(segmenter: ThresholdSegmenter) -> Desk:
     view, background, files, saved = Mock(spec=View), StepBackground(), StepBackground(), []
+    view.in_a_moment.side_effect = lambda call: call()
     controller = Controller(
         view, background, files, lambda name, weights: segmenter, lambda *written: saved.append(written)
     )
