@@ -24,6 +24,9 @@ __all__ = ["PromptSteps"]
 
 Labels = NDArray[Any]
 
+WAIT_S = 0.05
+"""The window waits at most so long for an answer about a plane that the model has seen."""
+
 
 class PromptSteps:
     """Prompts on the shown plane of the chosen image.
@@ -209,6 +212,7 @@ class PromptSteps:
         elif request.plane in self.asking.ready(session):
             self.asking.ask(session, request)
             stage.looked_soon()  # with the answer, as a rule
+            stage.background.leave_to("segment", WAIT_S)
             return
         else:
             self.asking.ask(session, request)

@@ -89,6 +89,9 @@ class StepBackground:
     def cancel(self, kind: str) -> None:
         self.queue.cancel(kind)
 
+    def leave_to(self, kind: str, limit_s: float) -> None:
+        pass
+
     def close(self) -> None:
         self.queue.clear()
 
