@@ -138,7 +138,7 @@ class Stage:
         self.show()
 
     def looked_soon(self) -> None:
-        """Show it in a moment, if nothing is shown before: what is about to change need not be drawn twice."""
+        """Show it in a moment, unless that is done before: what is about to change is not drawn twice."""
         self.news, self.has_warning = "", False
         self._is_behind = True
         self.view.in_a_moment(lambda: self.catch_up() if self._is_behind else None)
