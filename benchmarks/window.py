@@ -275,7 +275,7 @@ def bright_volume() -> Volume:
 
 
 def _array_bytes(root: object) -> int:
-    """Return the bytes of all arrays that are reached from values: what classes and functions hold is not."""
+    """Return the bytes of all arrays and packed arrays that are reached from values, not from classes."""
     seen: set[int] = set()
     waiting: list[Any] = [root]
     total = 0
@@ -288,6 +288,8 @@ def _array_bytes(root: object) -> int:
             owner: NDArray[Any] = one if one.base is None else one.base
             total += one.nbytes if not isinstance(owner, np.ndarray) or id(owner) not in seen else 0
             seen.add(id(owner))
+        elif isinstance(one, bytes):
+            total += len(one)
         else:
             waiting += gc.get_referents(one)
     return total

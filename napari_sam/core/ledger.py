@@ -108,9 +108,9 @@ class Ledger:
         self, state: ObjectState, anchor: Anchor, action: Action, overwrites: bool = False
     ) -> Edit:
         """Enter an anchor whose answer has a candidate taken, and that candidate's mask."""
-        if anchor.answer is None or anchor.taken is None:
+        if anchor.kept is None or anchor.taken is None:
             raise ValueError(f"the anchor on {anchor.plane} has no answer; use Anchor.answered")
-        mask = anchor.answer.masks[anchor.taken]
+        mask = anchor.kept.mask(anchor.taken)
         return self.replace_mask(state.with_anchor(anchor), anchor.plane, mask, action, overwrites)
 
     def adopt(self, labels: NDArray[Any], known: Mapping[int, Segment], action: Action) -> dict[int, int]:

@@ -19,7 +19,7 @@ class Moment:
         self._call: Callable[[], None] = lambda: None
         self._timer = QTimer()
         self._timer.setSingleShot(True)
-        self._timer.timeout.connect(lambda: self._call())
+        self._timer.timeout.connect(self._over)
 
     def wait(self, call: Callable[[], None]) -> None:
         """Call this in a moment; nothing that it was given before and has not called yet."""
@@ -30,3 +30,6 @@ class Moment:
     def stop(self) -> None:
         """Call nothing any more."""
         self._timer.stop()
+
+    def _over(self) -> None:
+        self._call()

@@ -136,9 +136,11 @@ class PromptLayers:
     def _draw_shapes(self, prompts: Sequence[Prompt], lines: Sequence[NDArray[np.float64]] = ()) -> None:
         """Show the outlines of boxes and masks, and lines that are being drawn, unless they are there."""
         layer, plane, width = self.boxes, self._plane, 2.0 / self.voxel_px
+        if layer is None or plane is None:
+            return
         shapes = tuple(one for one in prompts if not isinstance(one, PointPrompt))
         drawn = None if lines else (plane, shapes, width)
-        if layer is None or plane is None or (drawn is not None and drawn == self._drawn):
+        if drawn is not None and drawn == self._drawn:
             return
         self._drawn = drawn
         corners = [_corners(one.box, plane) for one in shapes if isinstance(one, BoxPrompt)]
