@@ -91,8 +91,8 @@ def _run(job: Job, has_part: threading.Event) -> Generator[object, None, tuple[E
     """Run a job's work. No exception leaves it: an error is returned, in a tuple so that it is not raised."""
     try:
         for part in job.work(job.cancel):
-            has_part.set()
             yield part
+            has_part.set()  # only now is it on its way to the window
     except Cancelled:
         return None
     except Exception as error:
