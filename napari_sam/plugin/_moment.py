@@ -12,24 +12,31 @@ MOMENT_MS = 80
 """Shorter than a person notices, longer than a model takes on a plane that it has seen."""
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 class Moment:
-    """Calls what it was given last, a moment after it was given something first."""
+    """Calls what it was given last, a moment after it was given something first.
+
+    It owns nothing of Qt, which may be gone when the window stops.
+    """
 
     def __init__(self) -> None:
-        self._call: Callable[[], None] = lambda: None
-        self._timer = QTimer()
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self._over)
+        self._call = _nothing
+        self._is_waiting = False
 
     def wait(self, call: Callable[[], None]) -> None:
         """Call this in a moment; nothing that it was given before and has not called yet."""
         self._call = call
-        if not self._timer.isActive():
-            self._timer.start(MOMENT_MS)
+        if not self._is_waiting:
+            self._is_waiting = True
+            QTimer.singleShot(MOMENT_MS, self._over)
 
     def stop(self) -> None:
-        """Call nothing any more."""
-        self._timer.stop()
+        """Call nothing that it was given so far."""
+        self._call = _nothing
 
     def _over(self) -> None:
-        self._call()
+        call, self._call, self._is_waiting = self._call, _nothing, False
+        call()
