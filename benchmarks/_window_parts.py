@@ -10,7 +10,7 @@ from typing import Any
 
 __all__ = ["Parts"]
 
-WAITING = "nothing: the model answers on its own thread"
+WAITING = "nothing: what is asked for happens elsewhere"
 
 
 class Parts:

@@ -49,6 +49,7 @@ from napari_sam.plugin._asking import Asking
 from napari_sam.plugin._gestures import Tool
 from napari_sam.plugin._layers import SessionLayers
 from napari_sam.plugin._reader import layer_of_volume
+from napari_sam.plugin._worker import Worker
 from napari_sam.plugin.controller import Controller
 from napari_sam.plugin.widget import SamWidget
 from volumes import Geometry, Provenance, Volume
@@ -99,6 +100,7 @@ def _parts() -> list[tuple[Any, str, str]]:
         (QTest, "mouseClick", "press and release, from Qt through napari to us"),
         (Session, "prompt", "the prompt in the session, and in its journal"),
         (Asking, "ask", "the question to the worker"),
+        (Worker, "leave_to", "waiting for the answer, with nothing else in its way"),
         (Asking, "prefetch", "what to prepare next"),
         (Session, "apply", "the answer in the session, and in its journal"),
         (SessionLayers, "redraw", "the labels' layer"),
