@@ -8,9 +8,39 @@ import time
 from collections import defaultdict
 from typing import Any
 
-__all__ = ["Parts"]
+from napari._qt.qt_main_window import _QtMainWindow
+from qtpy.QtTest import QTest
+from vispy.app.backends._qt import CanvasBackendDesktop
+
+from napari_sam.core.session import Session
+from napari_sam.plugin._asking import Asking
+from napari_sam.plugin._layers import SessionLayers
+from napari_sam.plugin._worker import Worker
+from napari_sam.plugin.controller import Controller
+from napari_sam.plugin.widget import SamWidget
+
+__all__ = ["Parts", "parts_of_a_click"]
 
 WAITING = "nothing: what is asked for happens elsewhere"
+
+
+def parts_of_a_click() -> list[tuple[Any, str, str]]:
+    """Name the parts of a click; the frame's are vispy's, and napari's and Qt's own."""
+    return [
+        (QTest, "mouseClick", "press and release, from Qt through napari to us"),
+        (Session, "prompt", "the prompt in the session, and in its journal"),
+        (Asking, "ask", "the question to the worker"),
+        (Worker, "leave_to", "waiting for the answer, with nothing else in its way"),
+        (Asking, "prefetch", "what to prepare next"),
+        (Session, "apply", "the answer in the session, and in its journal"),
+        (SessionLayers, "redraw", "the labels' layer"),
+        (SessionLayers, "show_prompts", "the marks of the prompts"),
+        (SessionLayers, "show_colours", "the labels' colours"),
+        (Controller, "show", "the panels' state"),
+        (SamWidget, "_draw", "the panels"),
+        (CanvasBackendDesktop, "paintGL", "drawing the canvas"),
+        (_QtMainWindow, "event", "putting the window together, by Qt"),
+    ]
 
 
 class Parts:

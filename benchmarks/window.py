@@ -33,25 +33,17 @@ os.environ["NAPARI_SAM_RAM_BUDGET_BYTES"] = str(RAM_BUDGET)
 import napari
 import numpy as np
 import qtpy
-from napari._qt.qt_main_window import _QtMainWindow
 from numpy.typing import NDArray
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
-from vispy.app.backends._qt import CanvasBackendDesktop
 
 from benchmarks._machine import load_average, machine, own_memory_bytes
-from benchmarks._window_parts import Parts
+from benchmarks._window_parts import Parts, parts_of_a_click
 from napari_sam.core.history import History
 from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
-from napari_sam.core.session import Session
-from napari_sam.plugin._asking import Asking
 from napari_sam.plugin._gestures import Tool
-from napari_sam.plugin._layers import SessionLayers
 from napari_sam.plugin._reader import layer_of_volume
-from napari_sam.plugin._worker import Worker
-from napari_sam.plugin.controller import Controller
-from napari_sam.plugin.widget import SamWidget
 from volumes import Geometry, Provenance, Volume
 
 LIMIT_S, LIMIT_MB = 0.100, 5.0
@@ -75,7 +67,7 @@ def main() -> int:
     parser.add_argument("--parts", action="store_true", help="say where the time of a click goes")
     options = parser.parse_args()
     print(f"{machine()} (load {load_average() or 0:.1f}), napari {napari.__version__}, {qtpy.API_NAME}")
-    parts = Parts(_parts()) if options.parts else None
+    parts = Parts(parts_of_a_click()) if options.parts else None
     desk = Desk(parts)
     desk.trims = options.trim
     desk.get_ready()
@@ -92,25 +84,6 @@ def main() -> int:
     _tell_growth(seen, desk.control.session.history)
     desk.viewer.close()
     return 0
-
-
-def _parts() -> list[tuple[Any, str, str]]:
-    """Name the parts of a click; the frame's are vispy's, and napari's and Qt's own."""
-    return [
-        (QTest, "mouseClick", "press and release, from Qt through napari to us"),
-        (Session, "prompt", "the prompt in the session, and in its journal"),
-        (Asking, "ask", "the question to the worker"),
-        (Worker, "leave_to", "waiting for the answer, with nothing else in its way"),
-        (Asking, "prefetch", "what to prepare next"),
-        (Session, "apply", "the answer in the session, and in its journal"),
-        (SessionLayers, "redraw", "the labels' layer"),
-        (SessionLayers, "show_prompts", "the marks of the prompts"),
-        (SessionLayers, "show_colours", "the labels' colours"),
-        (Controller, "show", "the panels' state"),
-        (SamWidget, "_draw", "the panels"),
-        (CanvasBackendDesktop, "paintGL", "drawing the canvas"),
-        (_QtMainWindow, "event", "putting the window together, by Qt"),
-    ]
 
 
 def _clicks(desk: Desk, n_clicks: int) -> tuple[list[tuple[float, float]], list[tuple[int, ...]]]:
