@@ -87,16 +87,18 @@ class ObjectPanel(Section):
         self.load.setEnabled(state.can_load)
         if self._drawn == (state.objects, state.current_id):
             return
-        before = None if self._drawn is None else self._drawn[1]
+        rows, current_id = ((), 0) if self._drawn is None else self._drawn
         self._drawn = (state.objects, state.current_id)
-        chosen = self.chosen_ids if before == state.current_id else []
+        chosen = self.chosen_ids if current_id == state.current_id else []
         name = next((row.name for row in state.objects if row.id == state.current_id), "")
         self.set_title(f"3  Objects: {name}" if name else "3  Objects")
         self.rows.blockSignals(True)
         self.rows.setRowCount(len(state.objects))
         for place, row in enumerate(state.objects):
-            self._draw_row(place, row)
-        self._choose(chosen, state.current_id)
+            if rows[place : place + 1] != (row,):
+                self._draw_row(place, row)
+        if current_id != state.current_id or [row.id for row in rows] != [row.id for row in state.objects]:
+            self._choose(chosen, state.current_id)
         self.rows.blockSignals(False)
 
     def _draw_row(self, place: int, row: ObjectRow) -> None:
