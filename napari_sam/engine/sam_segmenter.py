@@ -28,6 +28,7 @@ from napari_sam.engine.model_prompts import (
     without_unused_mask,
 )
 from napari_sam.engine.stretched import frame_of
+from napari_sam.engine.upscaling import above_in_plane
 from napari_sam.models.sam import IMAGE_EMBEDDING, PlaneFeatures, Sam
 from napari_sam.store.cache import EmbeddingStore
 from napari_sam.store.embeddings import Embedding
@@ -230,7 +231,7 @@ class SamSegmenter:
         known = self._at_hand.pop(embedding.key, None)
         if known is None:
             known = PlaneFeatures(
-                (name, torch.from_numpy(array.astype(np.float32))[None].to(self.device))
+                (name, torch.from_numpy(np.array(array))[None].to(self.device).float())
                 for name, array in embedding.features.items()
             )
             if self._at_hand:  # all planes of a model have the same grid
@@ -245,12 +246,12 @@ def _prediction(
     question: _Question, logits: Tensor, scores: NDArray[np.float32], presence: float, three: bool
 ) -> MaskPrediction:
     """Make an answer of one prompt's ``logits (4, 4h, 4w)`` and ``scores (4,)``, maybe of its `three`."""
-    plane, shape = question.request.plane, question.request.volume.shape
+    plane, frame = question.request.plane, question.frame
     kept = list(choose_candidates(scores, three))
-    low_logits = logits[kept]
-    inside = (question.frame.plane_logits(low_logits) > 0).cpu().numpy()
-    hints = question.frame.to_hint(low_logits).clamp(-_HALF_MAX, _HALF_MAX).half().cpu().numpy()
-    masks = tuple(BoxedMask.of_plane(mask, plane, shape) for mask in inside)
+    low_logits = logits[kept].cpu()
+    parts = (above_in_plane(frame, low, 0.0) for low in low_logits)
+    masks = tuple(BoxedMask.of_part(part > 0, plane, (row0, col0)) for part, row0, col0 in parts)
+    hints = frame.to_hint(low_logits).clamp(-_HALF_MAX, _HALF_MAX).half().numpy()
     preferred = None if three else 0
     return MaskPrediction(plane, masks, scores[kept], hints, preferred=preferred, presence=presence)
 
