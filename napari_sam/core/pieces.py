@@ -106,9 +106,7 @@ class Runs:
 
     def set_in(self, mask: NDArray[np.bool_], chosen: NDArray[np.bool_], value: bool) -> None:
         """Set the pixels of chosen runs ``(n,)`` in a mask of their shape, in place."""
-        for row, start, stop in zip(
-            self.rows[chosen], self.starts[chosen], self.stops[chosen], strict=True
-        ):
+        for row, start, stop in zip(self.rows[chosen], self.starts[chosen], self.stops[chosen], strict=True):
             mask[row, start:stop] = value
 
     def _is_chain(self, corners: bool) -> bool:
