@@ -157,14 +157,14 @@ class BoxedMask:
         areas = np.bincount(piece, weights=runs.areas, minlength=n_pieces)
         common = self.box.intersection(other.box)
         if common is None or common.is_empty:
-            within = np.zeros(n_pieces)
+            within = np.zeros(n_pieces, dtype=np.intp)
         elif n_pieces == 1:
-            within = np.array([np.count_nonzero(_cut(self, common) & _cut(other, common))])
+            within = np.full(1, np.count_nonzero(_cut(self, common) & _cut(other, common)))
         else:
             shared = np.zeros_like(self.bits)
             shared[_places(self, common)] = _cut(other, common)
             counts = runs.counts_of(shared.reshape(bits.shape))
-            within = np.bincount(piece, weights=counts, minlength=n_pieces)
+            within = np.bincount(piece, weights=counts, minlength=n_pieces).astype(np.intp)
         is_kept = within >= min_share * areas
         if is_kept.all() and runs.is_tight:
             return self

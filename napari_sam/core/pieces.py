@@ -102,7 +102,7 @@ class Runs:
         so_far = np.zeros(mask.size + 1, dtype=np.intp)
         np.cumsum(mask, out=so_far[1:])
         first = self.rows * self.shape[1]
-        return so_far[first + self.stops] - so_far[first + self.starts]
+        return np.asarray(so_far[first + self.stops] - so_far[first + self.starts], dtype=np.intp)
 
     def set_in(self, mask: NDArray[np.bool_], chosen: NDArray[np.bool_], value: bool) -> None:
         """Set the pixels of chosen runs ``(n,)`` in a mask of their shape, in place."""

@@ -55,8 +55,8 @@ def convolved(x: Tensor, layer: nn.Conv2d, gelu: bool = False) -> Tensor:
     """
     if _is_for_onednn(x, layer):
         how = layer.padding, layer.stride, layer.dilation, layer.groups
-        after = ("gelu", [], "none") if gelu else ("none", [], "")
-        return _onednn_convolution()(laid_out(x), layer.weight, layer.bias, *how, *after)
+        kind, algorithm = ("gelu", "none") if gelu else ("none", "")
+        return _onednn_convolution()(laid_out(x), layer.weight, layer.bias, *how, kind, [], algorithm)
     out: Tensor = layer(x)
     return F.gelu(out) if gelu else out
 

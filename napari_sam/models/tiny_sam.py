@@ -7,6 +7,7 @@ Beside the published prompt tokens, clicks, box and mask prompt are drawn as a s
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -174,13 +175,15 @@ class TinySam(Sam):
             draw_prompts(points_xy, point_labels, mask_inputs, grid_hw, cell),
             draw_groups(features[GROUPING].detach(), points_xy, point_labels, mask_inputs, cell),
         ]
-        full = convolved(laid_out(torch.cat(drawing, dim=1)), self.drawing_full[0], gelu=True)
+        first = cast("nn.Conv2d", self.drawing_full[0])
+        full = convolved(laid_out(torch.cat(drawing, dim=1)), first, gelu=True)
         half = self.drawing_half(full)
         fine = (
             added(convolved(half, self.join_half), half_level),
             added(convolved(full, self.join_full), full_level),
         )
-        met = self.meet_dense(added(convolved(half, self.drawing_dense), embedding + laid_out(dense)))
+        dense = dense if mask_inputs is None else laid_out(dense)
+        met = self.meet_dense(added(convolved(half, self.drawing_dense), embedding + dense))
         decoded: Decoded = self.mask_decoder(
             met, self._image_pe(features, (height, width)), sparse, met.new_zeros(()), fine
         )
