@@ -152,7 +152,7 @@ def above_in_plane(frame: Frame, low_logits: Tensor, level: float) -> tuple[NDAr
     return _upscaler(frame, (low_logits.shape[0], low_logits.shape[1])).above(low_logits, level)
 
 
-@functools.lru_cache(maxsize=16)
+@functools.lru_cache(maxsize=8)
 def _upscaler(frame: Frame, low_hw: tuple[int, int]) -> Upscaler:
     """Keep the last few frames' weights: planes of a volume, and windows in them, come in few sizes."""
     return Upscaler(frame, low_hw)
