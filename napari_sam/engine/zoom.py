@@ -237,7 +237,8 @@ def _back(look: _Look, answer: MaskPrediction, side: int) -> MaskPrediction:
 def _moved(mask: BoxedMask, at: PlaneRef, plane: PlaneRef, region: Region) -> BoxedMask:
     """Bring a mask of a window back to its plane."""
     row0, col0, _, _ = at.box_hw(mask.box)
-    return BoxedMask.of_part(mask.bits.any(axis=at.axis), plane, (row0 + region[0], col0 + region[1]))
+    bits: NDArray[np.bool_] = np.asarray(mask.bits.any(axis=at.axis))
+    return BoxedMask.of_part(bits, plane, (row0 + region[0], col0 + region[1]))
 
 
 def _tensor(logits: NDArray[np.floating]) -> Tensor:
