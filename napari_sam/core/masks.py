@@ -125,11 +125,26 @@ class BoxedMask:
         -------
         NDArray[bool], shape (H, W)
         """
-        whole = np.zeros(plane.shape_hw(volume_shape), dtype=np.bool_)
-        if not self.box.is_empty:
-            row0, col0, row1, col1 = plane.box_hw(self.box)
-            whole[row0:row1, col0:col1] = self.bits.any(axis=plane.axis)
-        return whole
+        return self.to_part(plane, (0, 0, *plane.shape_hw(volume_shape)))
+
+    def to_part(self, plane: PlaneRef, part_hw: tuple[int, int, int, int]) -> NDArray[np.bool_]:
+        """Return what `to_plane` gives in a half-open part (row0, col0, row1, col1) of the plane."""
+        row0, col0, row1, col1 = part_hw
+        part = np.zeros((row1 - row0, col1 - col0), dtype=np.bool_)
+        top, left, bottom, right = plane.box_hw(self.box)
+        rows, columns = (max(row0, top), min(row1, bottom)), (max(col0, left), min(col1, right))
+        if rows[0] < rows[1] and columns[0] < columns[1]:
+            bits = self._across(plane.axis)
+            part[rows[0] - row0 : rows[1] - row0, columns[0] - col0 : columns[1] - col0] = bits[
+                rows[0] - top : rows[1] - top, columns[0] - left : columns[1] - left
+            ]
+        return part
+
+    def innermost_point(self, plane: PlaneRef) -> tuple[int, int]:
+        """Return the (row, col) of `innermost_point` in a plane of the mask's axis, with its error."""
+        row, col = innermost_point(self._across(plane.axis))
+        row0, col0, _, _ = plane.box_hw(self.box)
+        return row + row0, col + col0
 
     def moved_to(self, plane: PlaneRef) -> BoxedMask:
         """Return the same bits on another plane of the same axis."""
@@ -151,7 +166,7 @@ class BoxedMask:
 
         Both lie in one plane.
         """
-        bits = self._in_plane
+        bits = self._across()
         runs = Runs.of(bits)
         n_pieces, piece = runs.pieces()
         areas = np.bincount(piece, weights=runs.areas, minlength=n_pieces)
@@ -184,7 +199,7 @@ class BoxedMask:
             Voxel indices where a person said what is meant; a piece or a hole with one of them stays,
             however small.
         """
-        bits = self._in_plane
+        bits = self._across()
         runs = Runs.of(bits)
         n_pieces, piece = runs.pieces()
         if n_pieces == 0:
@@ -203,10 +218,9 @@ class BoxedMask:
         filled = without_small_holes(tidy, smallest, places)
         return self if filled is bits else self._with_bits(filled)
 
-    @property
-    def _in_plane(self) -> NDArray[np.bool_]:
-        """The bits of a mask that is one voxel thick, in its plane's rows and columns."""
-        return np.asarray(self.bits.any(axis=int(np.argmin(self.bits.shape))))
+    def _across(self, axis: int | None = None) -> NDArray[np.bool_]:
+        """Return the bits of a mask one voxel thick, in its plane's rows and columns."""
+        return np.asarray(self.bits.any(axis=int(np.argmin(self.bits.shape)) if axis is None else axis))
 
     def _with_bits(self, bits: NDArray[np.bool_]) -> BoxedMask:
         """Return another mask of the same plane and box, cut to its own; the same box where it is empty."""
@@ -214,7 +228,7 @@ class BoxedMask:
         return found.within(Box.of_mask(found.bits, self.box.start) or self.box)
 
     def _place_in_box(self, at: Sequence[float]) -> tuple[int, int] | None:
-        """Return the row and column in `_in_plane` of an index of the volume; None outside the box."""
+        """Return the row and column in `_across` of an index of the volume; None outside the box."""
         place = [int(np.floor(x + 0.5)) - start for x, start in zip(at, self.box.start, strict=True)]
         if not all(0 <= i < n for i, n in zip(place, self.bits.shape, strict=True)):
             return None

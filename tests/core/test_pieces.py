@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_sam.core.masks import BoxedMask
+from napari_sam.core.masks import BoxedMask, innermost_point
 from napari_sam.core.pieces import Runs, without_small_holes
 from napari_sam.core.planes import PlaneRef
 
@@ -91,3 +91,22 @@ def test_pieces_over_another_mask_are_those_of_pixels(
     found = boxed.pieces_over(rival, share)
     assert np.array_equal(found.to_plane(plane, shape), expected)
     assert found.is_empty or found == BoxedMask.of_plane(expected, plane, shape)
+
+
+@settings(max_examples=100, deadline=None)
+@given(masks(), st.data(), st.sampled_from([0, 1, 2]))
+def test_a_part_of_a_plane_is_cut_out_of_it(mask: NDArray[np.bool_], data: st.DataObject, axis: int) -> None:
+    plane, shape = PlaneRef(axis, 1), list(mask.shape)
+    shape.insert(axis, 3)
+    boxed = BoxedMask.of_plane(mask, plane, shape)
+    assert np.array_equal(boxed.to_plane(plane, shape), mask)
+    row0, col0 = (data.draw(st.integers(0, n - 1)) for n in mask.shape)
+    row1, col1 = (data.draw(st.integers(low, n)) for low, n in zip((row0, col0), mask.shape, strict=True))
+    part = mask[row0:row1, col0:col1]
+    assert np.array_equal(boxed.to_part(plane, (row0, col0, row1, col1)), part)
+    found = BoxedMask.of_part(part, plane, (row0, col0)).to_plane(plane, shape)
+    expected = np.zeros_like(mask)
+    expected[row0:row1, col0:col1] = part
+    assert np.array_equal(found, expected)
+    if mask.any():
+        assert boxed.innermost_point(plane) == innermost_point(mask)
