@@ -56,6 +56,10 @@ class PropagationRun:
         greys, look = GreyRange.of_levels(levels), AnchorLook.of_levels(levels)
         return Front(plane, step, seed.mask, seed.hint, greys, seed.mask.area, seed.candidate, look)
 
+    def goes_on(self, front: Front) -> bool:
+        """Return whether a front's next plane is open still, and nobody asked to stop."""
+        return front.plane.index + front.step in self._open and not self._cancel.requested
+
     def ask(self, front: Front) -> SegmentRequest | None:
         """Say what to ask for a front's next plane; None where it has met an end, which is its last.
 

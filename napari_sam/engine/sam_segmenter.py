@@ -138,7 +138,7 @@ class SamSegmenter:
         return self.segment_batch([request])[0]
 
     def segment_many(self, requests: Sequence[SegmentRequest]) -> list[MaskPrediction]:
-        """Answer several requests for one plane, as `core.segmenter.BatchSegmenter` has it."""
+        """Answer several requests, as `core.segmenter.BatchSegmenter` has it."""
         return self.segment_batch(requests)
 
     def segment_batch(self, requests: Sequence[SegmentRequest]) -> list[MaskPrediction]:
