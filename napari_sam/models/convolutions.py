@@ -76,12 +76,15 @@ def _has_onednn_convolution() -> bool:
     """Find out whether torch has oneDNN's convolution, and whether it is right on a small one."""
     if not has_onednn():
         return False
-    x, weight = torch.arange(9.0).reshape(1, 1, 3, 3), torch.ones(1, 1, 3, 3)
+    x, weight = torch.arange(9.0).reshape(1, 1, 3, 3) - 4, torch.ones(1, 1, 3, 3)
+    how = (1, 1), (1, 1), (1, 1), 1
     try:
-        found = _onednn_convolution()(x, weight, None, (1, 1), (1, 1), (1, 1), 1, "none", [], "")
+        plain = _onednn_convolution()(x, weight, None, *how, "none", [], "")
+        bent = _onednn_convolution()(x, weight, None, *how, "gelu", [], "none")
     except (AttributeError, RuntimeError, TypeError):
         return False
-    return torch.equal(found, F.conv2d(x, weight, padding=1))
+    expected = F.conv2d(x, weight, padding=1)
+    return torch.equal(plain, expected) and torch.allclose(bent, F.gelu(expected), atol=1e-5)
 
 
 def _onednn_convolution() -> Callable[..., Tensor]:
