@@ -17,6 +17,12 @@ Index3 = tuple[int, int, int]
 
 def _index3(values: Iterable[Any], what: str) -> Index3:
     """Return three plain integers, or say what was passed instead."""
+    if (
+        type(values) is tuple
+        and len(values) == 3
+        and type(values[0]) is type(values[1]) is type(values[2]) is int
+    ):
+        return values
     try:
         plane, row, column = (index(value) for value in values)
     except (TypeError, ValueError):
@@ -43,9 +49,10 @@ class Box:
     stop: Index3
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "start", _index3(self.start, "the box's start"))
-        object.__setattr__(self, "stop", _index3(self.stop, "the box's stop"))
-        if any(low > high for low, high in zip(self.start, self.stop, strict=True)):
+        start, stop = _index3(self.start, "the box's start"), _index3(self.stop, "the box's stop")
+        object.__setattr__(self, "start", start)
+        object.__setattr__(self, "stop", stop)
+        if start[0] > stop[0] or start[1] > stop[1] or start[2] > stop[2]:
             raise InvalidBox(
                 f"the box's stop {self.stop} lies before its start {self.start}; "
                 "boxes are half-open (plane, row, column) indices with start <= stop"
@@ -87,8 +94,8 @@ class Box:
     @property
     def shape(self) -> Index3:
         """Number of voxels along (plane, row, column)."""
-        plane, row, column = (high - low for low, high in zip(self.start, self.stop, strict=True))
-        return plane, row, column
+        start, stop = self.start, self.stop
+        return stop[0] - start[0], stop[1] - start[1], stop[2] - start[2]
 
     @property
     def size(self) -> int:
@@ -125,9 +132,9 @@ class Box:
 
     def intersection(self, other: Box) -> Box | None:
         """Box of the voxels inside both; None where there are none."""
-        start = _index3(map(max, self.start, other.start), "start")
-        stop = _index3(map(min, self.stop, other.stop), "stop")
-        if any(low >= high for low, high in zip(start, stop, strict=True)):
+        start = _index3(tuple(map(max, self.start, other.start)), "start")
+        stop = _index3(tuple(map(min, self.stop, other.stop)), "stop")
+        if start[0] >= stop[0] or start[1] >= stop[1] or start[2] >= stop[2]:
             return None
         return Box(start, stop)
 
@@ -163,9 +170,12 @@ class Box:
 
     def shift(self, offset: Iterable[int]) -> Box:
         """Box moved by that many voxels along (plane, row, column)."""
-        steps = _index3(offset, "the offset")
-        start = _index3((low + step for low, step in zip(self.start, steps, strict=True)), "start")
-        return Box(start, _index3((high + step for high, step in zip(self.stop, steps, strict=True)), "stop"))
+        down, across, along = _index3(offset, "the offset")
+        start, stop = self.start, self.stop
+        return Box(
+            (start[0] + down, start[1] + across, start[2] + along),
+            (stop[0] + down, stop[1] + across, stop[2] + along),
+        )
 
     def contains(self, at: Iterable[float]) -> bool:
         """Whether a voxel index (plane, row, column) lies inside."""

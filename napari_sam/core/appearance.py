@@ -83,6 +83,20 @@ class Grid:
         return slice(self.row0, self.row1), slice(self.col0, self.col1)
 
     @property
+    def part_hw(self) -> tuple[int, int, int, int]:
+        """The same as half-open (row0, col0, row1, col1)."""
+        return self.row0, self.col0, self.row1, self.col1
+
+    @property
+    def cells_in_part(self) -> tuple[slice, slice]:
+        """The pixels of the part that are looked at."""
+        rows, cols = self.cells
+        return (
+            slice(rows.start - self.row0, rows.stop - self.row0, rows.step),
+            slice(cols.start - self.col0, cols.stop - self.col0, cols.step),
+        )
+
+    @property
     def cells(self) -> tuple[slice, slice]:
         """The pixels of the plane that are looked at."""
         rows, cols = self.pixels

@@ -120,10 +120,13 @@ def gather_evidence(
         Of each candidate, or of the one.
     """
     beneath = look.familiar(levels_of(before))
-    found = []
+    found, known = [], dict[tuple[int, int], float]()
     for k in range(len(kept)) if only is None else (only,):
         levels = np.zeros(0) if kept[k].is_empty else levels_of(kept[k])
-        alike = [1.0 if i == k and not mask.is_empty else iou(kept[k], mask) for i, mask in enumerate(kept)]
+        alike = []
+        for i, mask in enumerate(kept):
+            known[k, i] = known.get((i, k)) or (1.0 if i == k and not mask.is_empty else iou(kept[k], mask))
+            alike.append(known[k, i])
         agreement = float(np.mean(alike))
         familiar = look.familiar(levels) - beneath
         found.append(

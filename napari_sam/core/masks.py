@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_sam.core.pieces import Runs, without_small_holes
 from napari_sam.core.planes import PlaneRef
 from napari_sam.errors import InvalidPrompt
 from volumes import Box
@@ -72,9 +73,33 @@ class BoxedMask:
             raise InvalidPrompt(
                 f"a mask of shape {mask.shape} does not fit {plane} of shape {shape_hw}; give the whole plane"
             )
-        row0, col0, row1, col1 = box_hw = tight_box(mask) or (0, 0, 0, 0)
-        bits = np.expand_dims(np.asarray(mask[row0:row1, col0:col1], dtype=np.bool_), plane.axis)
-        return cls(plane.box_of(box_hw), bits.copy())
+        return cls.of_part(mask, plane, (0, 0))
+
+    @classmethod
+    def of_part(cls, mask: NDArray[np.bool_], plane: PlaneRef, corner: tuple[int, int]) -> BoxedMask:
+        """Cut a mask that covers a part of a plane to its tight box.
+
+        Parameters
+        ----------
+        mask : NDArray[bool], shape (h, w)
+            The mask in the part's rows and columns; what lies outside the part is not in the mask.
+        plane : PlaneRef
+            Where it lies.
+        corner : tuple of int
+            Row and column of ``mask[0, 0]`` in the plane.
+
+        Returns
+        -------
+        BoxedMask
+            With an empty box at the plane's first voxel where the mask is empty.
+        """
+        found = tight_box(mask)
+        row0, col0, row1, col1 = found or (0, 0, 0, 0)
+        bits = np.expand_dims(np.asarray(mask[row0:row1, col0:col1], dtype=np.bool_), plane.axis).copy()
+        if found is None:
+            return cls(plane.box_of((0, 0, 0, 0)), bits)
+        down, across = corner
+        return cls(plane.box_of((row0 + down, col0 + across, row1 + down, col1 + across)), bits)
 
     @property
     def area(self) -> int:
@@ -100,11 +125,26 @@ class BoxedMask:
         -------
         NDArray[bool], shape (H, W)
         """
-        whole = np.zeros(plane.shape_hw(volume_shape), dtype=np.bool_)
-        if not self.box.is_empty:
-            row0, col0, row1, col1 = plane.box_hw(self.box)
-            whole[row0:row1, col0:col1] = self.bits.any(axis=plane.axis)
-        return whole
+        return self.to_part(plane, (0, 0, *plane.shape_hw(volume_shape)))
+
+    def to_part(self, plane: PlaneRef, part_hw: tuple[int, int, int, int]) -> NDArray[np.bool_]:
+        """Return what `to_plane` gives in a half-open part (row0, col0, row1, col1) of the plane."""
+        row0, col0, row1, col1 = part_hw
+        part = np.zeros((row1 - row0, col1 - col0), dtype=np.bool_)
+        top, left, bottom, right = plane.box_hw(self.box)
+        rows, columns = (max(row0, top), min(row1, bottom)), (max(col0, left), min(col1, right))
+        if rows[0] < rows[1] and columns[0] < columns[1]:
+            bits = self._across(plane.axis)
+            part[rows[0] - row0 : rows[1] - row0, columns[0] - col0 : columns[1] - col0] = bits[
+                rows[0] - top : rows[1] - top, columns[0] - left : columns[1] - left
+            ]
+        return part
+
+    def innermost_point(self, plane: PlaneRef) -> tuple[int, int]:
+        """Return the (row, col) of `innermost_point` in a plane of the mask's axis, with its error."""
+        row, col = innermost_point(self._across(plane.axis))
+        row0, col0, _, _ = plane.box_hw(self.box)
+        return row + row0, col + col0
 
     def moved_to(self, plane: PlaneRef) -> BoxedMask:
         """Return the same bits on another plane of the same axis."""
@@ -122,22 +162,33 @@ class BoxedMask:
         return BoxedMask(tight, _cut(self, tight).copy())
 
     def pieces_over(self, other: BoxedMask, min_share: float) -> BoxedMask:
-        """Return the connected pieces (with corners) of which at least a share lies in another mask."""
-        pieces, n_pieces = ndimage.label(self.bits, structure=np.ones((3, 3, 3)))
-        shared = np.zeros_like(self.bits)
+        """Return the connected pieces (with corners) of which at least a share lies in another mask.
+
+        Both lie in one plane.
+        """
+        bits = self._across()
+        runs = Runs.of(bits)
+        n_pieces, piece = runs.pieces()
+        areas = np.bincount(piece, weights=runs.areas, minlength=n_pieces)
         common = self.box.intersection(other.box)
-        if common is not None and not common.is_empty:
-            start = self.box.start
-            shared[common.shift((-start[0], -start[1], -start[2])).slices()] = _cut(other, common)
-        areas = np.bincount(pieces.ravel(), minlength=n_pieces + 1)
-        within = np.bincount(pieces[shared], minlength=n_pieces + 1)
+        if common is None or common.is_empty:
+            within = np.zeros(n_pieces, dtype=np.intp)
+        elif n_pieces == 1:
+            within = np.full(1, np.count_nonzero(_cut(self, common) & _cut(other, common)))
+        else:
+            shared = np.zeros_like(self.bits)
+            shared[_places(self, common)] = _cut(other, common)
+            counts = runs.counts_of(shared.reshape(bits.shape))
+            within = np.bincount(piece, weights=counts, minlength=n_pieces).astype(np.intp)
         is_kept = within >= min_share * areas
-        is_kept[0] = False
-        kept = np.asarray(is_kept[pieces])
-        return BoxedMask(self.box, kept).within(Box.of_mask(kept, self.box.start) or self.box)
+        if is_kept.all() and runs.is_tight:
+            return self
+        kept = bits.copy()
+        runs.set_in(kept, ~is_kept[piece], False)
+        return self._with_bits(kept)
 
     def without_specks(self, least: float, clicked: Sequence[Sequence[float]] = ()) -> BoxedMask:
-        """Return the mask without its small pieces, and with its small holes filled.
+        """Return the mask of a plane without its small pieces, and with its small holes filled.
 
         Parameters
         ----------
@@ -148,25 +199,41 @@ class BoxedMask:
             Voxel indices where a person said what is meant; a piece or a hole with one of them stays,
             however small.
         """
-        pieces, n_pieces = ndimage.label(self.bits, structure=np.ones((3, 3, 3)))
+        bits = self._across()
+        runs = Runs.of(bits)
+        n_pieces, piece = runs.pieces()
         if n_pieces == 0:
             return self
         places = [at for at in map(self._place_in_box, clicked) if at is not None]
-        areas = np.bincount(pieces.ravel(), minlength=n_pieces + 1)
-        smallest = least * int(areas[1:].max())
+        areas = np.bincount(piece, weights=runs.areas, minlength=n_pieces)
+        smallest = least * int(areas.max())
         stays = areas >= smallest
-        stays[[int(pieces[at]) for at in places]] = True
-        stays[0] = False
-        filled = _without_holes(np.asarray(stays[pieces]), smallest, places)
-        if np.array_equal(filled, self.bits):
-            return self
-        return BoxedMask(self.box, filled).within(Box.of_mask(filled, self.box.start) or self.box)
+        for run in (runs.at(*place) for place in places):
+            if run is not None:
+                stays[piece[run]] = True
+        tidy = bits
+        if not stays.all():
+            tidy = bits.copy()
+            runs.set_in(tidy, ~stays[piece], False)
+        filled = without_small_holes(tidy, smallest, places)
+        return self if filled is bits else self._with_bits(filled)
 
-    def _place_in_box(self, at: Sequence[float]) -> tuple[int, ...] | None:
-        """Return the voxel of the bits that holds an index of the volume; None outside the box."""
-        place = tuple(int(np.floor(x + 0.5)) - start for x, start in zip(at, self.box.start, strict=True))
-        inside = all(0 <= i < n for i, n in zip(place, self.bits.shape, strict=True))
-        return place if inside else None
+    def _across(self, axis: int | None = None) -> NDArray[np.bool_]:
+        """Return the bits of a mask one voxel thick, in its plane's rows and columns."""
+        return np.asarray(self.bits.any(axis=int(np.argmin(self.bits.shape)) if axis is None else axis))
+
+    def _with_bits(self, bits: NDArray[np.bool_]) -> BoxedMask:
+        """Return another mask of the same plane and box, cut to its own; the same box where it is empty."""
+        found = BoxedMask(self.box, bits.reshape(self.bits.shape))
+        return found.within(Box.of_mask(found.bits, self.box.start) or self.box)
+
+    def _place_in_box(self, at: Sequence[float]) -> tuple[int, int] | None:
+        """Return the row and column in `_across` of an index of the volume; None outside the box."""
+        place = [int(np.floor(x + 0.5)) - start for x, start in zip(at, self.box.start, strict=True)]
+        if not all(0 <= i < n for i, n in zip(place, self.bits.shape, strict=True)):
+            return None
+        del place[int(np.argmin(self.bits.shape))]
+        return place[0], place[1]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, BoxedMask):
@@ -188,24 +255,16 @@ def iou(a: BoxedMask, b: BoxedMask) -> float:
 
 
 def _cut(mask: BoxedMask, box: Box) -> NDArray[np.bool_]:
-    start = mask.box.start
-    return mask.bits[box.shift((-start[0], -start[1], -start[2])).slices()]
+    return mask.bits[_places(mask, box)]
 
 
-def _without_holes(
-    bits: NDArray[np.bool_], smallest: float, kept: Sequence[tuple[int, ...]]
-) -> NDArray[np.bool_]:
-    """Fill holes of fewer voxels than `smallest` in a mask one voxel thick, but for those with a place."""
-    axis = int(np.argmin(bits.shape))
-    plane = np.pad(bits.any(axis=axis), 1)
-    gaps, n_gaps = ndimage.label(~plane)
-    is_hole = np.bincount(gaps.ravel(), minlength=n_gaps + 1) < smallest
-    is_hole[[0, gaps[0, 0]]] = False
-    for place in kept:
-        row, col = (i + 1 for i in np.delete(place, axis))
-        is_hole[gaps[row, col]] = False
-    filled = (plane | is_hole[gaps])[1:-1, 1:-1]
-    return np.asarray(np.expand_dims(filled, axis))
+def _places(mask: BoxedMask, box: Box) -> tuple[slice, slice, slice]:
+    """Return where a box that lies in a mask's box lies in its bits."""
+    plane, row, column = (
+        slice(low - first, high - first)
+        for low, high, first in zip(box.start, box.stop, mask.box.start, strict=True)
+    )
+    return plane, row, column
 
 
 def innermost_point(mask: NDArray[np.bool_]) -> tuple[int, int]:

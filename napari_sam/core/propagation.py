@@ -21,6 +21,7 @@ from napari_sam.core.jobs import Cancel
 from napari_sam.core.masks import BoxedMask
 from napari_sam.core.plane_prediction import PlanePrediction, fill_between, no_mask, told_without_model
 from napari_sam.core.planes import PlaneRef
+from napari_sam.core.propagation_ahead import Answered, ask_ahead
 from napari_sam.core.propagation_film import for_film, is_film
 from napari_sam.core.propagation_memory import MemoryRun
 from napari_sam.core.propagation_parts import PropagationParts
@@ -138,12 +139,20 @@ def _front_by_front(run: PropagationRun) -> Iterator[PlanePrediction]:
     """Let the fronts take turns; one that ended looks further, while the others wait."""
     n_passed = run.plan.limits.n_passed_over
     while run.fronts:
+        answered = {} if isinstance(run, MemoryRun) else ask_ahead(run)
         for front in tuple(run.fronts):
-            prediction = _advance(run, front)
+            prediction = _in_turn(run, front, answered.get(front))
             if prediction is not None:
                 yield prediction
             if prediction is not None and _looks_past(run, prediction):
                 yield from look_past(run, front, n_passed, _advance)
+
+
+def _in_turn(run: PropagationRun, front: Front, ahead: Answered | None) -> PlanePrediction | None:
+    """Take in what was answered ahead for a front; ask now where there is nothing, or its plane was taken."""
+    if ahead is None or not run.goes_on(front):
+        return _advance(run, front)
+    return run.take(front, ahead.request, ahead.answer, ahead.seconds)
 
 
 def _looks_past(run: PropagationRun, prediction: PlanePrediction) -> bool:

@@ -76,11 +76,10 @@ def derive_box(plan: PropagationPlan, front: Front) -> Derived:
     )
 
 
-def derive_point(plan: PropagationPlan, front: Front) -> Derived:
+def derive_point(_: PropagationPlan, front: Front) -> Derived:
     """Hand on the innermost point."""
     plane = front.next_plane
-    row, col = innermost_point(front.mask.to_plane(plane, plan.volume.shape))
-    return Derived((PointPrompt(plane.at(row, col)),))
+    return Derived((PointPrompt(plane.at(*front.mask.innermost_point(plane))),))
 
 
 def derive_component_points(plan: PropagationPlan, front: Front) -> Derived:

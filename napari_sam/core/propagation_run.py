@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from napari_sam.core.evidence import AnchorLook
 from napari_sam.core.intensity import GreyRange, grey_levels
@@ -11,6 +11,7 @@ from napari_sam.core.masks import BoxedMask, iou
 from napari_sam.core.plane_prediction import PlanePrediction, no_mask, told_without_model
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.propagation_choices import evidence_of
+from napari_sam.core.propagation_front import Choice
 from napari_sam.core.propagation_parts import Front, PropagationParts, keep
 from napari_sam.core.propagation_plan import PropagationPlan, Seed
 from napari_sam.core.segmenter import MaskPrediction, Segmenter, SegmentRequest
@@ -18,6 +19,15 @@ from napari_sam.core.trust import FITTED
 from volumes import Box
 
 __all__ = ["Front", "PropagationRun"]
+
+
+@dataclass(frozen=True, eq=False)
+class _Weighed:
+    """An answer's masks, what can be the object of each, and which one is taken."""
+
+    masks: tuple[BoxedMask, ...]
+    kept: tuple[BoxedMask, ...]
+    choice: Choice
 
 
 class PropagationRun:
@@ -44,6 +54,7 @@ class PropagationRun:
         self.plan, self.segmenter = plan, segmenter
         self._cancel, self._parts = cancel, parts
         self._sharpen = parts.sharpen(plan)
+        self._known: dict[Front, _Weighed] = {}
         self._open = set(range(plan.first, plan.last)) - set(plan.seeds) - plan.walls
         self.fronts = [
             self._front(plane, step, seed)
@@ -55,6 +66,10 @@ class PropagationRun:
         levels = grey_levels(self.plan.volume, self.plan.window, plane, seed.mask)
         greys, look = GreyRange.of_levels(levels), AnchorLook.of_levels(levels)
         return Front(plane, step, seed.mask, seed.hint, greys, seed.mask.area, seed.candidate, look)
+
+    def goes_on(self, front: Front) -> bool:
+        """Return whether a front's next plane is open still, and nobody asked to stop."""
+        return front.plane.index + front.step in self._open and not self._cancel.requested
 
     def ask(self, front: Front) -> SegmentRequest | None:
         """Say what to ask for a front's next plane; None where it has met an end, which is its last.
@@ -83,7 +98,7 @@ class PropagationRun:
 
     def choose(self, front: Front, answer: MaskPrediction) -> int:
         """Return the candidate that would be taken of an answer."""
-        return self._parts.choose(self.plan, front, answer, self.keep(front, answer)).candidate
+        return self._weighed(front, answer).choice.candidate
 
     def take(
         self, front: Front, request: SegmentRequest, answer: MaskPrediction, seconds: float
@@ -100,8 +115,9 @@ class PropagationRun:
             Time that it took.
         """
         plan, previous = self.plan, front.mask.moved_to(answer.plane)
-        kept = list(self.keep(front, answer))
-        choice = self._parts.choose(plan, front, answer, kept)
+        weighed = self._weighed(front, answer)
+        del self._known[front]
+        kept, choice = list(weighed.kept), weighed.choice
         k, overlap = choice.candidate, iou(previous, answer.masks[choice.candidate])
         sharp = self._sharpen(answer, kept, k, previous)
         kept[k] = sharp.pieces_over(previous, plan.limits.min_piece_overlap)
@@ -121,6 +137,15 @@ class PropagationRun:
             k, float(answer.scores[k]), kept[k].area, overlap, state, reason, seconds,
             presence=answer.presence, trust=choice.trust, doubtful=choice.trust < plan.limits.sure_trust,
         )  # fmt: skip
+
+    def _weighed(self, front: Front, answer: MaskPrediction) -> _Weighed:
+        """Cut and choose, once for the same masks."""
+        known = self._known.get(front)
+        if known is None or any(a is not b for a, b in zip(known.masks, answer.masks, strict=False)):
+            kept = self.keep(front, answer)
+            choice = self._parts.choose(self.plan, front, answer, kept)
+            known = self._known[front] = _Weighed(answer.masks, kept, choice)
+        return known
 
     def _prefetch(self, front: Front) -> None:
         """Name the next planes, some at a time, so that they can be encoded together or meanwhile."""

@@ -138,10 +138,10 @@ class Segmenter(Protocol):
 
 @runtime_checkable
 class BatchSegmenter(Protocol):
-    """A segmenter that answers several requests for one plane faster than one after the other."""
+    """A segmenter that answers several requests faster than one after the other."""
 
     def segment_many(self, requests: Sequence[SegmentRequest]) -> list[MaskPrediction]:
-        """Answer requests for one plane, in their order, each as `Segmenter.segment` would.
+        """Answer requests for one or a few planes, in their order, each as `Segmenter.segment` would.
 
         Raises
         ------
@@ -152,7 +152,7 @@ class BatchSegmenter(Protocol):
 
 
 def segment_all(segmenter: Segmenter, requests: Sequence[SegmentRequest]) -> list[MaskPrediction]:
-    """Answer several requests for one plane: together where the segmenter can, else one by one."""
+    """Answer several requests: together where the segmenter can, else one by one."""
     if len(requests) > 1 and isinstance(segmenter, BatchSegmenter):
         return segmenter.segment_many(requests)
     return [segmenter.segment(request) for request in requests]

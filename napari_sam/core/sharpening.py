@@ -61,12 +61,11 @@ def sharpen_by_appearance(plan: PropagationPlan) -> Sharpen:
         box_hw = plane.box_hw(mask.box.union(previous.box))
         grid = Grid.around(box_hw, AROUND, plane.shape_hw(shape), appearance.stride)
         odds = appearance.log_odds(plan.volume, plan.window, plane, grid)
-        whole = mask.to_plane(plane, shape)
-        cells = [one.to_plane(plane, shape)[grid.cells] for one in masks]
+        parts = [one.to_part(plane, grid.part_hw) for one in masks]
+        cells = [part[grid.cells_in_part] for part in parts]
         scores = [0.0 if is_chosen and k != chosen else x for k, x in enumerate(answer.scores.tolist())]
         changed = cells[chosen] ^ sharpened(cells, scores, chosen, odds)
-        whole[grid.pixels] ^= grid.to_pixels(changed)
-        found = BoxedMask.of_plane(whole, plane, shape)
+        found = BoxedMask.of_part(parts[chosen] ^ grid.to_pixels(changed), plane, grid.part_hw[:2])
         return mask if found.is_empty else found
 
     return sharpen

@@ -55,10 +55,14 @@ class Window:
         if plane.ndim == 3 and plane.dtype == np.uint8:
             return plane
         gain = np.float32(255.0 / (self.high - self.low))
-        scaled = (plane.astype(np.float32) - np.float32(self.low)) * gain
-        np.nan_to_num(scaled, copy=False, nan=0.0, posinf=255.0, neginf=0.0)
-        mapped: NDArray[np.uint8] = np.rint(np.clip(scaled, 0.0, 255.0)).astype(np.uint8)
-        return mapped
+        scaled = plane.astype(np.float32)
+        scaled -= np.float32(self.low)
+        scaled *= gain
+        if plane.dtype.kind not in "biu":  # whole numbers have no infinity, and are never not-a-number
+            np.nan_to_num(scaled, copy=False, nan=0.0, posinf=255.0, neginf=0.0)
+        np.clip(scaled, 0.0, 255.0, out=scaled)
+        np.rint(scaled, out=scaled)
+        return scaled.astype(np.uint8)
 
 
 FROM_FILE = "file"

@@ -10,7 +10,7 @@ from napari_sam.core.auto_candidates import PackedMask
 from napari_sam.core.auto_masks import is_near_inner_edge
 from napari_sam.core.auto_plan import AutoMaskSettings, Crop
 from napari_sam.engine.frame import Frame
-from napari_sam.engine.upscaling import Upscaler
+from napari_sam.engine.upscaling import above_in_plane
 
 __all__ = ["MaskSieve"]
 
@@ -37,7 +37,6 @@ class MaskSieve:
         self._crop = crop
         self._plane_hw = plane_hw
         self._settings = settings
-        self._upscaler: Upscaler | None = None
 
     def sift(self, logits: Tensor) -> tuple[NDArray[np.intp], NDArray[np.float32], list[PackedMask]]:
         """Sift some candidates.
@@ -56,8 +55,6 @@ class MaskSieve:
         masks : list of PackedMask
             In the plane.
         """
-        if self._upscaler is None and type(self._frame) is Frame:
-            self._upscaler = Upscaler(self._frame, (logits.shape[1], logits.shape[2]))
         kept, stabilities, masks = [], [], []
         for number, low in enumerate(logits):
             stability, mask = self._cut(low)
@@ -67,17 +64,10 @@ class MaskSieve:
                 masks.append(mask)
         return np.array(kept, dtype=np.intp), np.array(stabilities, dtype=np.float32), masks
 
-    def _resized(self, low: Tensor, level: float) -> tuple[NDArray[np.float32], int, int]:
-        """Bring logits to the crop, where they can lie above a level; all in frames of other kinds."""
-        if self._upscaler is not None:
-            return self._upscaler.above(low, level)
-        whole: NDArray[np.float32] = self._frame.plane_logits(low[None])[0].numpy()
-        return whole, 0, 0
-
     def _cut(self, low: Tensor) -> tuple[np.float32, PackedMask | None]:
         """Give a mask's stability, and the mask; None where it is unstable, empty, or at an inner edge."""
         offset, threshold = self._settings.stability_score_offset, self._settings.stability_score_threshold
-        part, row0, col0 = self._resized(low, -offset)
+        part, row0, col0 = above_in_plane(self._frame, low, -offset)
         n_sure, n_unsure = int(np.count_nonzero(part > offset)), int(np.count_nonzero(part > -offset))
         stability = np.float32(n_sure) / np.float32(max(n_unsure, 1))
         if threshold > 0 and stability < np.float32(threshold):

@@ -19,6 +19,7 @@ from napari_sam.core.prompts import PointPrompt
 from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
 from napari_sam.core.window import Window
 from napari_sam.engine.embeddings import PlaneEncoder, Timings
+from napari_sam.engine.features_at_hand import FeaturesAtHand, batch_place
 from napari_sam.engine.frame import Frame
 from napari_sam.engine.model_prompts import (
     ModelPrompts,
@@ -28,7 +29,8 @@ from napari_sam.engine.model_prompts import (
     without_unused_mask,
 )
 from napari_sam.engine.stretched import frame_of
-from napari_sam.models.sam import IMAGE_EMBEDDING, PlaneFeatures, Sam
+from napari_sam.engine.upscaling import above_in_plane
+from napari_sam.models.sam import IMAGE_EMBEDDING, Sam
 from napari_sam.store.cache import EmbeddingStore
 from napari_sam.store.embeddings import Embedding
 from napari_sam.zoo.spec import ModelSpec
@@ -38,9 +40,6 @@ __all__ = ["SamSegmenter", "choose_candidates"]
 
 _MAX_AT_ONCE = 32
 """Prompts decoded in one batch."""
-
-_PLANES_AT_HAND = 3
-"""Planes whose features stay on the device; about 20 MB each for the published models."""
 
 _HALF_MAX = float(np.finfo(np.float16).max)
 
@@ -57,7 +56,7 @@ class _Question:
     @property
     def group(self) -> tuple[object, ...]:
         """Questions with the same value are decoded in one batch."""
-        return (self.embedding.key, *self.prompts.kind)
+        return (batch_place(self.embedding), *self.prompts.kind)
 
 
 class SamSegmenter:
@@ -93,7 +92,7 @@ class SamSegmenter:
         self._spec = spec
         self._encoder = PlaneEncoder(model, spec, weights_sha256, store, device)
         self._decoding = threading.Lock()
-        self._at_hand: dict[str, PlaneFeatures] = {}
+        self._at_hand = FeaturesAtHand(device)
         self._decode_s = 0.0
         self._n_decoded = 0
         self.weights_sha256 = weights_sha256
@@ -139,11 +138,13 @@ class SamSegmenter:
         return self.segment_batch([request])[0]
 
     def segment_many(self, requests: Sequence[SegmentRequest]) -> list[MaskPrediction]:
-        """Answer several requests for one plane, as `core.segmenter.BatchSegmenter` has it."""
+        """Answer several requests, as `core.segmenter.BatchSegmenter` has it."""
         return self.segment_batch(requests)
 
     def segment_batch(self, requests: Sequence[SegmentRequest]) -> list[MaskPrediction]:
-        """Answer several requests, in their order; those alike on one plane are decoded together.
+        """Answer several requests, in their order; those alike are decoded together.
+
+        Those on different planes, or windows of planes, only where the model's embeddings are small.
 
         Raises
         ------
@@ -205,7 +206,7 @@ class SamSegmenter:
         with self._decoding, torch.inference_mode():
             points_xy, labels, mask_inputs = batch_prompts([q.prompts for q in questions], self.device)
             logits, scores, presence = self._model.answer(
-                self._features(questions[0].embedding), points_xy, labels, mask_inputs
+                self._at_hand.of([q.embedding for q in questions]), points_xy, labels, mask_inputs
             )
             all_scores: NDArray[np.float32] = scores.float().cpu().numpy()
             there = torch.ones(len(questions)) if presence is None else presence.float().sigmoid()
@@ -222,35 +223,17 @@ class SamSegmenter:
             self._decode_s += time.perf_counter() - started
         return answers
 
-    def _features(self, embedding: Embedding) -> PlaneFeatures:
-        """Turn stored features into float32 tensors ``(1, C, h, w)`` on the device.
-
-        The last few planes' are kept with what the decoder made of them: clicks come in series.
-        """
-        known = self._at_hand.pop(embedding.key, None)
-        if known is None:
-            known = PlaneFeatures(
-                (name, torch.from_numpy(array.astype(np.float32))[None].to(self.device))
-                for name, array in embedding.features.items()
-            )
-            if self._at_hand:  # all planes of a model have the same grid
-                known.image_pe = next(iter(self._at_hand.values())).image_pe
-        self._at_hand[embedding.key] = known
-        while len(self._at_hand) > _PLANES_AT_HAND:
-            del self._at_hand[next(iter(self._at_hand))]
-        return known
-
 
 def _prediction(
     question: _Question, logits: Tensor, scores: NDArray[np.float32], presence: float, three: bool
 ) -> MaskPrediction:
     """Make an answer of one prompt's ``logits (4, 4h, 4w)`` and ``scores (4,)``, maybe of its `three`."""
-    plane, shape = question.request.plane, question.request.volume.shape
+    plane, frame = question.request.plane, question.frame
     kept = list(choose_candidates(scores, three))
-    low_logits = logits[kept]
-    inside = (question.frame.plane_logits(low_logits) > 0).cpu().numpy()
-    hints = question.frame.to_hint(low_logits).clamp(-_HALF_MAX, _HALF_MAX).half().cpu().numpy()
-    masks = tuple(BoxedMask.of_plane(mask, plane, shape) for mask in inside)
+    low_logits = logits[kept].cpu()
+    parts = (above_in_plane(frame, low, 0.0) for low in low_logits)
+    masks = tuple(BoxedMask.of_part(part > 0, plane, (row0, col0)) for part, row0, col0 in parts)
+    hints = frame.to_hint(low_logits).clamp(-_HALF_MAX, _HALF_MAX).half().numpy()
     preferred = None if three else 0
     return MaskPrediction(plane, masks, scores[kept], hints, preferred=preferred, presence=presence)
 

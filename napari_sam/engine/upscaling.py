@@ -8,6 +8,7 @@ the rows and columns that some cell above the level reaches need not be computed
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,7 @@ from torch.nn import functional as F
 
 from napari_sam.engine.frame import Frame
 
-__all__ = ["Upscaler"]
+__all__ = ["Upscaler", "above_in_plane"]
 
 _PIXELS_AT_ONCE = 64
 
@@ -123,3 +124,35 @@ class Upscaler:
         wide = low_logits[low_rows, low_cols] @ self._cols.weights[cols, low_cols].T
         logits = self._rows.resize(wide, rows, low_rows.start or 0)
         return logits.numpy(), rows.start or 0, cols.start or 0
+
+
+def above_in_plane(frame: Frame, low_logits: Tensor, level: float) -> tuple[NDArray[np.float32], int, int]:
+    """Bring logits to a plane, as `Frame.plane_logits` does, where they can lie above a level.
+
+    Against `Frame.plane_logits` they differ by the rounding of float32 alone. Frames of other kinds, which
+    resize in another way, give the whole plane.
+
+    Parameters
+    ----------
+    frame : Frame
+        How the plane lies in the model's input.
+    low_logits : Tensor
+        ``(h, w)`` float32 on the CPU.
+    level : float
+        In the unit of the logits.
+
+    Returns
+    -------
+    tuple
+        As `Upscaler.above`.
+    """
+    if type(frame) is not Frame:
+        whole: NDArray[np.float32] = frame.plane_logits(low_logits[None])[0].numpy()
+        return whole, 0, 0
+    return _upscaler(frame, (low_logits.shape[0], low_logits.shape[1])).above(low_logits, level)
+
+
+@functools.lru_cache(maxsize=8)
+def _upscaler(frame: Frame, low_hw: tuple[int, int]) -> Upscaler:
+    """Keep the last few frames' weights: planes of a volume, and windows in them, come in few sizes."""
+    return Upscaler(frame, low_hw)

@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from napari_sam.core.jobs import Cancel
 from napari_sam.core.masks import BoxedMask, tight_box
@@ -25,7 +24,8 @@ from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
 from napari_sam.core.window import Window
-from napari_sam.engine.frame import MASK_LOGIT, Frame
+from napari_sam.engine.frame import Frame
+from napari_sam.engine.hint_frames import Region, to_plane_hint, to_window_hint
 from napari_sam.engine.model_prompts import check_request, without_unused_mask
 from napari_sam.engine.sam_segmenter import SamSegmenter
 from volumes import Box, Geometry, Volume
@@ -43,8 +43,6 @@ WORTH_IT = 0.8
 
 HINT_SIDE = 192
 """Side of the hints of a closer look, which are kept in the frame of the whole plane."""
-
-Region = tuple[int, int, int, int]
 
 
 def zoom_window(extent: Region, plane_hw: tuple[int, int]) -> Region:
@@ -222,37 +220,26 @@ def _hint_closer(request: SegmentRequest, region: Region, side: int) -> NDArray[
     hint = request.hint
     if hint is None or hint.ndim != 2:
         return np.zeros((0, 0, 0))  # the model's own check says what is wrong with it
-    whole = Frame(request.plane.shape_hw(request.volume.shape), max(hint.shape))
-    row0, col0, row1, col1 = region
-    cut = whole.plane_logits(_tensor(hint)[None])[:, row0:row1, col0:col1]
-    return _to_square(cut, side // 4)[0].numpy()
+    plane_hw = request.plane.shape_hw(request.volume.shape)
+    closer: NDArray[np.float32] = to_window_hint(_tensor(hint), plane_hw, region, side // 4).numpy()
+    return closer
 
 
 def _back(look: _Look, answer: MaskPrediction, side: int) -> MaskPrediction:
     """Bring an answer of a window back to its plane."""
     plane, shape = look.whole.plane, look.whole.volume.shape
-    plane_hw = plane.shape_hw(shape)
-    row0, col0, row1, col1 = look.region
-    masks = []
-    for mask in answer.masks:
-        whole = np.zeros(plane_hw, dtype=np.bool_)
-        whole[row0:row1, col0:col1] = mask.to_plane(answer.plane, look.part.volume.shape)
-        masks.append(BoxedMask.of_plane(whole, plane, shape))
-    part = Frame((row1 - row0, col1 - col0), side).plane_logits(_tensor(answer.hints))
-    logits = part.new_full((len(part), *plane_hw), -MASK_LOGIT)
-    logits[:, row0:row1, col0:col1] = part
-    hints = _to_square(logits, HINT_SIDE).half().numpy()
-    return replace(answer, plane=plane, masks=tuple(masks), hints=hints)
+    plane_hw, hints = plane.shape_hw(shape), _tensor(answer.hints)
+    masks = tuple(_moved(mask, answer.plane, plane, look.region) for mask in answer.masks)
+    whole = to_plane_hint(hints, side, plane_hw, look.region, HINT_SIDE).half().numpy()
+    return replace(answer, plane=plane, masks=masks, hints=whole)
+
+
+def _moved(mask: BoxedMask, at: PlaneRef, plane: PlaneRef, region: Region) -> BoxedMask:
+    """Bring a mask of a window back to its plane."""
+    row0, col0, _, _ = at.box_hw(mask.box)
+    bits: NDArray[np.bool_] = np.asarray(mask.bits.any(axis=at.axis))
+    return BoxedMask.of_part(bits, plane, (row0 + region[0], col0 + region[1]))
 
 
 def _tensor(logits: NDArray[np.floating]) -> Tensor:
     return torch.from_numpy(np.array(logits, dtype=np.float32))
-
-
-def _to_square(logits: Tensor, side: int) -> Tensor:
-    """Bring ``logits (M, H, W)`` to a square frame ``(M, side, side)``, padded below and right."""
-    height, width = Frame((logits.shape[1], logits.shape[2]), side).resized_hw
-    resized = F.interpolate(
-        logits[None], size=(height, width), mode="bilinear", align_corners=False, antialias=True
-    )[0]
-    return F.pad(resized, (0, side - width, 0, side - height), value=-MASK_LOGIT)

@@ -32,12 +32,68 @@ _LARGEST_LOG_WEIGHT = 6.0
 
 def places(grouping: Tensor) -> Tensor:
     """Give the place of each cell of ``grouping (B, 17, H, W)``; ``(B, 8, H, W)`` float32."""
-    place = grouping[:, :N_AXES].float()
+    return placed(grouping)[:, :N_AXES].reshape(len(grouping), N_AXES, *grouping.shape[-2:])
+
+
+def placed(grouping: Tensor) -> Tensor:
+    """Give each cell's place, and how close is close for it: the one form that groups are made from.
+
+    Parameters
+    ----------
+    grouping : Tensor
+        ``(B, 17, H, W)`` of the encoder.
+
+    Returns
+    -------
+    Tensor
+        ``(B, 17, H * W)`` float32, row after row.
+    """
     height, width = grouping.shape[-2:]
-    y = torch.arange(height, device=place.device) / UNIT_CELLS
-    x = torch.arange(width, device=place.device) / UNIT_CELLS
-    grid = torch.stack([x.expand(height, -1), y[:, None].expand(-1, width)])
-    return torch.cat([place[:, :2] + grid, place[:, 2:]], dim=1)
+    cells = grouping.to(torch.float32, copy=True)
+    cells[:, 0] += torch.arange(width, device=cells.device) / UNIT_CELLS
+    cells[:, 1] += (torch.arange(height, device=cells.device) / UNIT_CELLS)[:, None]
+    return cells.flatten(2)
+
+
+def of_cells(cells: Tensor, numbers: Tensor) -> Tensor:
+    """Take some cells.
+
+    Parameters
+    ----------
+    cells : Tensor
+        ``(N or 1, 17, L)``; see `placed`.
+    numbers : Tensor
+        ``(N, K)`` int64, numbers of cells, row after row.
+
+    Returns
+    -------
+    Tensor
+        ``(N, 17, K)``.
+    """
+    own = numbers[:, None].expand(-1, cells.shape[1], -1)
+    return cells.expand(len(numbers), -1, -1).gather(2, own)
+
+
+def of_shares(cells: Tensor, shares: Tensor) -> Tensor:
+    """Take means of weighted cells, in full precision.
+
+    Parameters
+    ----------
+    cells : Tensor
+        ``(N or 1, 17, L)``; see `placed`.
+    shares : Tensor
+        ``(N, K, L)`` weights of the cells, 0 or more.
+
+    Returns
+    -------
+    Tensor
+        ``(N, 17, K)``.
+    """
+    shares = shares.float()
+    whole = shares.sum(dim=2, keepdim=True).clamp(min=1e-6)
+    with torch.autocast(cells.device.type, enabled=False):
+        means = (shares / whole) @ cells.transpose(1, 2)
+    return means.transpose(1, 2)
 
 
 def masks_of_cells(grouping: Tensor, cells: Tensor) -> Tensor:
@@ -55,13 +111,9 @@ def masks_of_cells(grouping: Tensor, cells: Tensor) -> Tensor:
     Tensor
         ``(N, K, H, W)`` logits, float32.
     """
-    flat = grouping.flatten(2).float()
-    place = places(grouping)
-    n_prompts = len(cells)
-    own = cells[:, None].expand(-1, flat.shape[1], -1)
-    chosen = flat.expand(n_prompts, -1, -1).gather(2, own)
-    centre = place.flatten(2).expand(n_prompts, -1, -1).gather(2, own[:, :N_AXES])
-    return _logits(place, centre, chosen[:, N_AXES:])
+    of_all = placed(grouping)
+    logits = group_logits(of_all, of_cells(of_all, cells))
+    return logits.reshape(*logits.shape[:2], *grouping.shape[-2:])
 
 
 def mask_of_share(grouping: Tensor, share: Tensor) -> Tensor:
@@ -79,24 +131,32 @@ def mask_of_share(grouping: Tensor, share: Tensor) -> Tensor:
     Tensor
         ``(N, 1, H, W)`` logits, float32.
     """
-    n_prompts = len(share)
-    place = places(grouping)
-    share = share.flatten(1).float()
-    share = share / share.sum(dim=1, keepdim=True).clamp(min=1e-6)
-    values = torch.cat([place, grouping[:, N_AXES:].float()], dim=1).flatten(2)
-    mean = (values.expand(n_prompts, -1, -1) * share[:, None]).sum(dim=2)[..., None]
-    return _logits(place, mean[:, :N_AXES], mean[:, N_AXES:])
+    of_all = placed(grouping)
+    logits = group_logits(of_all, of_shares(of_all, share.flatten(1)[:, None]))
+    return logits.reshape(*logits.shape[:2], *grouping.shape[-2:])
 
 
-def _logits(place: Tensor, centre: Tensor, closeness: Tensor) -> Tensor:
-    """Turn distances to ``centre (N, 8, K)`` into logits; ``closeness (N, 9, K)`` says how near is near.
+def group_logits(cells: Tensor, own: Tensor) -> Tensor:
+    """Say of all cells how surely they belong to the object of some of them.
 
     The distance is multiplied out into a matrix product, in full precision.
+
+    Parameters
+    ----------
+    cells : Tensor
+        ``(N or 1, 17, L)``; see `placed`.
+    own : Tensor
+        ``(N, 17, K)``: cells of the objects, or means of such cells.
+
+    Returns
+    -------
+    Tensor
+        ``(N, K, L)`` logits.
     """
-    with torch.autocast(place.device.type, enabled=False):
-        weight = closeness[:, :N_AXES].clamp(max=_LARGEST_LOG_WEIGHT).exp()
-        flat = place.flatten(2)
-        cross = (weight.transpose(1, 2) @ (flat * flat)) - 2 * ((weight * centre).transpose(1, 2) @ flat)
-        distance = cross + (weight * centre * centre).sum(dim=1)[..., None]
-        logits = 2.0 + closeness[:, N_AXES, :, None] - 3.0 * distance.clamp(min=0).log1p()
-    return logits.reshape(*logits.shape[:2], *place.shape[-2:])
+    with torch.autocast(cells.device.type, enabled=False):
+        flat, centre = cells[:, :N_AXES], own[:, :N_AXES]
+        weight = own[:, N_AXES : 2 * N_AXES].clamp(max=_LARGEST_LOG_WEIGHT).exp()
+        weighted = weight * centre
+        cross = (weight.transpose(1, 2) @ (flat * flat)) - 2 * (weighted.transpose(1, 2) @ flat)
+        distance = cross + (weighted * centre).sum(dim=1)[..., None]
+        return 2.0 + own[:, 2 * N_AXES, :, None] - 3.0 * distance.clamp(min=0).log1p()

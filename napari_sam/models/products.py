@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-WORTH_IT = 2**22
+WORTH_IT = 2**21
 """Multiply-adds from which on a product goes to oneDNN; below, its overhead outweighs it."""
 
 
@@ -91,7 +91,7 @@ def has_native_bfloat16() -> bool:
 
     True for AVX-512 BF16 and AMX; processors that merely emulate it are slower in bfloat16 than in float32.
     """
-    if not _has_onednn():
+    if not has_onednn():
         return False
     names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     asked = [getattr(torch.cpu, name, None) for name in names]
@@ -109,7 +109,7 @@ def _is_for_onednn(x: Tensor, weight: Tensor) -> bool:
 @functools.cache
 def _has_onednn_linear() -> bool:
     """Find out whether torch has oneDNN's product for x86, and whether it is right on a small one."""
-    if not _has_onednn() or platform.machine().lower() not in ("x86_64", "amd64"):
+    if not has_onednn() or platform.machine().lower() not in ("x86_64", "amd64"):
         return False
     x, weight, bias = torch.eye(3), torch.arange(6.0).reshape(2, 3), torch.ones(2)
     try:
@@ -119,7 +119,8 @@ def _has_onednn_linear() -> bool:
     return torch.equal(found, weight.T + 1)
 
 
-def _has_onednn() -> bool:
+def has_onednn() -> bool:
+    """Say whether this torch has oneDNN, and may use it."""
     onednn: Any = torch.backends.mkldnn
     return bool(onednn.is_available())
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from napari_sam.models.grouping import mask_of_share, masks_of_cells
+from napari_sam.models.grouping import group_logits, of_cells, of_shares, placed
 from napari_sam.models.prompt_encoder import BOX_FIRST, BOX_SECOND, NEGATIVE, POSITIVE
 
 CLICK_SIGMA_CELLS = 1.5
@@ -44,32 +44,36 @@ def draw_prompts(
         ``(N, 4, H, W)``: spots of positive clicks, of negative clicks (0 to 1), the box
         (1 inside, -1 outside, 0 without a box), the mask (-1 to 1, 0 without one).
     """
-    height, width = grid_hw
-    y = torch.arange(height, device=points_xy.device) + 0.5
-    x = torch.arange(width, device=points_xy.device) + 0.5
-    placed = (points_xy + 0.5) / cell
-    down = torch.exp(-((y - placed[..., 1:]) ** 2) / (2 * CLICK_SIGMA_CELLS**2))
-    across = torch.exp(-((x - placed[..., :1]) ** 2) / (2 * CLICK_SIGMA_CELLS**2))
-    spots = down[..., :, None] * across[..., None, :]
-    layers = [
-        (spots * (point_labels == sign)[..., None, None]).sum(dim=1).clamp(max=1)
-        for sign in (POSITIVE, NEGATIVE)
-    ]
-    layers.append(_draw_box(placed, point_labels, y, x))
-    layers.append(
-        torch.zeros_like(layers[0]) if mask_inputs is None else torch.tanh(mask_inputs[:, 0] / LOGIT_SCALE)
-    )
-    return torch.stack(layers, dim=1)
+    at = (points_xy + 0.5) / cell
+    y, x = (torch.arange(n, device=at.device) + 0.5 for n in grid_hw)
+    signs = torch.stack([point_labels == sign for sign in (POSITIVE, NEGATIVE)], dim=1)
+    down = torch.exp(-((y - at[..., 1:]) ** 2) / (2 * CLICK_SIGMA_CELLS**2))
+    across = torch.exp(-((x - at[..., :1]) ** 2) / (2 * CLICK_SIGMA_CELLS**2))
+    with torch.autocast(at.device.type, enabled=False):
+        spots = (down[:, None] * signs[..., None]).transpose(2, 3) @ across[:, None]
+    nothing = spots.new_zeros(len(at), 1, *grid_hw)
+    box = nothing if not _has_box(point_labels).any() else _draw_box(at, point_labels, y, x)[:, None]
+    mask = nothing if mask_inputs is None else torch.tanh(mask_inputs / LOGIT_SCALE)
+    return torch.cat([spots.clamp(max=1), box, mask], dim=1)
 
 
-def _draw_box(placed: Tensor, point_labels: Tensor, y: Tensor, x: Tensor) -> Tensor:
-    """Draw the boxes whose corners ``placed (N, K, 2)`` holds, in cells; ``(N, H, W)``."""
-    first = (placed * (point_labels == BOX_FIRST)[..., None]).sum(dim=1)
-    second = (placed * (point_labels == BOX_SECOND)[..., None]).sum(dim=1)
+def _has_box(point_labels: Tensor) -> Tensor:
+    """Say who has a box: ``(N,)``."""
+    return (point_labels == BOX_SECOND).any(dim=1)
+
+
+def _corners(at: Tensor, point_labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Give the first and second corners ``(N, 2)`` of the boxes in ``at (N, K, 2)``, x then y."""
+    first, second = ((at * (point_labels == kind)[..., None]).sum(dim=1) for kind in (BOX_FIRST, BOX_SECOND))
+    return first, second
+
+
+def _draw_box(at: Tensor, point_labels: Tensor, y: Tensor, x: Tensor) -> Tensor:
+    """Draw the boxes whose corners ``at (N, K, 2)`` holds, in cells; ``(N, H, W)``."""
+    first, second = _corners(at, point_labels)
     rows = _between(y, first[:, 1:], second[:, 1:])
     columns = _between(x, first[:, :1], second[:, :1])
-    has_box = (point_labels == BOX_SECOND).any(dim=1)[:, None, None]
-    return (2 * rows[:, :, None] * columns[:, None, :] - 1) * has_box
+    return (2 * rows[:, :, None] * columns[:, None, :] - 1) * _has_box(point_labels)[:, None, None]
 
 
 def _between(position: Tensor, low: Tensor, high: Tensor) -> Tensor:
@@ -95,34 +99,43 @@ def draw_groups(
         ``(N, 4, H, W)`` from 0 to 1: objects of positive clicks, of negative clicks, of what lies
         around the middle of the box, of most of the mask; 0 where there is no such prompt.
     """
-    height, width = grouping.shape[-2:]
-    placed = (points_xy + 0.5) / cell
-    column = placed[..., 0].floor().long().clamp(0, width - 1)
-    row = placed[..., 1].floor().long().clamp(0, height - 1)
-    clicked = masks_of_cells(grouping, row * width + column).sigmoid()
-    nothing = clicked.new_zeros(len(points_xy), 1, height, width)
+    grid_hw = (grouping.shape[-2], grouping.shape[-1])
+    at, cells, n_prompts = (points_xy + 0.5) / cell, placed(grouping), len(points_xy)
+    is_click = (point_labels == POSITIVE) | (point_labels == NEGATIVE)
+    clicked = is_click.any(dim=0).nonzero()[:, 0]  # other columns hold corners of boxes, or nothing
+    own = [of_cells(cells, _numbers(at[:, clicked], grid_hw))]
+    has_box, has_mask = _has_box(point_labels), mask_inputs is not None
+    shares = [_middle_of_box(at, point_labels, grid_hw).flatten(1)] if bool(has_box.any()) else []
+    if mask_inputs is not None:
+        shares.append(mask_inputs[:, 0].sigmoid().flatten(1))
+    if shares:
+        own.append(of_shares(cells, torch.stack(shares, dim=1)))
+    groups = group_logits(cells, torch.cat(own, dim=2)).sigmoid()
+    nothing = groups.new_zeros(n_prompts, 1, groups.shape[2])
+    labels, of_clicks = point_labels[:, clicked], groups[:, : len(clicked)]
     layers = [
-        torch.cat([clicked * (point_labels == sign)[..., None, None], nothing], dim=1).amax(dim=1)
+        torch.cat([of_clicks * (labels == sign)[..., None], nothing], dim=1).amax(dim=1, keepdim=True)
         for sign in (POSITIVE, NEGATIVE)
     ]
-    middle, has_box = _middle_of_box(placed, point_labels, (height, width))
-    layers.append(mask_of_share(grouping, middle)[:, 0].sigmoid() * has_box[:, None, None])
-    if mask_inputs is None:
-        layers.append(torch.zeros_like(layers[0]))
-    else:
-        share = mask_inputs[:, 0].sigmoid()
-        covered = share.amax(dim=(1, 2)) > 0.5
-        layers.append(mask_of_share(grouping, share)[:, 0].sigmoid() * covered[:, None, None])
-    return torch.stack(layers, dim=1)
+    rest = groups[:, len(clicked) :]
+    layers.append(rest[:, :1] * has_box[:, None, None] if len(shares) > has_mask else nothing)
+    covered = shares[-1].amax(dim=1) > 0.5 if has_mask else has_box
+    layers.append(rest[:, -1:] * covered[:, None, None] if has_mask else nothing)
+    return torch.cat(layers, dim=1).reshape(n_prompts, 4, *grid_hw)
 
 
-def _middle_of_box(placed: Tensor, point_labels: Tensor, grid_hw: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Weight the cells around the middle of each box ``(N, H, W)``; and say who has one ``(N,)``."""
-    first = (placed * (point_labels == BOX_FIRST)[..., None]).sum(dim=1)
-    second = (placed * (point_labels == BOX_SECOND)[..., None]).sum(dim=1)
+def _numbers(at: Tensor, grid_hw: tuple[int, int]) -> Tensor:
+    """Give the numbers ``(N, K)`` of the cells that places ``(N, K, 2)`` lie in, or are nearest to."""
+    height, width = grid_hw
+    column = at[..., 0].floor().long().clamp(0, width - 1)
+    return at[..., 1].floor().long().clamp(0, height - 1) * width + column
+
+
+def _middle_of_box(at: Tensor, point_labels: Tensor, grid_hw: tuple[int, int]) -> Tensor:
+    """Weight the cells around the middle of each box: ``(N, H, W)``."""
+    first, second = _corners(at, point_labels)
     centre, size = (first + second) / 2, (second - first).abs().clamp(min=1.0)
-    y = torch.arange(grid_hw[0], device=placed.device) + 0.5
-    x = torch.arange(grid_hw[1], device=placed.device) + 0.5
+    y, x = (torch.arange(n, device=at.device) + 0.5 for n in grid_hw)
     down = torch.exp(-(((y - centre[:, 1:]) / (0.2 * size[:, 1:] + 0.5)) ** 2) / 2)
     across = torch.exp(-(((x - centre[:, :1]) / (0.2 * size[:, :1] + 0.5)) ** 2) / 2)
-    return down[:, :, None] * across[:, None, :], (point_labels == BOX_SECOND).any(dim=1)
+    return down[:, :, None] * across[:, None, :]

@@ -7,17 +7,18 @@ Beside the published prompt tokens, clicks, box and mask prompt are drawn as a s
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from napari_sam.models.convolutions import added, convolved, laid_out
 from napari_sam.models.grouping import GROUPING
 from napari_sam.models.layers import MLP, LayerNorm2d
 from napari_sam.models.mask_decoder import N_CANDIDATES, Decoded, MaskDecoder
 from napari_sam.models.prompt_drawing import draw_groups, draw_prompts
 from napari_sam.models.prompt_encoder import PromptEncoder
-from napari_sam.models.sam import FINE_FULL, FINE_HALF, IMAGE_EMBEDDING, Sam
+from napari_sam.models.sam import FINE_FULL, FINE_HALF, IMAGE_EMBEDDING, PlaneFeatures, Sam
 from napari_sam.models.second_look import second_prompts
 from napari_sam.models.tiny_encoder import TINY_SIDE, TinyEncoder
 from napari_sam.models.two_way_transformer import TwoWayTransformer
@@ -39,8 +40,7 @@ class MeetingBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``x (N, C, H, W)`` to the same shape."""
-        inner: Tensor = self.conv2(F.gelu(self.conv1(x)))
-        return x + inner
+        return added(convolved(convolved(x, self.conv1, gelu=True), self.conv2), x)
 
 
 def look_at_masks(logits: Tensor, upscaled: Tensor) -> Tensor:
@@ -105,12 +105,13 @@ class TinyMaskDecoder(MaskDecoder):
         n_own = N_CANDIDATES + 3
         own = torch.cat([self.iou_token.weight, self.mask_tokens.weight, self.presence_token.weight])
         tokens = torch.cat([own.expand(len(sparse_prompts), -1, -1), sparse_prompts], dim=1)
-        source = image_embedding + dense_prompts
+        source = laid_out(image_embedding + dense_prompts)
         state, flat = self.transformer(source, image_pe, tokens)
         upscaled = self._upscale(flat.transpose(1, 2).reshape(source.shape), fine)
         mask_state = state[:, 1 : n_own - 1]
         per_mask = [mlp(mask_state[:, i]) for i, mlp in enumerate(self.output_hypernetworks_mlps)]
-        logits = torch.einsum("nmc,nchw->nmhw", torch.stack(per_mask, dim=1), upscaled)
+        logits = torch.stack(per_mask, dim=1) @ upscaled.flatten(2)
+        logits = logits.reshape(*logits.shape[:2], *upscaled.shape[2:])
         seen = look_at_masks(logits.detach(), upscaled.detach())
         token = state[:, :1].expand(-1, N_CANDIDATES + 1, -1)
         judged = self.iou_judge(torch.cat([mask_state, token, seen.to(token.dtype)], dim=2))[..., 0]
@@ -122,8 +123,8 @@ class TinyMaskDecoder(MaskDecoder):
         if fine is None:
             raise ValueError("the small decoder needs its encoder's finer levels; pass fine=(half, full)")
         first, norm, first_act, second, second_act = self.output_upscaling
-        half = self.meet_half(first_act(norm(first(image) + fine[0])))
-        full: Tensor = self.meet_full(second_act(second(half) + fine[1]))
+        half = self.meet_half(first_act(norm(added(first(image), fine[0]))))
+        full: Tensor = self.meet_full(second_act(added(second(half), fine[1])))
         return full
 
 
@@ -161,7 +162,9 @@ class TinySam(Sam):
         input_hw: tuple[int, int] | None = None,
     ) -> Decoded:
         """Decode as `Sam.decode_all` does, with the prompts drawn besides."""
-        embedding = features[IMAGE_EMBEDDING]
+        embedding, half_level, full_level = (
+            laid_out(features[name]) for name in (IMAGE_EMBEDDING, FINE_HALF, FINE_FULL)
+        )
         height, width = embedding.shape[-2:]
         input_hw = input_hw or (self.side, self.side)
         sparse = self.prompt_encoder.sparse(points_xy, point_labels, input_hw)
@@ -172,14 +175,26 @@ class TinySam(Sam):
             draw_prompts(points_xy, point_labels, mask_inputs, grid_hw, cell),
             draw_groups(features[GROUPING].detach(), points_xy, point_labels, mask_inputs, cell),
         ]
-        full = self.drawing_full(torch.cat(drawing, dim=1))
+        first = cast("nn.Conv2d", self.drawing_full[0])
+        full = convolved(laid_out(torch.cat(drawing, dim=1)), first, gelu=True)
         half = self.drawing_half(full)
-        fine = (features[FINE_HALF] + self.join_half(half), features[FINE_FULL] + self.join_full(full))
-        met = self.meet_dense(embedding + dense + self.drawing_dense(half))
+        fine = (
+            added(convolved(half, self.join_half), half_level),
+            added(convolved(full, self.join_full), full_level),
+        )
+        dense = dense if mask_inputs is None else laid_out(dense)
+        met = self.meet_dense(added(convolved(half, self.drawing_dense), embedding + dense))
         decoded: Decoded = self.mask_decoder(
-            met, self.prompt_encoder.dense_pe((height, width)), sparse, met.new_zeros(()), fine
+            met, self._image_pe(features, (height, width)), sparse, met.new_zeros(()), fine
         )
         return decoded
+
+    def _image_pe(self, features: Mapping[str, Tensor], grid_hw: tuple[int, int]) -> Tensor:
+        """Give the position encoding ``(1, C, h, w)`` of the grid; `PlaneFeatures` keep it."""
+        kept = features if isinstance(features, PlaneFeatures) else PlaneFeatures()
+        if kept.image_pe is None:
+            kept.image_pe = laid_out(self.prompt_encoder.dense_pe(grid_hw))
+        return kept.image_pe
 
     def answer(
         self,

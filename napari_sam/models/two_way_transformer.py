@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_sam.models.products import needs_gradient, product
+from napari_sam.models.products import linear, needs_gradient, product
 
-WORTH_FOLDING = 2**24
+WORTH_FOLDING = 2**22
 """Multiply-adds of an image-side projection from which on it is folded into the tokens."""
 
 
@@ -46,11 +46,13 @@ class Attention(nn.Module):
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attend from ``q (B, Nq, C)`` to ``k``, ``v (B, Nk, C)``; gives ``(B, Nq, C)``."""
-        q, k, v = self._heads(self.q_proj(q)), self._heads(self.k_proj(k)), self._heads(self.v_proj(v))
+        q, k, v = (
+            self._heads(_projected(x, layer))
+            for x, layer in ((q, self.q_proj), (k, self.k_proj), (v, self.v_proj))
+        )
         # One side always is a handful of tokens: the plain product is faster than fused kernels here.
         weights = (q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5).softmax(dim=-1).to(v.dtype)
-        out: Tensor = self.out_proj((weights @ v).transpose(1, 2).flatten(2))
-        return out
+        return _projected((weights @ v).transpose(1, 2).flatten(2), self.out_proj)
 
     def tokens_to_image(self, tokens: Tensor, placed: Tensor, image: Tensor) -> Tensor:
         """Attend from a few tokens to an image.
@@ -127,6 +129,14 @@ class Attention(nn.Module):
             and all(type(layer) is nn.Linear for layer in projections)
             and not needs_gradient(tokens, image, self.k_proj.weight)
         )
+
+
+def _projected(x: Tensor, layer: nn.Linear) -> Tensor:
+    """Apply a linear layer ``(..., n_in)`` to ``(..., n_out)``: an image's tokens by the fastest product."""
+    if needs_gradient(x, layer.weight):
+        out: Tensor = layer(x)
+        return out
+    return linear(x, layer)
 
 
 def _rows_by_rows(x: Tensor, y: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -330,13 +331,13 @@ def test_of_too_many_points_the_first_and_the_newest_are_kept(
 def test_propagation_falls_back_to_box_and_point(store: EmbeddingStore) -> None:
     session, segmenter = Session(labelled_volume(ellipsoid_labels((5, 41, 39)))), efficient_with(store)
     asked: list[SegmentRequest] = []
-    segment = segmenter.segment
+    segment_batch = segmenter.segment_batch
 
-    def remembered(request: SegmentRequest) -> MaskPrediction:
-        asked.append(request)
-        return segment(request)
+    def remembered(requests: Sequence[SegmentRequest]) -> list[MaskPrediction]:
+        asked.extend(requests)
+        return segment_batch(requests)
 
-    segmenter.segment = remembered  # type: ignore[method-assign]
+    segmenter.segment_batch = remembered  # type: ignore[method-assign]
     stroke = np.ones((1, 20, 20), np.uint16)
     session.paint(PlaneRef(0, 2).box_of((10, 10, 30, 30)), np.zeros_like(stroke), stroke)
     list(propagate(session, segmenter, 1))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_sam.core.masks import BoxedMask
+from napari_sam.core.masks import BoxedMask, iou
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt
 from napari_sam.core.segmenter import SegmentRequest
@@ -17,7 +17,7 @@ from napari_sam.engine.loading import load_segmenter
 from napari_sam.engine.sam_segmenter import SamSegmenter
 from napari_sam.engine.zoom import CONTEXT, HINT_SIDE, MIN_SIDE_PX, ZoomingSegmenter, zoom_window
 from napari_sam.settings import Settings
-from volumes import Geometry, Provenance, Volume
+from volumes import Box, Geometry, Provenance, Volume
 
 HW = (400, 500)
 
@@ -138,3 +138,32 @@ def test_several_requests_keep_their_order(zooming: SamSegmenter, volume: Volume
         alone = zooming.segment(request)
         assert torch.allclose(torch.tensor(alone.scores), torch.tensor(answer.scores), atol=1e-4)
         assert alone.masks[alone.best].box == answer.masks[answer.best].box
+
+
+def test_small_objects_are_decoded_in_one_batch_each_in_its_own_window(
+    zooming: SamSegmenter, volume: Volume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boxes = [PLANE.box_of((row, col, row + 19, col + 19)) for row, col in ((81, 321), (300, 40), (200, 400))]
+    requests = [ask(volume, BoxPrompt(box), PointPrompt(PLANE.at(*middle(box)))) for box in boxes]
+    alone = [zooming.segment(request) for request in requests]
+    hinted = [replace(r, hint=a.hints[a.best]) for r, a in zip(requests, alone, strict=True)]
+    alone += [zooming.segment(request) for request in hinted]
+    batches, answer = [], zooming.model.answer
+    monkeypatch.setattr(
+        zooming.model,
+        "answer",
+        lambda *asked, **more: batches.append(len(asked[1])) or answer(*asked, **more),
+    )
+    together = zooming.segment_many([*requests, *hinted])
+    assert batches == [3, 3]
+    assert zooming.timings.n_encoded == 3
+    for a, b in zip(together, alone, strict=True):
+        assert all(
+            iou(one, other) > 0.99 or one == other for one, other in zip(a.masks, b.masks, strict=True)
+        )
+        assert np.allclose(a.scores, b.scores, atol=1e-3)
+        assert np.allclose(a.hints.astype(float), b.hints.astype(float), atol=0.1)
+
+
+def middle(box: Box) -> tuple[float, float]:
+    return (box.start[1] + box.stop[1]) / 2, (box.start[2] + box.stop[2]) / 2

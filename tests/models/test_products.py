@@ -73,7 +73,7 @@ def test_without_the_operator_all_is_torchs(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_torch_still_has_the_operator() -> None:
-    if platform.machine().lower() not in ("x86_64", "amd64") or not products._has_onednn():
+    if platform.machine().lower() not in ("x86_64", "amd64") or not products.has_onednn():
         pytest.skip("this is no x86 processor, or torch was built without oneDNN")
     assert products._has_onednn_linear(), (
         "products are as slow as torch's own: look at napari_sam.models.products"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from napari_sam.models.grouping import N_CHANNELS
+from napari_sam.models.grouping import N_CHANNELS, mask_of_share, masks_of_cells
 from napari_sam.models.prompt_drawing import draw_groups, draw_prompts
 from napari_sam.models.prompt_encoder import (
     BOX_FIRST,
@@ -15,6 +15,7 @@ from napari_sam.models.prompt_encoder import (
     POSITIVE,
     PromptEncoder,
 )
+from napari_sam.models.sam import PlaneFeatures
 from napari_sam.models.tiny_encoder import TinyEncoder, with_missing_blocks
 from napari_sam.models.tiny_sam import TinySam, build_tiny_sam, look_at_masks
 
@@ -102,6 +103,62 @@ def test_groups_are_drawn_on_the_layer_of_their_prompt():
     assert float(drawn[0, 0, :, 4:].max()) < 0.1 < float(drawn[0, 0, 3, 1])
     assert float(drawn[0, 1, :, :4].max()) < 0.1 < float(drawn[0, 1, 0, 6])
     assert float(drawn[0, 2:].abs().max()) == 0.0
+
+
+MIXED = [[POSITIVE, NEGATIVE, BOX_FIRST, BOX_SECOND], [NEGATIVE, POSITIVE, BOX_FIRST, BOX_SECOND]]
+
+
+@pytest.mark.parametrize(
+    "labels", [MIXED, [[POSITIVE, NEGATIVE]] * 2, [[BOX_FIRST, BOX_SECOND]] * 2], ids=str
+)
+@pytest.mark.parametrize("n_grids", [1, 2])
+@pytest.mark.parametrize("with_mask", [False, True])
+def test_groups_are_those_of_each_prompt_by_itself(
+    labels: list[list[int]], n_grids: int, with_mask: bool
+) -> None:
+    torch.manual_seed(3)
+    grouping, points = torch.randn(n_grids, N_CHANNELS, 12, 12), torch.rand(2, len(labels[0]), 2) * 48
+    kinds, mask = torch.tensor(labels), torch.randn(2, 1, 12, 12) if with_mask else None
+    drawn = draw_groups(grouping, points, kinds, mask, cell=4.0)
+    for row in range(2):
+        grid = grouping[row % n_grids][None]
+        cells = ((points[row] + 0.5) / 4.0).floor().long().clamp(0, 11)
+        for layer, sign in enumerate((POSITIVE, NEGATIVE)):
+            numbers = [
+                int(y) * 12 + int(x) for (x, y), kind in zip(cells, kinds[row], strict=True) if kind == sign
+            ]
+            found = masks_of_cells(grid, torch.tensor([numbers or [0]]))[0].sigmoid().amax(dim=0)
+            torch.testing.assert_close(drawn[row, layer], found * bool(numbers), atol=1e-3, rtol=0)
+        if mask is None:
+            assert not drawn[row, 3].any()
+        else:
+            share = mask_of_share(grid, mask[row].sigmoid())[0, 0].sigmoid()
+            torch.testing.assert_close(drawn[row, 3], share, atol=1e-3, rtol=0)
+        assert bool(drawn[row, 2].any()) == (BOX_SECOND in labels[row])
+
+
+@pytest.mark.parametrize("n_prompts", [1, 3])
+@pytest.mark.parametrize("with_mask", [False, True])
+def test_without_gradients_it_is_quicker_and_says_the_same(n_prompts: int, with_mask: bool) -> None:
+    torch.manual_seed(1)
+    model = TinySam(96, dim=32).eval()
+    points, labels = (
+        torch.rand(n_prompts, 3, 2) * 96,
+        torch.tensor([[POSITIVE, BOX_FIRST, BOX_SECOND]] * n_prompts),
+    )
+    mask = torch.randn(n_prompts, 1, 24, 24) * 5 if with_mask else None
+    features = {name: level.detach() for name, level in model.encode(torch.randn(1, 3, 96, 96)).items()}
+    slow = model.decode_all(features, points, labels, mask)
+    assert slow.mask_logits.requires_grad
+    with torch.inference_mode():
+        quick = model.decode_all(features, points, labels, mask)
+        kept = PlaneFeatures(features)
+        for _ in range(2):
+            again = model.decode_all(kept, points, labels, mask)
+    for expected, *found in zip(slow, quick, again, strict=True):
+        for one in found:
+            torch.testing.assert_close(one, expected.detach(), atol=1e-4, rtol=1e-4)
+    assert kept.image_pe is not None
 
 
 def test_masks_are_described_by_what_lies_in_them():
