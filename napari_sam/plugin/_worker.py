@@ -9,6 +9,7 @@ from typing import Any
 from napari.qt.threading import create_worker
 
 from napari_sam.errors import Cancelled
+from napari_sam.plugin._collecting import short_collections
 from napari_sam.plugin._jobs import Job, JobQueue
 
 __all__ = ["Worker"]
@@ -90,9 +91,10 @@ class Worker:
 def _run(job: Job, has_part: threading.Event) -> Generator[object, None, tuple[Exception] | None]:
     """Run a job's work. No exception leaves it: an error is returned, in a tuple so that it is not raised."""
     try:
-        for part in job.work(job.cancel):
-            yield part
-            has_part.set()  # only now is it on its way to the window
+        with short_collections():
+            for part in job.work(job.cancel):
+                yield part
+                has_part.set()  # only now is it on its way to the window
     except Cancelled:
         return None
     except Exception as error:
