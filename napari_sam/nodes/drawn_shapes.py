@@ -45,9 +45,8 @@ class Grid:
     @property
     def axes_mm(self) -> tuple[Floats, ...]:
         """Coordinates z, y, x of the voxel centres, from the grid's centre, one array an axis."""
-        return tuple(
-            (np.arange(n) - (n - 1) / 2) * step for n, step in zip(self.shape, self.spacing_mm, strict=True)
-        )
+        sizes = zip(self.shape, self.spacing_mm, strict=True)
+        return tuple(np.asarray((np.arange(n) - (n - 1) / 2) * step, np.float64) for n, step in sizes)
 
     def voxel_centres_mm(self, region: tuple[slice, ...] | None = None) -> tuple[Floats, ...]:
         """Coordinates z, y, x of the voxel centres of a region, ready to broadcast; of all when None."""

@@ -1,4 +1,4 @@
-"""A small MR-like head drawn by formulas, with a lesion and the truth: a sample that ships with the package."""
+"""A small MR-like head with a lesion, drawn by formulas, and its truth: a sample of the package."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def make_mr_head() -> tuple[Volume, NDArray[np.uint8]]:
     Returns
     -------
     volume : Volume
-        uint16 (30, 208, 176) in arbitrary units, 4 × 1 × 1 mm, LPS: columns run to the patient's left, rows to
-        the back, planes to the head, tilted by 12 degrees about the first as MR of a head often is. The coil
-        sees the front better than the back, and the noise is Rician.
+        uint16 (30, 208, 176) in arbitrary units, 4 × 1 × 1 mm, LPS: columns run to the patient's left, rows
+        to the back, planes to the head, tilted by 12 degrees about the columns as MR of a head often is. The
+        coil sees the front better than the back, and the noise is Rician.
     labels : NDArray[uint8], shape (30, 208, 176)
         The truth, values as in `HEAD_NAMES`: a voxel belongs to what fills half of it. The brain is without
         ventricles and lesion; the lesion is its core and its rim.
@@ -108,7 +108,7 @@ def _scanned(tones: Floats, random: np.random.Generator) -> Floats:
     z, y, x = (axis / 100.0 for axis in _GRID.voxel_centres_mm())
     field = 1.0 - _SHADING * (y - 0.5 * x + 0.6 * z + 0.4 * y * x)
     real = sharp * field + _NOISE * random.standard_normal(_GRID.shape)
-    return np.hypot(real, _NOISE * random.standard_normal(_GRID.shape))
+    return np.asarray(np.hypot(real, _NOISE * random.standard_normal(_GRID.shape)))
 
 
 def _geometry() -> Geometry:
@@ -141,7 +141,12 @@ _OUTSIDE: tuple[_Tissue, ...] = (
 )
 _LATERAL = tuple(
     Tube(
-        ((2.0, -34.0, side * 9.0), (12.0, -10.0, side * 8.0), (10.0, 16.0, side * 13.0), (0.0, 36.0, side * 22.0)),
+        (
+            (2.0, -34.0, side * 9.0),
+            (12.0, -10.0, side * 8.0),
+            (10.0, 16.0, side * 13.0),
+            (0.0, 36.0, side * 22.0),
+        ),
         5.5,
     )
     for side in (-1.0, 1.0)

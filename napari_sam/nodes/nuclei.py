@@ -1,4 +1,4 @@
-"""A small stack of fluorescent nuclei drawn by formulas, with the truth: a sample that ships with the package."""
+"""A small stack of fluorescent nuclei, drawn by formulas, and its truth: a sample of the package."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _APART_UM = 0.8
 _BLUR_UM = (1.1, 0.35, 0.35)
 _COUNTS = 320.0
 _HAZE = 0.05
-_OFFSET, _READ_NOISE = 100.0, 5.0
+_OFFSET, _PER_PHOTON, _READ_NOISE = 100.0, 4.0, 5.0
 
 
 def make_nuclei() -> tuple[Volume, NDArray[np.uint8]]:
@@ -34,8 +34,8 @@ def make_nuclei() -> tuple[Volume, NDArray[np.uint8]]:
     Returns
     -------
     volume : Volume
-        uint16 (20, 208, 208), counts of a camera; planes 1 µm, rows and columns 0.4 µm apart. It is brighter in the
-        middle than at the edges, and blurred more along the planes than in them.
+        uint16 (20, 208, 208), counts of a camera; planes 1 µm, rows and columns 0.4 µm apart. It is brighter
+        in the middle than at the edges, and blurred more across the planes than in them.
     labels : NDArray[uint8], shape (20, 208, 208)
         The truth: a number for each nucleus; `TOUCHING_NUCLEI` are the pairs.
     """
@@ -83,8 +83,8 @@ def _nucleus(centre_um: Floats, radius_um: float, turn_deg: float) -> Blob:
     """Return a nucleus that is flatter along the planes, and oval where it is turned."""
     long = 1.18 if turn_deg else 1.0
     z, y, x = (float(at) * _UM for at in centre_um)
-    half_um = (0.85 * radius_um, radius_um / long, radius_um * long)
-    return Blob((z, y, x), tuple(one * _UM for one in half_um), turn_deg)  # type: ignore[arg-type]
+    radius_mm = radius_um * _UM
+    return Blob((z, y, x), (0.85 * radius_mm, radius_mm / long, radius_mm * long), turn_deg)
 
 
 def _has_room(centre_um: Floats, radius_um: float, nuclei: list[Blob]) -> bool:
@@ -110,7 +110,8 @@ def _photographed(light: Floats, random: np.random.Generator) -> Floats:
     blur_px = [um * _UM / step for um, step in zip(_BLUR_UM, _GRID.spacing_mm, strict=True)]
     seen = np.maximum(ndimage.gaussian_filter(lit, blur_px), 0.0)
     counts = random.poisson(_COUNTS * seen)
-    return np.asarray(np.maximum(_OFFSET + 4.0 * counts + _READ_NOISE * random.standard_normal(seen.shape), 0.0))
+    noise = _READ_NOISE * random.standard_normal(seen.shape)
+    return np.asarray(np.maximum(_OFFSET + _PER_PHOTON * counts + noise, 0.0))
 
 
 # Row and column of the middle of each touching pair in µm from the stack's middle, and its direction.

@@ -1,4 +1,4 @@
-"""A short film drawn by formulas, with the truth: a sample that ships with the package."""
+"""A short film, drawn by formulas, and its truth: a sample of the package."""
 
 from __future__ import annotations
 
@@ -136,7 +136,8 @@ def _photographed(picture: Floats, index: int, random: np.random.Generator) -> N
     """Light a frame as water does, blur it and add noise."""
     lit = picture * (1.0 + 0.03 * np.sin(index / 2.0))
     seen = ndimage.gaussian_filter(lit, (_BLUR_PX, _BLUR_PX, 0.0))
-    return (np.clip(seen + _NOISE * random.standard_normal(seen.shape), 0.0, 1.0) * 255).astype(np.uint8)
+    noisy = np.clip(seen + _NOISE * random.standard_normal(seen.shape), 0.0, 1.0)
+    return np.asarray((noisy * 255).astype(np.uint8))
 
 
 _TAIL = (_Patch((-23.0, 0.0), (8.0, 12.0), (0.86, 0.18, 0.14)),)
