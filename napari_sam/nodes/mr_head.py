@@ -26,7 +26,7 @@ _GREY, _FLUID = 0.5, 0.2
 _CORTEX_MM, _FOLD_MM, _FURROW_MM, _FOLDED_MM = 2.6, 5.0, 0.7, 11.0
 _BLUR_MM = 0.7
 _SHADING = 0.28
-_NOISE = 0.018
+_NOISE = 0.012
 
 
 @dataclass(frozen=True)
