@@ -55,6 +55,12 @@ class Page:
         _, self.widget = self.viewer.window.add_plugin_dock_widget(screen.PLUGIN, "Segment objects")
         self.control = self.widget.controller
         screen.wait_until(lambda: self.control.session is not None)
+        self.viewer.reset_view()
+
+    @property
+    def labels(self) -> NDArray[np.unsignedinteger]:
+        """The session's labels (P, R, C)."""
+        return np.asarray(self.control.session.labels)
 
     def go(self, index: int) -> PlaneRef:
         """Show a plane."""
@@ -110,12 +116,8 @@ class Page:
         height = round(whole.height * WIDTH_PX / whole.width)
         small = whole.resize((WIDTH_PX, height), Image.Resampling.LANCZOS)
         path = self.folder / f"tutorial-{self.name}-{step}.png"
-        small.quantize(N_COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
-
-    def overlap(self, object_id: int, mask: Mask) -> float:
-        """Return the Dice overlap of an object and a mask (P, R, C)."""
-        found = self.control.session.labels == object_id
-        return float(2 * (found & mask).sum() / (found.sum() + mask.sum()))
+        few = small.quantize(N_COLOURS, Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE)
+        few.save(path, optimize=True)
 
 
 def largest_plane(mask: Mask) -> int:
@@ -124,62 +126,93 @@ def largest_plane(mask: Mask) -> int:
 
 
 def follow_ct(page: Page, scratch: Path) -> None:
-    """Liver and kidney, measures, and a DICOM SEG."""
-    liver = page.truth == screen.number_of("liver")
-    kidney = page.truth == screen.number_of("right kidney")
+    """Segment a kidney, then the liver that touches it; measure, and write a DICOM SEG."""
     control = page.control
-    page.box(28, liver)
+    kidney, liver = (page.truth == screen.number_of(organ) for organ in ("right kidney", "liver"))
+    page.box(13, kidney)
     page.keep("box")
     page.follow(control.strip.propagate)
+    control.table.rename(1, "right kidney")
     page.keep("propagated")
-    control.table.rename(1, "liver")
     control.objects.accept()
-    page.box(19, kidney)
-    page.keep("second")
+    page.box(28, liver)
     page.follow(control.strip.propagate)
-    control.table.rename(2, "right kidney")
+    page.point(16, (60, 54), positive=False)
+    page.follow(control.strip.propagate_here)
+    control.table.rename(2, "liver")
+    page.keep("second")
     page.unfold("measure", but=("image", "model", "prompt", "volume"))
     page.keep("measured")
     control.objects.accept()
-    series = write_sample(scratch, "ct").image
-    saved = scratch / "ct-labels.nii.gz"
-    control.label_files.save(saved)
-    screen.wait_until(saved.exists)
+    control.label_files.save(scratch / "ct-labels.seg.nrrd")
+    screen.wait_until((scratch / "ct-labels.seg.nrrd").exists)
     page.viewer.layers.clear()
-    page.viewer.open(str(series), plugin=screen.PLUGIN)
+    page.viewer.open(str(write_sample(scratch, "ct").image), plugin=screen.PLUGIN)
     screen.wait_until(lambda: control.session is not None)
-    page.go(19)
-    control.label_files.load(saved)
+    page.viewer.reset_view()
+    control.keeping.turn_down()
+    page.go(16)
+    control.label_files.load(scratch / "ct-labels.seg.nrrd")
     screen.wait_until(lambda: bool(control.session.objects))
     control.label_files.save(scratch / "ct.seg.dcm")
     screen.wait_until((scratch / "ct.seg.dcm").exists)
-    page.unfold("image", "object", "end", but=("measure",))
+    page.unfold("object", "end", but=("image", "measure", "prompt", "volume"))
     page.keep("seg")
 
 
 def follow_mr(page: Page, scratch: Path) -> None:
-    """One lesion from two boxes and a correction, and its volume."""
+    """Follow one lesion from two boxes, correct it, and measure it."""
     lesion = page.truth == 3
     control = page.control
     page.box(18, lesion)
     page.box(22, lesion)
     page.keep("boxes")
     page.follow(control.strip.propagate)
-    page.keep("propagated")
+    page.go(17)
+    control.strip.next_doubtful()
+    page.keep("doubt")
+    page.point(23, (90, 55), positive=True)
+    page.box(24, lesion)
+    page.follow(control.strip.propagate)
+    control.table.rename(1, "lesion")
+    page.go(23)
     page.unfold("measure", but=("image", "model", "volume"))
     page.keep("measured")
 
 
 def follow_cells(page: Page, scratch: Path) -> None:
-    """Everything without prompts, a touching pair mended by hand, and a table."""
-    first, second = TOUCHING_NUCLEI[0]
-    plane = page.go(largest_plane(page.truth == first)).index
+    """Find everything, take it over, drop what is no nucleus, and draw a touching pair by hand."""
+    control, everything = page.control, page.widget.everything_steps
+    pair = TOUCHING_NUCLEI[0]
+    page.go(largest_plane(page.truth == pair[0]))
     page.widget.show_everything()
-    page.widget.everything_steps.find(in_all=True, joins=True)
-    screen.wait_until(lambda: page.widget.everything_steps.walk.is_running)
-    screen.wait_until(lambda: not page.widget.everything_steps.walk.is_running)
+    everything.find(in_all=True, joins=True)
+    screen.wait_until(lambda: everything.walk.is_running)
+    screen.wait_until(lambda: not everything.walk.is_running, timeout_ms=1_200_000)
     page.keep("everything")
-    print(plane, second)
+    found = page.viewer.layers["Cells everything"]
+    found.save(str(scratch / "found.nii.gz"), plugin=screen.PLUGIN)
+    page.viewer.layers.remove(found)
+    control.label_files.load(scratch / "found.nii.gz")
+    screen.wait_until(lambda: len(control.session.objects) > 1)
+    control.table.delete(_few_planes(page, 4))
+    page.unfold("object", but=("everything", "image", "prompt", "volume"))
+    page.keep("taken")
+    control.table.delete({int(np.bincount(page.labels[page.truth == one]).argmax()) for one in pair} - {0})
+    for one in pair:
+        control.objects.start()
+        nucleus = page.truth == one
+        page.box(largest_plane(nucleus), nucleus)
+        page.follow(control.strip.propagate)
+        control.objects.accept()
+    control.objects.select(max(control.session.objects))
+    page.unfold("object", "measure", but=("everything", "image", "prompt", "volume"))
+    page.keep("mended")
+
+
+def _few_planes(page: Page, n_planes: int) -> list[int]:
+    """Return the objects that are in fewer planes: background, and light from out of focus."""
+    return [row.id for row in page.control.table.rows if 0 < row.n_planes < n_planes]
 
 
 def follow_film(page: Page, scratch: Path) -> None:
@@ -187,13 +220,22 @@ def follow_film(page: Page, scratch: Path) -> None:
     fish = page.truth == 1
     control = page.control
     page.box(0, fish)
+    control.table.rename(1, "fish")
+    control.table.set_colour([1], (60, 230, 90))
     page.keep("box")
     page.follow(control.strip.propagate)
     page.go(15)
     page.keep("hidden")
     page.box(21, fish)
     page.follow(control.strip.propagate_here)
-    page.keep("back")
+    page.go(14)
+    control.strip.next_doubtful()
+    page.keep("doubt")
+    for index in (15, 16, 17):
+        page.go(index)
+        control.prompts.clear_plane()
+    page.box(18, fish)
+    page.keep("mended")
 
 
 PAGES: dict[str, Callable[[Page, Path], None]] = {

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
-from napari_sam.core.plane_prediction import no_mask
+from napari_sam.core.plane_prediction import PlanePrediction, no_mask, told_without_model
 from napari_sam.core.planes import PlaneRef
-from napari_sam.core.propagation import PlanePrediction
 from napari_sam.plugin._messages import propagation_summary
 
 
-def _prediction(plane: PlaneRef, state: str, reason: str) -> PlanePrediction:
-    nothing = np.zeros(1, np.float32)
-    return PlanePrediction(
-        plane, (no_mask(plane),), nothing, nothing,
-        candidate=0, score=0.5, area_px=0, overlap=0.5, state=state, reason=reason, seconds=0.0,
-    )  # fmt: skip
+def _prediction(index: int, state: str, reason: str) -> PlanePrediction:
+    plane = PlaneRef(0, index)
+    return told_without_model(plane, no_mask(plane), 0.5, state, reason)
 
 
 def told(done: list[int], stopped: dict[int, str]) -> str:
     planes = [(index, "propagated", "") for index in done]
     planes += [(index, "stopped", reason) for index, reason in stopped.items()]
-    predictions = [_prediction(PlaneRef(0, index), state, reason) for index, state, reason in planes]
+    predictions = [_prediction(*plane) for plane in planes]
     return propagation_summary(predictions).removesuffix(" Check and correct, then accept (Q).")
 
 
