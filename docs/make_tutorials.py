@@ -8,7 +8,7 @@ Run under a screen, virtual or not; names of tutorials make only those::
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,6 +18,7 @@ import napari
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from qtpy.QtCore import QThreadPool
 from qtpy.QtWidgets import QApplication
 
 from napari_sam.core.masks import tight_box
@@ -93,6 +94,13 @@ class Page:
         start()
         screen.wait_until(lambda: not self.control.volume.following.is_running)
 
+    def delete(self, ids: Sequence[int]) -> None:
+        """Choose accepted objects in the table, reopen and delete them."""
+        self.control.objects.select(ids[0])
+        self.control.table.choose(ids)
+        self.control.objects.reopen()
+        self.control.table.delete(ids)
+
     def unfold(self, *names: str, but: tuple[str, ...] = ()) -> None:
         """Open steps of the dock, fold others, and bring the first of the opened ones into sight."""
         for name in but:
@@ -108,6 +116,13 @@ class Page:
         """Let the window draw."""
         screen.wait_until(lambda: True)
         QApplication.processEvents()
+
+    def close(self) -> None:
+        """Close the window when nothing works in the background any more."""
+        self.control.close()
+        pool = QThreadPool.globalInstance()
+        screen.wait_until(lambda: pool is None or pool.activeThreadCount() == 0)
+        self.viewer.close()
 
     def keep(self, step: str) -> None:
         """Photograph the window, small enough for a page."""
@@ -185,7 +200,8 @@ def follow_cells(page: Page, scratch: Path) -> None:
     control, everything = page.control, page.widget.everything_steps
     pair = TOUCHING_NUCLEI[0]
     page.go(largest_plane(page.truth == pair[0]))
-    page.widget.show_everything()
+    page.unfold("everything", but=("image", "prompt", "volume"))
+    page.widget.everything.set_options(in_all=True, joins=True)
     everything.find(in_all=True, joins=True)
     screen.wait_until(lambda: everything.walk.is_running)
     screen.wait_until(lambda: not everything.walk.is_running, timeout_ms=1_200_000)
@@ -195,10 +211,10 @@ def follow_cells(page: Page, scratch: Path) -> None:
     page.viewer.layers.remove(found)
     control.label_files.load(scratch / "found.nii.gz")
     screen.wait_until(lambda: len(control.session.objects) > 1)
-    control.table.delete(_few_planes(page, 4))
+    page.delete([row.id for row in control.table.rows if 0 < row.n_planes < 4])
     page.unfold("object", but=("everything", "image", "prompt", "volume"))
     page.keep("taken")
-    control.table.delete({int(np.bincount(page.labels[page.truth == one]).argmax()) for one in pair} - {0})
+    page.delete(sorted({int(np.bincount(page.labels[page.truth == one]).argmax()) for one in pair} - {0}))
     for one in pair:
         control.objects.start()
         nucleus = page.truth == one
@@ -208,11 +224,6 @@ def follow_cells(page: Page, scratch: Path) -> None:
     control.objects.select(max(control.session.objects))
     page.unfold("object", "measure", but=("everything", "image", "prompt", "volume"))
     page.keep("mended")
-
-
-def _few_planes(page: Page, n_planes: int) -> list[int]:
-    """Return the objects that are in fewer planes: background, and light from out of focus."""
-    return [row.id for row in page.control.table.rows if 0 < row.n_planes < n_planes]
 
 
 def follow_film(page: Page, scratch: Path) -> None:
@@ -258,7 +269,7 @@ def main() -> None:
         page = Page(given.output, name)
         with TemporaryDirectory() as scratch:
             PAGES[name](page, Path(scratch))
-        page.viewer.close()
+        page.close()
 
 
 if __name__ == "__main__":

@@ -45,7 +45,9 @@ class ObjectPanel(Section):
         super().__init__("3  Objects")
         self.rows = _make_table()
         self.new = make_button("New", "Start another object")
-        self.reopen = make_button("Reopen", "Allow changes of an accepted object again")
+        self.reopen = make_button(
+            "Reopen", "Allow changes of an accepted object again, and of all that are chosen"
+        )
         self.load = make_button("From file…", "Begin with the objects of labels that were saved before")
         self.menu = QMenu(self)
         tip = "What else can be done with the chosen objects; right click does the same"

@@ -224,3 +224,16 @@ def test_the_table_in_a_window(window):
     window.widget.object._fill_menu()
     texts = [action.text() for action in window.widget.object.menu.actions()]
     assert {"Merge", "Split into pieces", "Delete", "Class"} <= set(texts)
+
+
+def test_reopen_unlocks_all_that_are_chosen_with_the_current_one(two):
+    for one in (1, 2):
+        two.controller.table.lock(one, True)
+    two.controller.objects.select(1)
+    two.controller.table.choose((2,))  # another one is chosen: it stays as it is
+    two.controller.objects.reopen()
+    assert [row.locked for row in two.state.objects] == [False, True]
+    two.controller.table.lock(1, True)
+    two.controller.table.choose((1, 2))
+    two.controller.objects.reopen()
+    assert [row.locked for row in two.state.objects] == [False, False]
