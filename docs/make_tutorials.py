@@ -186,7 +186,7 @@ def follow_mr(page: Page, scratch: Path) -> None:
     page.go(17)
     control.strip.next_doubtful()
     page.keep("doubt")
-    page.point(23, (90, 55), positive=True)
+    page.point(23, (91, 52), positive=True)
     page.box(24, lesion)
     page.follow(control.strip.propagate)
     control.table.rename(1, "lesion")

@@ -147,11 +147,11 @@ def measure_lines(found: ObjectMeasures, unit: str) -> tuple[tuple[str, str], ..
     area, surface = found.largest_area_mm2 * to.per_mm2, found.surface_mm2 * to.per_mm2
     lines = [
         ("Voxels", f"{found.voxels:,}".replace(",", "\u202f")),
-        ("Volume", f"{found.volume_ml * to.per_ml:.4g} {to.volume}") if is_volume else ("", ""),
-        ("Largest area", f"{area:.4g} {to.area} in plane {found.largest_plane}"),
+        ("Volume", f"{_digits(found.volume_ml * to.per_ml)} {to.volume}") if is_volume else ("", ""),
+        ("Largest area", f"{_digits(area)} {to.area} in plane {found.largest_plane}"),
         ("Longest × across", f"{across} {to.length} in plane {flat.plane}"),
         ("Longest in 3-D", f"{found.longest.mm * to.per_mm:.1f} {to.length}") if is_volume else ("", ""),
-        ("Surface", f"{surface:.4g} {to.area}, sphericity {found.sphericity:.2f}"),
+        ("Surface", f"{_digits(surface)} {to.area}, sphericity {found.sphericity:.2f}"),
         ("Centre (LPS)", f"{centre} {to.length}"),
     ]
     if grey is not None:
@@ -159,3 +159,8 @@ def measure_lines(found: ObjectMeasures, unit: str) -> tuple[tuple[str, str], ..
         span = f"{grey.median:.4g}, {grey.low:.4g} to {grey.high:.4g} {unit}"
         lines.append(("Median, range", span.rstrip()))
     return tuple(line for line in lines if line[0])
+
+
+def _digits(size: float) -> str:
+    """Write a size with four digits that count, and a large one in full."""
+    return f"{size:.0f}" if size >= 1000 else f"{size:.4g}"
