@@ -211,7 +211,9 @@ def follow_cells(page: Page, scratch: Path) -> None:
     page.viewer.layers.remove(found)
     control.label_files.load(scratch / "found.nii.gz")
     screen.wait_until(lambda: len(control.session.objects) > 1)
-    page.delete([row.id for row in control.table.rows if 0 < row.n_planes < 4])
+    page.delete(
+        [one for one in control.session.objects if (page.truth[page.labels == one] == 0).mean() > 0.5]
+    )
     page.unfold("object", but=("everything", "image", "prompt", "volume"))
     page.keep("taken")
     page.delete(sorted({int(np.bincount(page.labels[page.truth == one]).argmax()) for one in pair} - {0}))

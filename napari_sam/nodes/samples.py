@@ -16,7 +16,6 @@ from napari_sam.nodes.mr_head import HEAD_NAMES, make_mr_head
 from napari_sam.nodes.nuclei import make_nuclei
 from napari_sam.nodes.outputs import check_outputs
 from napari_sam.nodes.phantom import PHANTOM_NAMES, make_phantom
-from napari_sam.nodes.sample_series import write_series
 from napari_sam.nodes.short_film import FILM_NAMES, make_short_film
 from volumes import UnwritableOutput, Volume
 
@@ -120,6 +119,8 @@ def write_sample(folder: Path, name: str) -> WrittenSample:
     check_outputs([], [truth, *([image] if sample.suffix else [])])
     volume, labels = sample.make()
     if not sample.suffix:
+        from napari_sam.nodes.sample_series import write_series
+
         write_series(image, volume, sample.title)
     elif volume.is_rgb:
         _write_frames(image, volume)
