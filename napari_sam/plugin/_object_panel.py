@@ -60,6 +60,7 @@ class ObjectPanel(Section):
         column.addWidget(self.rows)
         column.addLayout(buttons)
         self._drawn: tuple[tuple[ObjectRow, ...], int] | None = None
+        self._is_pressed = False
         self._state = PanelState()
         self._connect()
 
@@ -98,7 +99,8 @@ class ObjectPanel(Section):
         self.rows.setRowCount(len(state.objects))
         for place, row in enumerate(state.objects):
             self._draw_row(place, row)
-        self._choose(chosen, state.current_id)
+        if not self._is_pressed:  # Qt chooses rows itself when it has told of the one that was pressed
+            self._choose(chosen, state.current_id)
         self.rows.blockSignals(False)
 
     def _draw_row(self, place: int, row: ObjectRow) -> None:
@@ -140,7 +142,9 @@ class ObjectPanel(Section):
 
     def _chosen(self, row: int, *_: int) -> None:
         if row >= 0:
+            self._is_pressed = True
             self.object_chosen.emit(self._id_at(row))
+            self._is_pressed = False
 
     def _edited(self, item: QTableWidgetItem) -> None:
         object_id, is_on = self._id_at(item.row()), item.checkState() == Qt.CheckState.Checked
