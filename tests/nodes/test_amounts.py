@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from napari_sam.cli.main import main
 from napari_sam.nodes.amounts import MICRO, MILLI, units_for
 from napari_sam.nodes.measure import measure_labels
 from napari_sam.nodes.measurement_table import measurements_csv, measurements_json
+from napari_sam.nodes.samples import write_sample
 from volumes import Geometry, Provenance, Volume
 
 CELL_MM = (1e-3, 4e-4, 4e-4)
@@ -45,3 +48,14 @@ def test_tables_keep_small_sizes(spacing_mm: tuple[float, float, float], ml: flo
     assert told["objects"][0]["volume_ml"] == pytest.approx(ml)
     assert told["objects"][0]["areas_mm2"]["2"] == pytest.approx(100 * spacing_mm[1] * spacing_mm[2])
     assert told["classes"][0]["volume_ml"] == pytest.approx(ml)
+
+
+def test_the_command_line_tells_cells_in_micrometres(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = write_sample(tmp_path, "cells")
+    assert main(["measure", str(done.image), str(done.truth)]) == 0
+    heads, _, first, *_ = capsys.readouterr().out.splitlines()
+    assert heads.split()[2:7] == ["µm³", "longest", "µm", "in", "plane"]
+    voxels, volume = first.split()[3:5]
+    assert float(volume) == pytest.approx(int(voxels) * 0.16, abs=1e-3)
