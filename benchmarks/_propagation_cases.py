@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,14 +48,83 @@ class Case:
     is_film: bool = False
 
 
-def data_cases(objects: Sequence[VolumeObject]) -> Iterator[Case]:
-    """Read the objects' volumes, each once; raises what reading raises."""
-    volume: Volume | None = None
-    labels, place = np.zeros((0, 0, 0), np.int32), None
-    for one in sorted(objects, key=lambda one: str(one.item.image)):
-        if volume is None or place != one.item.image:
-            (volume, labels), place = read_volume(one.item), one.item.image
-        yield Case(kind_of(one.item), one.id, volume, labels, one.truth(labels), is_film(one.item))
+class Cases(Protocol):
+    """Objects to follow, in the order of the tables; another process can be sent them before one is read."""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Their names."""
+
+    def size(self, number: int) -> int:
+        """Voxels of an object: the larger, the longer it takes."""
+
+    def case(self, number: int) -> Case:
+        """Read one; raises what reading raises."""
+
+
+class DataCases:
+    """Objects of a labelled folder, sorted by their image's place.
+
+    Parameters
+    ----------
+    objects : sequence of VolumeObject
+        In any order.
+    """
+
+    def __init__(self, objects: Sequence[VolumeObject]) -> None:
+        self._objects = tuple(sorted(objects, key=lambda one: str(one.item.image)))
+        self._last: tuple[Path, Volume, NDArray[np.int32]] | None = None
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Their names: path and object."""
+        return tuple(one.id for one in self._objects)
+
+    def size(self, number: int) -> int:
+        """Voxels of an object."""
+        return self._objects[number].n_voxels
+
+    def case(self, number: int) -> Case:
+        """Read one; several of one volume in a row read it once. Raises what reading raises."""
+        one = self._objects[number]
+        if self._last is None or self._last[0] != one.item.image:
+            self._last = (one.item.image, *read_volume(one.item))
+        _, volume, labels = self._last
+        return Case(kind_of(one.item), one.id, volume, labels, one.truth(labels), is_film(one.item))
+
+
+class MadeCases:
+    """The first objects of `made_cases`, or all.
+
+    Parameters
+    ----------
+    limit : int, optional
+        How many.
+    """
+
+    def __init__(self, limit: int | None = None) -> None:
+        self._limit = limit
+
+    @cached_property
+    def _cases(self) -> list[Case]:
+        return list(itertools.islice(made_cases(), self._limit))
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Their names: kind and object."""
+        return tuple(case.id for case in self._cases)
+
+    def size(self, number: int) -> int:
+        """Voxels of an object."""
+        return int(np.count_nonzero(self._cases[number].truth))
+
+    def case(self, number: int) -> Case:
+        """Draw one."""
+        return self._cases[number]
+
+    def __reduce__(self) -> tuple[type[MadeCases], tuple[int | None]]:
+        """Go to another process as a number; they are drawn again there."""
+        return MadeCases, (self._limit,)
 
 
 def made_cases() -> Iterator[Case]:

@@ -83,6 +83,29 @@ def sections(outcomes: Sequence[Outcome], corrected: Sequence[Corrected]) -> str
     return "\n\n".join(parts)
 
 
+def parted_at_marks(page: Path, name: str) -> tuple[str, str, str]:
+    """Part a page at the marks of that name, before anything is measured for it.
+
+    Returns
+    -------
+    tuple of str
+        All up to the first mark, what is between, and all from the last mark on.
+
+    Raises
+    ------
+    OSError
+        A page that cannot be read.
+    ValueError
+        A page without the marks.
+    """
+    first, last = (mark.format(name) for mark in MARKS)
+    before, start, rest = page.read_text(encoding="utf-8").partition(first)
+    between, end, after = rest.partition(last)
+    if not (start and end):
+        raise ValueError(f"{page} has no lines {first} and {last}; put them where the tables belong")
+    return before + start, between, end + after
+
+
 def write_between_marks(page: Path, name: str, text: str) -> None:
     """Put text between the marks of that name in a page, in place of what is there.
 
@@ -93,12 +116,8 @@ def write_between_marks(page: Path, name: str, text: str) -> None:
     ValueError
         A page without the marks.
     """
-    first, last = (mark.format(name) for mark in MARKS)
-    before, start, rest = page.read_text(encoding="utf-8").partition(first)
-    _, end, after = rest.partition(last)
-    if not (start and end):
-        raise ValueError(f"{page} has no lines {first} and {last}; put them where the tables belong")
-    page.write_text(f"{before}{first}\n\n{text}\n\n{last}{after}", encoding="utf-8")
+    before, _, after = parted_at_marks(page, name)
+    page.write_text(f"{before}\n\n{text}\n\n{after}", encoding="utf-8")
 
 
 def overlap_table(outcomes: Sequence[Outcome]) -> tuple[list[str], list[list[Cell]]]:

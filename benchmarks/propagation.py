@@ -1,10 +1,11 @@
 """One box, one point or three boxes, and the object through the volume: our propagation beside other rules.
 
 ``python -m benchmarks.propagation [--data DIR] [--shown box point three] [--methods NAME …] [--correct]
-[--plot FILE] [--markdown PAGE] [--json FILE]``. All methods ask the same model, by default the one in the
-package; growing asks none. Objects and volumes are those of ``napari-sam evaluate``, or drawn by numbers
-with ``--made``. ``--model stub-mild`` and ``stub-rough`` know the drawn objects and answer with worn masks:
-what is lost then, and what is saved, is the rules' own doing.
+[--jobs N] [--keep FILE] [--plot FILE] [--markdown PAGE] [--json FILE]``. All methods ask the same model, by
+default the one in the package; growing asks none. Objects and volumes are those of ``napari-sam evaluate``,
+or drawn by numbers with ``--made``. ``--model stub-mild`` and ``stub-rough`` know the drawn objects and
+answer with worn masks: what is lost then, and what is saved, is the rules' own doing. With ``--keep`` a run
+that was cut off goes on where it was, as long as model, rules and images are the same.
 """
 
 from __future__ import annotations
@@ -13,113 +14,85 @@ import argparse
 import itertools
 import json
 import sys
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import BrokenExecutor
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
-from benchmarks._correcting import plane_by_plane, with_propagation
 from benchmarks._machine import load_average, machine
-from benchmarks._propagation_cases import Case, data_cases, made_cases
+from benchmarks._propagation_cases import Cases, DataCases, MadeCases
+from benchmarks._propagation_kept import PERSON, Kept, Row, digest_of
 from benchmarks._propagation_methods import METHODS, available
-from benchmarks._propagation_table import Corrected, Outcome, sections, write_between_marks
-from benchmarks._shown import SHOWN, show
-from benchmarks._worn_truth import WEAR, WornTruth
+from benchmarks._propagation_run import Model, run
+from benchmarks._propagation_table import Corrected, Outcome, parted_at_marks, sections, write_between_marks
+from benchmarks._shown import SHOWN
+from benchmarks._worn_truth import WEAR
 from benchmarks.planes import DEFAULT_DATA
 from napari_sam.core.labelled_folder import list_labelled
-from napari_sam.core.scores import surface_distance
-from napari_sam.core.segmenter import Segmenter
-from napari_sam.core.window import resolve_window
+from napari_sam.errors import SamError
 from napari_sam.nodes.tables import round_floats
 from napari_sam.nodes.tasks import TaskLimits
 from napari_sam.nodes.volume_objects import choose_volume_objects
-from napari_sam.nodes.volume_scores import planes_to_correct, score_volume
 
 _NEEDS_SEVERAL = frozenset({"shapes between anchors"})
-
-Ask = Callable[[Case], Segmenter]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the methods over the objects, print and write what was asked for; returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        cases, n_cases = _cases(options)
-    except (OSError, ValueError) as error:
+        return _measure(options)
+    except (OSError, ValueError, SamError, BrokenExecutor) as error:
         print(error, file=sys.stderr)
         return 2
-    methods = available() if options.methods is None else options.methods
+
+
+def _measure(options: argparse.Namespace) -> int:
+    if options.markdown:
+        parted_at_marks(options.markdown, _marks(options))
+    cases = _cases(options)
+    model = Model(options.model, options.weights).named()
+    index = None if isinstance(cases, MadeCases) else options.data / "INDEX.tsv"
+    kept = Kept(options.keep, digest_of(model.name, model.digest, index))
     load = load_average()
-    title = (
-        f"{options.model} on {machine()}{'' if load is None else f' (load {load:.1f})'}; {n_cases} objects"
-    )
+    weights = "" if model.name in WEAR else f" (weights {model.digest[:12]})"
+    title = f"{model.name}{weights} on {machine()}, one thread a process"
+    title += f"{'' if load is None else f' (load {load:.1f})'}; {len(cases.ids)} objects"
     print(title)
-    outcomes, corrected = run(
-        _ask(options), cases, options.shown, methods, corrects=options.correct, n=n_cases
-    )
+    results = run(model, cases, _rows(options), kept, options.jobs)
+    outcomes = [one for one in results if isinstance(one, Outcome)]
+    corrected = [one for one in results if isinstance(one, Corrected)]
     text = sections(outcomes, corrected)
     print(f"\n{text}")
-    try:
-        _write(options, title, text, outcomes, corrected)
-    except (OSError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    _write(options, title, text, outcomes, corrected)
     return 0
 
 
-def run(
-    ask: Ask, cases: Iterable[Case], ways: Sequence[str], methods: Sequence[str], *, corrects: bool, n: int
-) -> tuple[list[Outcome], list[Corrected]]:
-    """Follow every object with every method from everything that is shown, and correct it by hand."""
-    outcomes: list[Outcome] = []
-    corrected: list[Corrected] = []
-    for case in tqdm(cases, total=n, disable=None):
-        segmenter = ask(case)
-        for way, name in itertools.product(ways, methods):
-            if name not in _NEEDS_SEVERAL or way == "three":
-                outcomes.append(follow_one(segmenter, case, way, name))
-        if corrects:
-            seen = (segmenter, case.volume, resolve_window(case.volume), case.truth)
-            n_planes = int(case.truth.any(axis=(1, 2)).sum())
-            carried = with_propagation(*seen, is_film=case.is_film)
-            corrected.append(Corrected(case.kind, case.id, n_planes, carried, plane_by_plane(*seen)))
-    return outcomes, corrected
+def _rows(options: argparse.Namespace) -> list[Row]:
+    """List from what, and by which methods, every object is followed."""
+    methods = available() if options.methods is None else options.methods
+    rows = [
+        (way, name)
+        for way, name in itertools.product(options.shown, methods)
+        if name not in _NEEDS_SEVERAL or way == "three"
+    ]
+    return [*rows, PERSON] if options.correct else rows
 
 
-def follow_one(segmenter: Segmenter, case: Case, way: str, name: str) -> Outcome:
-    """Follow one object with one method from one way of showing it, and judge what comes out."""
-    planes = np.flatnonzero(case.truth.any(axis=(1, 2)))
-    shown = show(case.volume, case.truth, way, case.is_film)
-    started_s = time.perf_counter()
-    found = METHODS[name](segmenter, shown)
-    seconds = time.perf_counter() - started_s
-    score = score_volume(found, case.truth, int(planes[len(planes) // 2]))
-    spacing_mm = case.volume.geometry.spacing_mm
-    surface = None if case.is_film else surface_distance(found, case.truth, spacing_mm)
-    n_wrong = planes_to_correct(found, case.truth)
-    return Outcome(name, way, case.kind, case.id, score, surface, n_wrong, seconds)
-
-
-def _cases(options: argparse.Namespace) -> tuple[Iterable[Case], int]:
+def _cases(options: argparse.Namespace) -> Cases:
     if options.made or options.model in WEAR:
-        made = list(made_cases())[: options.limit]
-        return made, len(made)
+        return MadeCases(options.limit)
     objects = choose_volume_objects(options.data, list_labelled(options.data), TaskLimits())
     if options.limit is not None:
         objects = objects[:: max(1, len(objects) // options.limit)][: options.limit]
-    return data_cases(objects), len(objects)
+    return DataCases(objects)
 
 
-def _ask(options: argparse.Namespace) -> Ask:
-    if options.model in WEAR:
-        return lambda case: WornTruth(case.labels, WEAR[options.model])
-    from napari_sam import load_segmenter
-
-    segmenter = load_segmenter(options.model, weights=options.weights, device="cpu")
-    return lambda _: segmenter
+def _marks(options: argparse.Namespace) -> str:
+    """Name the part of the page that is written anew."""
+    return str(options.model) if options.model in WEAR else "data"
 
 
 def _write(
@@ -140,9 +113,7 @@ def _write(
 
         write_plot(outcomes, options.plot)
     if options.markdown:
-        write_between_marks(
-            options.markdown, options.model if options.model in WEAR else "data", f"{title}.\n\n{text}"
-        )
+        write_between_marks(options.markdown, _marks(options), f"{title}.\n\n{text}")
 
 
 def _record(one: Outcome) -> dict[str, object]:
@@ -164,6 +135,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--shown", nargs="*", choices=SHOWN, default=list(SHOWN))
     parser.add_argument("--methods", nargs="+", choices=METHODS, help="all that can run here where left out")
     parser.add_argument("--correct", action="store_true", help="count a person's work until Dice 0.95, too")
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="processes, of one thread each; 0 works in this one (%(default)s)"
+    )
+    parser.add_argument("--keep", type=Path, help="JSON lines of results: what is there is not done again")
     parser.add_argument("--plot", type=Path, help="a picture of the figures, such as FILE.png")
     parser.add_argument("--markdown", type=Path, help="a page; its part between the marks is written anew")
     parser.add_argument("--json", type=Path, help="each object's figures")

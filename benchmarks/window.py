@@ -39,6 +39,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from benchmarks._machine import load_average, machine, own_memory_bytes
+from benchmarks._window_parts import Parts, parts_of_a_click
 from napari_sam.core.history import History
 from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
 from napari_sam.plugin._gestures import Tool
@@ -63,17 +64,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.window", description=__doc__)
     parser.add_argument("--clicks", type=int, default=500)
     parser.add_argument("--trim", action="store_true", help="first let glibc give back what is free")
+    parser.add_argument("--parts", action="store_true", help="say where the time of a click goes")
     options = parser.parse_args()
     print(f"{machine()} (load {load_average() or 0:.1f}), napari {napari.__version__}, {qtpy.API_NAME}")
-    desk = Desk()
+    parts = Parts(parts_of_a_click()) if options.parts else None
+    desk = Desk(parts)
     desk.trims = options.trim
     desk.get_ready()
     print(f"drawn by {desk.renderer()}")
     for _ in range(WARM_UP):
         desk.click()
     frames_s = [desk.frame() for _ in range(20)]
+    if parts is not None:
+        parts.forget()
     clicks, seen = _clicks(desk, options.clicks)
     _tell_times(clicks, frames_s, desk.model_s[-len(clicks) :])
+    for line in [] if parts is None else parts.lines():
+        print(line)
     _tell_growth(seen, desk.control.session.history)
     desk.viewer.close()
     return 0
@@ -126,7 +133,8 @@ def _tell_growth(seen: list[tuple[int, ...]], history: History[Any]) -> None:
 class Desk:
     """A window on the bright volume, and the hands of a person."""
 
-    def __init__(self) -> None:
+    def __init__(self, parts: Parts | None = None) -> None:
+        self.parts = parts
         self.viewer = napari.Viewer(show_welcome_screen=False) if _has_welcome() else napari.Viewer()
         self.viewer.window.resize(*WINDOW_PX)
         data, arguments, _ = layer_of_volume(bright_volume(), "bright")
@@ -162,12 +170,16 @@ class Desk:
         at = self._pixel_of(*next(self._spots))
         _wait_until(lambda: self.control.stage.background.is_idle)
         self._edits.clear()
+        if self.parts is not None:
+            self.parts.begin()
         pressed_s = time.perf_counter()
         QTest.mouseClick(self.native, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at)
         _wait_until(lambda: self.control.prompts.asking.request is None and bool(self._edits))
         written_s = self._edits[-1]
         _wait_until(lambda: self.frames[-1] > written_s)
         drawn_s = next(frame for frame in self.frames if frame > written_s)
+        if self.parts is not None:
+            self.parts.end(time.perf_counter() - pressed_s)
         self.frames = self.frames[-1:]
         return written_s - pressed_s, drawn_s - pressed_s
 
@@ -238,7 +250,7 @@ def bright_volume() -> Volume:
 
 
 def _array_bytes(root: object) -> int:
-    """Return the bytes of all arrays that are reached from values: what classes and functions hold is not."""
+    """Return the bytes of all arrays and packed arrays that are reached from values, not from classes."""
     seen: set[int] = set()
     waiting: list[Any] = [root]
     total = 0
@@ -251,6 +263,8 @@ def _array_bytes(root: object) -> int:
             owner: NDArray[Any] = one if one.base is None else one.base
             total += one.nbytes if not isinstance(owner, np.ndarray) or id(owner) not in seen else 0
             seen.add(id(owner))
+        elif isinstance(one, bytes):
+            total += len(one)
         else:
             waiting += gc.get_referents(one)
     return total

@@ -25,6 +25,7 @@ from napari_sam.cli import (
     models,
     replay,
     segment,
+    sessions,
     train,
 )
 from napari_sam.cli.arguments import Parser, UsageError, VersionAction, join_negative_values
@@ -87,7 +88,7 @@ def build_parser() -> Parser:
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
     for module in (
-        segment, auto, embed, info, convert, clean, measure, models, train, evaluate, replay, demo
+        segment, auto, embed, info, convert, clean, measure, models, train, evaluate, replay, sessions, demo
     ):  # fmt: skip
         module.add_to(commands)
     return parser

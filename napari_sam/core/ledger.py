@@ -14,7 +14,7 @@ from napari_sam.core.edits import Action, Edit
 from napari_sam.core.history import Entry, History
 from napari_sam.core.labels import fit_labels, object_extents, own_mask
 from napari_sam.core.masks import BoxedMask
-from napari_sam.core.object_operations import Fill, losing, masked
+from napari_sam.core.object_operations import Fill, held_from_strokes, losing, masked
 from napari_sam.core.objects import Anchor, ObjectState, SessionState
 from napari_sam.core.planes import PlaneRef
 from napari_sam.errors import InvalidEdit, InvalidPrompt
@@ -108,9 +108,9 @@ class Ledger:
         self, state: ObjectState, anchor: Anchor, action: Action, overwrites: bool = False
     ) -> Edit:
         """Enter an anchor whose answer has a candidate taken, and that candidate's mask."""
-        if anchor.answer is None or anchor.taken is None:
+        if anchor.kept is None or anchor.taken is None:
             raise ValueError(f"the anchor on {anchor.plane} has no answer; use Anchor.answered")
-        mask = anchor.answer.masks[anchor.taken]
+        mask = anchor.kept.mask(anchor.taken)
         return self.replace_mask(state.with_anchor(anchor), anchor.plane, mask, action, overwrites)
 
     def adopt(self, labels: NDArray[Any], known: Mapping[int, Segment], action: Action) -> dict[int, int]:
@@ -138,10 +138,9 @@ class Ledger:
     def paint(
         self, box: Box, before: NDArray[Any], after: NDArray[Any], action: Action, overwrites: bool
     ) -> Edit:
-        """Enter a brush stroke, less what it would take from locked objects or give to them."""
+        """Enter a brush stroke, less what it may not change: see `held_from_strokes`."""
         before, after = (self._checked_stroke(box, part) for part in (before, after))
-        locked = [state.id for state in self.state.objects.values() if state.locked]
-        kept = (before == after) | np.isin(before, locked) | np.isin(after, locked)
+        kept = (before == after) | held_from_strokes(self.state, box, before, after)
         if not overwrites:
             kept |= (before != 0) & (after != 0)
         edit = Edit(box, before, np.where(kept, before, after), action.cause)

@@ -21,6 +21,7 @@ from volumes import Box
 __all__ = [
     "Fill",
     "Outcome",
+    "held_from_strokes",
     "losing",
     "masked",
     "object_split",
@@ -57,6 +58,24 @@ def open_neighbours(state: SessionState, object_id: int) -> dict[int, tuple[Plan
         for one in state.objects.values()
         if one.id != object_id and not one.locked
     }
+
+
+def held_from_strokes(
+    state: SessionState, box: Box, before: NDArray[Any], after: NDArray[Any]
+) -> NDArray[np.bool_]:
+    """Return which voxels of a box a brush stroke may not change.
+
+    Those of locked objects, those that it would give to them, and those of accepted planes that it would give
+    to another object: there only the object's own brush and the eraser draw.
+    """
+    locked = [one.id for one in state.objects.values() if one.locked]
+    held = np.asarray(np.isin(before, locked) | np.isin(after, locked))
+    for one in state.objects.values():
+        for plane in (anchor.plane for anchor in one.anchors if anchor.is_accepted):
+            if plane.meets(box):
+                inside = (slice(None),) * plane.axis + (plane.index - box.start[plane.axis],)
+                held[inside] |= (before[inside] == one.id) & (after[inside] != 0)
+    return held
 
 
 def losing(state: SessionState, edit: Edit, object_id: int) -> SessionState:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam.core.classes import ObjectClass
+from napari_sam.core.kept_answers import KeptAnswer, PackedArray
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 from napari_sam.core.segmenter import MaskPrediction
@@ -30,15 +31,15 @@ class Anchor:
         The plane.
     prompts : tuple[Prompt, ...]
         The object's prompts in it; none where it was painted by hand.
-    hint : NDArray or None, shape (h, w)
-        Low-resolution logits of the chosen candidate, as in `MaskPrediction.hints`.
+    logits : PackedArray or None
+        Low-resolution logits of the chosen candidate, as in `MaskPrediction.hints`; `hint` unpacks them.
     score : float or None
         The chosen candidate's predicted IoU.
     is_settled : bool
         Whether the plane's mask is there: a prompt's answer was applied, or it was painted.
     candidate : int or None
         The candidate that a person chose; None where the model's own choice stands.
-    answer : MaskPrediction or None
+    kept : KeptAnswer or None
         The answer to these prompts, with all its candidates; None once anything else changed the mask.
     is_accepted : bool
         A person said yes to what propagation had found; other objects take no voxels of this plane.
@@ -46,37 +47,40 @@ class Anchor:
 
     plane: PlaneRef
     prompts: tuple[Prompt, ...] = ()
-    hint: NDArray[np.floating] | None = field(default=None, compare=False)
+    logits: PackedArray | None = field(default=None, compare=False)
     score: float | None = None
     is_settled: bool = False
     candidate: int | None = None
-    answer: MaskPrediction | None = field(default=None, compare=False)
+    kept: KeptAnswer | None = field(default=None, compare=False)
     is_accepted: bool = False
+
+    @property
+    def hint(self) -> NDArray[np.floating] | None:
+        """Low-resolution logits (h, w) of the chosen candidate; None where no model gave the mask."""
+        return None if self.logits is None else self.logits.to_array()
+
+    @property
+    def answer(self) -> MaskPrediction | None:
+        """The answer to these prompts, unpacked; None once anything else changed the mask."""
+        return None if self.kept is None else self.kept.to_prediction()
 
     @property
     def taken(self) -> int | None:
         """Which candidate of the answer the mask is; None where there is no answer."""
-        if self.answer is None:
+        if self.kept is None:
             return None
-        return self.answer.best if self.candidate is None else self.candidate
+        return self.kept.best if self.candidate is None else self.candidate
 
     @property
     def next_candidate(self) -> int | None:
-        """The candidate to show after the one taken, over again after the last; None where there is none.
-
-        Empty ones are left out, and those with the same mask.
-        """
-        if self.answer is None or self.taken is None:
-            return None
-        masks, n = self.answer.masks, len(self.answer.masks)
-        order = ((self.taken + step) % n for step in range(1, n))
-        return next((k for k in order if not masks[k].is_empty and masks[k] != masks[self.taken]), None)
+        """The candidate to show after the one taken, as `KeptAnswer.next_after`; None where there is none."""
+        return None if self.kept is None or self.taken is None else self.kept.next_after(self.taken)
 
     def settled_by_hand(self) -> Anchor:
         """Return this anchor with a mask that no model gave: no logits and no score belong to it."""
         return Anchor(self.plane, self.prompts, is_settled=True, is_accepted=self.is_accepted)
 
-    def answered(self, answer: MaskPrediction, candidate: int | None) -> Anchor:
+    def answered(self, answer: MaskPrediction | KeptAnswer, candidate: int | None) -> Anchor:
         """Return this anchor with an answer to its prompts, of which a candidate (or the best) is taken."""
         taken = answer.best if candidate is None else candidate
         if answer.plane != self.plane or not 0 <= taken < len(answer.masks):
@@ -84,12 +88,14 @@ class Anchor:
                 f"candidate {taken} of {len(answer.masks)} for {answer.plane} does not answer the request "
                 f"for {self.plane}; pass the prediction made from it, candidates count from 0"
             )
-        hint, score = answer.hints[taken], float(answer.scores[taken])
-        return Anchor(self.plane, self.prompts, hint, score, True, candidate, answer)
+        kept = answer if isinstance(answer, KeptAnswer) else KeptAnswer.of(answer)
+        return Anchor(
+            self.plane, self.prompts, kept.hints[taken], float(kept.scores[taken]), True, candidate, kept
+        )
 
     def prompted(self, prompts: tuple[Prompt, ...]) -> Anchor:
         """Return this anchor with other prompts, which no answer belongs to yet."""
-        return replace(self, prompts=prompts, candidate=None, answer=None)
+        return replace(self, prompts=prompts, candidate=None, kept=None)
 
 
 @dataclass(frozen=True)
@@ -150,12 +156,12 @@ class ObjectState:
     def chosen_on(self, plane: PlaneRef, candidate: int) -> Anchor:
         """Return the anchor in a plane with another candidate taken; raises InvalidPrompt where none is."""
         anchor = self.anchor_on(plane)
-        if anchor is None or anchor.answer is None:
+        if anchor is None or anchor.kept is None:
             raise InvalidPrompt(
                 f"object {self.id} has no candidates in plane {plane.index} of axis {plane.axis}; prompt it "
                 "there first"
             )
-        return anchor.answered(anchor.answer, candidate)
+        return anchor.answered(anchor.kept, candidate)
 
     def with_anchor(self, anchor: Anchor) -> ObjectState:
         """Return this object with an anchor added or replaced; it becomes the one touched last."""

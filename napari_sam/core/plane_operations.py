@@ -38,7 +38,7 @@ def exchanged(state: ObjectState, plane: PlaneRef, prompt: Prompt, by: Prompt | 
     is_drawn = anchor.is_settled and anchor.score is None
     stands = anchor.is_settled and (is_drawn or says_where(prompts))
     score = anchor.score if stands else None
-    return replace(anchor.prompted(prompts), hint=None, score=score, is_settled=stands)
+    return replace(anchor.prompted(prompts), logits=None, score=score, is_settled=stands)
 
 
 def nothing_on(plane: PlaneRef) -> BoxedMask:

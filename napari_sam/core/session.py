@@ -242,7 +242,8 @@ class Session(PlaneSteps):
         """Take a brush stroke into the labels and the history.
 
         The screen may have written `after` into `labels` already. Locked objects neither lose nor gain
-        voxels: there the labels are put back. A stroke in one plane makes it an anchor of what it changed.
+        voxels, and accepted planes give none to another object: there the labels are put back. A stroke in
+        one plane makes it an anchor of what it changed.
 
         Parameters
         ----------

@@ -149,7 +149,8 @@ class PlaneSteps(ObjectSteps):
     def accept_plane(self, plane: PlaneRef, object_id: int | None = None) -> None:
         """Say yes to what propagation found in a plane: it is an anchor from now on, and never overwritten.
 
-        Neither propagation nor other objects change it afterwards; the object's own prompts and the brush do.
+        Neither propagation nor other objects, painted or prompted, change it afterwards; the object's own
+        prompts and brush do, and the eraser.
         Raises InvalidPrompt for a plane outside the volume, or one in which the object has no voxel.
         """
         plane.check(self.volume.shape)

@@ -86,9 +86,9 @@ def _candidate(steps: Steps) -> tuple[int, tuple[float, ...]] | None:
     stage = steps.stage
     state = None if stage.session is None else stage.session.objects.get(stage.current_id)
     anchor = None if state is None or stage.plane is None else state.open_choice_on(stage.plane)
-    if anchor is None or anchor.answer is None or anchor.taken is None:
+    if anchor is None or anchor.kept is None or anchor.taken is None:
         return None
-    return anchor.taken, tuple(anchor.answer.scores.tolist())
+    return anchor.taken, tuple(anchor.kept.scores.tolist())
 
 
 def _going_on(steps: Steps) -> str:

@@ -58,6 +58,14 @@ class Background(Protocol):
         """Stop the running job of a kind and forget the waiting one."""
         ...
 
+    def leave_to(self, kind: str, limit_s: float) -> None:
+        """Do nothing until the running job of a kind has a part ready, or so many seconds have passed.
+
+        Python runs one thread at a time, and drawing a window keeps it for long. A job of a few milliseconds
+        ends sooner where the window waits for it than beside a drawing that its result makes needless.
+        """
+        ...
+
     def close(self) -> None:
         """Stop everything; no callback is called from now on."""
         ...

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from napari_sam.core.masks import tight_box
 from napari_sam.core.naming import PALETTE, object_colour
-from napari_sam.core.outlines import outlines_of
 from napari_sam.core.planes import PlaneRef
-from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
+from napari_sam.core.prompts import Prompt
 from napari_sam.core.session import Session
 from napari_sam.plugin._images import NAMESPACE
+from napari_sam.plugin._prompt_layers import PromptLayers
 from napari_sam.plugin._space import space_of_layer
 from volumes import Box, Segment
 
@@ -22,8 +22,6 @@ __all__ = ["SessionLayers"]
 
 _OTHER = np.array([0.5, 0.5, 0.5, 1.0], np.float32)
 """Colour of voxels whose object the table does not know yet."""
-
-_POSITIVE, _NEGATIVE, _BOX = "#2ee66b", "#ff4d4d", "#ffd800"
 
 SegmentsOf = Callable[[Session], tuple[Segment, ...]]
 Painted = Callable[[Box, NDArray[Any], NDArray[Any]], None]
@@ -49,12 +47,10 @@ class SessionLayers:
         self._all_labels: dict[int, Any] = {}
         self._session: Session | None = None
         self._plane: PlaneRef | None = None
-        self._prompts: tuple[Prompt, ...] = ()
         self._before: NDArray[Any] | None = None
         self._colours: dict[int, dict[int, tuple[int, int, int] | None]] = {}
         self.labels: Any = None
-        self.points: Any = None
-        self.boxes: Any = None
+        self.prompts = PromptLayers(viewer)
 
     # Making and removing
 
@@ -65,16 +61,7 @@ class SessionLayers:
         if self.labels is None or self.labels not in self._viewer.layers:
             self.labels = self._all_labels[id(session)] = self._add_labels(session, image)
         self._edit_only(self.labels)
-        self.remove_prompts()
-        space = {**space_of_layer(image), "ndim": image.ndim}
-        self.boxes = self._viewer.add_shapes(name="prompt boxes", **space)
-        self.points = self._viewer.add_points(
-            name="prompts",
-            size=1,
-            canvas_size_limits=(12, 12),
-            **space,
-        )
-        self.boxes.editable = self.points.editable = False
+        self.prompts.put_on(image)
         self._copy_plane()
 
     def _add_labels(self, session: Session, image: Any) -> Any:
@@ -102,21 +89,12 @@ class SessionLayers:
         """Show no session: its labels stay, but nobody can paint in them until it is shown again."""
         self._edit_only(None)
         self.labels = self._session = self._before = None
-        self.remove_prompts()
+        self.prompts.remove()
 
     def _edit_only(self, chosen: Any) -> None:
         for labels in self._all_labels.values():
             if labels in self._viewer.layers:
                 labels.editable = labels is chosen
-
-    def remove_prompts(self) -> None:
-        """Take the layers of the prompts away."""
-        gone = (self.points, self.boxes)
-        self.points = self.boxes = None
-        self._prompts = ()
-        for layer in gone:
-            if layer is not None and layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
 
     def forget(self, layer: Any) -> bool:
         """Let go of a layer that was removed; returns whether it was needed to show the session."""
@@ -124,100 +102,29 @@ class SessionLayers:
             if labels == layer:
                 labels.events.paint.disconnect(self._paint)
                 del self._all_labels[key]
-        is_needed = any(own is not None and own == layer for own in (self.labels, self.points, self.boxes))
         if self.labels is not None and self.labels == layer:
             self.labels = None
-        return is_needed
+            return True
+        return self.prompts.has(layer)
 
     def close(self) -> None:
         """Take the layers of the prompts away and leave the labels."""
         for labels in self._all_labels.values():
             labels.events.paint.disconnect(self._paint)
         self._all_labels.clear()
-        self.remove_prompts()
-
-    # Which layer the mouse acts on
-
-    @property
-    def prompts_are_active(self) -> bool:
-        """Whether clicks are prompts now."""
-        active = self._viewer.layers.selection.active
-        return self.points is not None and active is not None and active == self.points
-
-    def activate_prompts(self, *, pans: bool) -> None:
-        """Make clicks prompts; `pans` says whether a drag moves the image."""
-        if self.points is not None:
-            self.points.mouse_pan = pans
-            self._viewer.layers.selection.active = self.points
-
-    def let_pan(self, pans: bool) -> None:
-        """Say whether a drag moves the image."""
-        if self.points is not None:
-            self.points.mouse_pan = pans
+        self.prompts.remove()
 
     def deactivate_prompts(self) -> None:
         """Leave the mouse to napari; the labels become the active layer."""
-        if self.prompts_are_active and self.labels is not None:
+        if self.prompts.are_active and self.labels is not None:
             self._viewer.layers.selection.active = self.labels
 
-    # Prompts
-
     def show_prompts(self, plane: PlaneRef | None, prompts: Sequence[Prompt]) -> None:
-        """Show these prompts and no others."""
-        self._plane = plane
-        self._copy_plane()
-        if tuple(prompts) == self._prompts or self.points is None:
-            return
-        self._prompts = tuple(prompts)
-        points = [prompt for prompt in prompts if isinstance(prompt, PointPrompt)]
-        self.points.data = np.array([prompt.at for prompt in points]).reshape(-1, 3)[
-            :, 3 - self.points.ndim :
-        ]
-        if points:
-            self.points.symbol = ["disc" if prompt.positive else "cross" for prompt in points]
-            self.points.face_color = [_POSITIVE if prompt.positive else _NEGATIVE for prompt in points]
-            self.points.border_color = ["white" if prompt.positive else _NEGATIVE for prompt in points]
-            self.points.selected_data = set()
-        self._draw_shapes(prompts)
-
-    @property
-    def shown_prompts(self) -> tuple[Prompt, ...]:
-        """The prompts that are shown."""
-        return self._prompts
-
-    @property
-    def voxel_px(self) -> float:
-        """How many pixels of the screen a voxel of the shown plane measures."""
-        camera = getattr(self._viewer, "scene", self._viewer).camera  # in the scene since napari 0.9
-        scale = 1.0 if self.boxes is None else float(np.abs(self.boxes.scale[-2:]).mean())
-        return max(float(camera.zoom) * scale, 1e-6)
-
-    def preview_box(self, box: Box) -> None:
-        """Show a box that is being dragged, beside the ones there are."""
-        self._draw_shapes([*self._prompts, BoxPrompt(box)])
-
-    def preview_path(self, rc: NDArray[np.float64]) -> None:
-        """Show a line that is being drawn, rows and columns of shape (n, 2), beside what there is."""
-        self._draw_shapes(self._prompts, [rc])
-
-    def _draw_shapes(self, prompts: Sequence[Prompt], lines: Sequence[NDArray[np.float64]] = ()) -> None:
-        plane = self._plane
-        if self.boxes is None or plane is None:
-            return
-        boxes = [_corners(one.box, plane) for one in prompts if isinstance(one, BoxPrompt)]
-        masks = [one.mask for one in prompts if isinstance(one, MaskPrompt)]
-        drawn = [*lines, *(outline for mask in masks for outline in outlines_of(mask, plane))]
-        paths = [np.array([plane.at(*rc) for rc in line]) for line in drawn if len(line) > 1]
-        if not (boxes or paths or len(self.boxes.data)):
-            return
-        first, width = 3 - self.boxes.ndim, 2.0 / self.voxel_px
-        self.boxes.data = []
-        if boxes:
-            corners = [box[:, first:] for box in boxes]
-            self.boxes.add_rectangles(corners, edge_width=width, edge_color=_BOX, face_color="transparent")
-        if paths:
-            self.boxes.add_paths([path[:, first:] for path in paths], edge_width=width, edge_color=_BOX)
-        self.boxes.selected_data = set()
+        """Show these prompts of the plane that is shown now, and no others."""
+        if plane != self._plane:
+            self._plane = plane
+            self._copy_plane()
+        self.prompts.show(plane, prompts)
 
     # Labels
 
@@ -294,9 +201,3 @@ def _edit_one_plane(event: Any) -> None:
     """Keep the brush to the shown plane: what it does in others could not be undone."""
     if event.source.n_edit_dimensions != 2:
         event.source.n_edit_dimensions = 2
-
-
-def _corners(box: Box, plane: PlaneRef) -> NDArray[np.float64]:
-    """Return the four corners of a plane's box, on the voxels' outer edges, shape (4, 3)."""
-    row0, col0, row1, col1 = (x - 0.5 for x in plane.box_hw(box))
-    return np.array([plane.at(*rc) for rc in ((row0, col0), (row0, col1), (row1, col1), (row1, col0))])

@@ -20,6 +20,7 @@ from napari_sam.plugin._gestures import Hands, Prompting, Tool
 from napari_sam.plugin._hand import Hand
 from napari_sam.plugin._images import patient_geometry, shown_window, source_of
 from napari_sam.plugin._layers import SessionLayers
+from napari_sam.plugin._moment import Moment
 from napari_sam.plugin._other_labels import other_label
 from napari_sam.plugin._space import index_at, is_head_down, plane_shown
 from napari_sam.plugin._viewer_events import ViewerEvents, images_of, layer_of
@@ -64,6 +65,7 @@ class NapariView:
         self._keys: Keys
         self._events: ViewerEvents
         self._is_turned = False
+        self._moment = Moment()
         self.on_screen: Callable[[Window | None], None] = lambda _: None
         self.on_help: Callable[[], None] = lambda: None
         self.hand: Hand
@@ -80,16 +82,16 @@ class NapariView:
         self.mouse = Prompting(
             self._locate,
             lambda: controller.plane,
-            lambda: self.layers.shown_prompts,
-            lambda: self.layers.voxel_px,
+            lambda: self.layers.prompts.shown,
+            lambda: self.layers.prompts.voxel_px,
             Hands(
                 steps.add_point,
                 steps.add_box,
                 steps.add_outline,
                 steps.add_stroke,
                 steps.move,
-                self.layers.preview_box,
-                self.layers.preview_path,
+                self.layers.prompts.preview_box,
+                self.layers.prompts.preview_path,
                 self._hold_camera,
             ),
         )
@@ -106,6 +108,7 @@ class NapariView:
 
     def stop(self) -> None:
         """Stop listening to the viewer."""
+        self._moment.stop()
         self._events.close()
         with contextlib.suppress(ValueError):
             self._viewer.mouse_move_callbacks.remove(self._cursor_moved)
@@ -133,7 +136,7 @@ class NapariView:
         else:
             self.mouse.tool = tool
             self._controller.stage.begin()
-            self.layers.activate_prompts(pans=tool not in (Tool.BOX, Tool.LASSO, Tool.SCRIBBLE))
+            self.layers.prompts.activate(pans=tool not in (Tool.BOX, Tool.LASSO, Tool.SCRIBBLE))
         self._active_changed()
 
     def remove_prompt(self) -> None:
@@ -158,7 +161,7 @@ class NapariView:
 
     def _hold_camera(self, held: bool) -> None:
         drawing = self.mouse.tool in (Tool.BOX, Tool.LASSO, Tool.SCRIBBLE)
-        self.layers.let_pan(not held and not drawing)
+        self.layers.prompts.let_pan(not held and not drawing)
 
     def choose_image(self, key: Any) -> None:
         """Work on the image of this key."""
@@ -226,7 +229,7 @@ class NapariView:
         self._show_cursor(text)
 
     def _active_changed(self) -> None:
-        self._show_tool(self.mouse.tool if self.layers.prompts_are_active else Tool.MOVE)
+        self._show_tool(self.mouse.tool if self.layers.prompts.are_active else Tool.MOVE)
 
     # What the controller shows
 
@@ -237,8 +240,8 @@ class NapariView:
     def show_session(self, session: Session) -> None:
         """Show a session's layers on its image."""
         self.layers.show(session, self.image)
-        self.layers.points.mouse_drag_callbacks.append(self.mouse.drag)
-        self._keys.bind(self.layers.points)
+        self.layers.prompts.points.mouse_drag_callbacks.append(self.mouse.drag)
+        self._keys.bind(self.layers.prompts.points)
         self._keys.bind(self.layers.labels, but="cancel")  # there Escape ends a polygon
         self._active_changed()
 
@@ -281,3 +284,7 @@ class NapariView:
     def show_error(self, message: str) -> None:
         """Tell of an error."""
         show_error(message)
+
+    def in_a_moment(self, call: Callable[[], None]) -> None:
+        """Call this in a moment that a person does not notice."""
+        self._moment.wait(call)

@@ -90,16 +90,20 @@ class ObjectPanel(Section):
         self.load.setEnabled(state.can_load)
         if self._drawn == (state.objects, state.current_id):
             return
-        before = None if self._drawn is None else self._drawn[1]
+        rows, current_id = ((), 0) if self._drawn is None else self._drawn
         self._drawn = (state.objects, state.current_id)
-        chosen = self.chosen_ids if before == state.current_id else []
+        chosen = self.chosen_ids if current_id == state.current_id else []
         name = next((row.name for row in state.objects if row.id == state.current_id), "")
         self.set_title(f"3  Objects: {name}" if name else "3  Objects")
         self.rows.blockSignals(True)
         self.rows.setRowCount(len(state.objects))
         for place, row in enumerate(state.objects):
-            self._draw_row(place, row)
-        if not self._is_pressed:  # Qt chooses rows itself when it has told of the one that was pressed
+            if rows[place : place + 1] != (row,):
+                self._draw_row(place, row)
+        is_other = current_id != state.current_id or [one.id for one in rows] != [
+            one.id for one in state.objects
+        ]
+        if is_other and not self._is_pressed:  # Qt chooses the row that was pressed, when it has told of it
             self._choose(chosen, state.current_id)
         self.rows.blockSignals(False)
 

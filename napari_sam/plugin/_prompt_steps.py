@@ -24,6 +24,9 @@ __all__ = ["PromptSteps"]
 
 Labels = NDArray[Any]
 
+WAIT_S = 0.05
+"""The window waits at most so long for an answer about a plane that the model has seen."""
+
 
 class PromptSteps:
     """Prompts on the shown plane of the chosen image.
@@ -206,6 +209,11 @@ class PromptSteps:
             session.on_edit.remove(edits.append)
         if request is None:
             self.asking.forget()
+        elif request.plane in self.asking.ready(session):
+            self.asking.ask(session, request)
+            stage.looked_soon()  # with the answer, as a rule
+            stage.background.leave_to("segment", WAIT_S)
+            return
         else:
             self.asking.ask(session, request)
         stage.changed(edits)
@@ -214,7 +222,7 @@ class PromptSteps:
         if edit is not None and session is self._stage.session:
             self._stage.redraw([edit])
         self.prefetch()
-        self._stage.show()
+        self._stage.catch_up()
 
     def _opened(self) -> None:
         early, self._early = self._early, []

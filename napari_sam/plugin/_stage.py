@@ -65,6 +65,7 @@ class Stage:
         self.has_warning = False
         self.chosen_ids: tuple[int, ...] = ()
         self._shown_s = 0.0
+        self._is_behind = False
 
     @property
     def case(self) -> Case | None:
@@ -90,13 +91,15 @@ class Stage:
         """Get ready for prompts: load the model, show the labels."""
         if self.cases.source is None:
             return
-        case = self.case
-        if case is not None and not case.is_shown:
+        case, is_ready = self.case, self.model.segmenter is not None
+        is_shown = case is not None and case.is_shown
+        if case is not None and not is_shown:
             case.is_shown = True
             self.view.show_session(case.session)
             self.view.show_object(case.current_id)
         self.model.ensure()
-        self.show()
+        if not (is_shown and is_ready):
+            self.show()
 
     def turn_to(self, object_id: int) -> None:
         """Send prompts to this object from now on."""
@@ -107,6 +110,7 @@ class Stage:
 
     def looked(self) -> None:
         """Show what belongs to the plane, object and image that are shown now."""
+        self._is_behind = False
         _call(self.on_view)
         self.show()
 
@@ -116,6 +120,7 @@ class Stage:
         if edits and self.case is not None and not self.case.is_shown:
             self.begin()
         self.redraw(edits)
+        self._is_behind = False
         _call(self.on_view)
         self.say(news)
 
@@ -131,6 +136,19 @@ class Stage:
         """Show news until the next action; the next step to take where there is none."""
         self.news, self.has_warning = news, False
         self.show()
+
+    def looked_soon(self) -> None:
+        """Show it in a moment, unless that is done before: what is about to change is not drawn twice."""
+        self.news, self.has_warning = "", False
+        self._is_behind = True
+        self.view.in_a_moment(lambda: self.catch_up() if self._is_behind else None)
+
+    def catch_up(self) -> None:
+        """Draw the panels again, and what was to be shown in a moment."""
+        if self._is_behind:
+            self.looked()
+        else:
+            self.show()
 
     def fail(self, error: Exception, layer: str = "") -> None:
         """Tell of an error in one plain line, with the name of the layer that it is about."""

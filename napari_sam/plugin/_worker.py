@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Generator
 from typing import Any
 
@@ -22,6 +23,7 @@ class Worker:
     def __init__(self) -> None:
         self._queue = JobQueue()
         self._running: Any = None
+        self._has_part = threading.Event()
         self._closed = False
 
     @property
@@ -38,6 +40,12 @@ class Worker:
     def cancel(self, kind: str) -> None:
         """Stop the running job of a kind and forget the waiting one."""
         self._queue.cancel(kind)
+
+    def leave_to(self, kind: str, limit_s: float) -> None:
+        """Do nothing until the running job of a kind has a part ready, or so many seconds have passed."""
+        running = self._queue.running
+        if running is not None and running.kind == kind:
+            self._has_part.wait(limit_s)
 
     def close(self) -> None:
         """Stop everything; no callback is called from now on."""
@@ -68,21 +76,27 @@ class Worker:
             self._queue.done()
             self._next()
 
+        self._has_part = threading.Event()
         self._running = create_worker(
             _run,
             job,
+            self._has_part,
             _start_thread=False,
             _connect={"yielded": part, "returned": returned, "finished": finished},
         )
         self._running.start()
 
 
-def _run(job: Job) -> Generator[object, None, tuple[Exception] | None]:
+def _run(job: Job, has_part: threading.Event) -> Generator[object, None, tuple[Exception] | None]:
     """Run a job's work. No exception leaves it: an error is returned, in a tuple so that it is not raised."""
     try:
-        yield from job.work(job.cancel)
+        for part in job.work(job.cancel):
+            yield part
+            has_part.set()  # only now is it on its way to the window
     except Cancelled:
         return None
     except Exception as error:
         return (error,)
+    finally:
+        has_part.set()
     return None

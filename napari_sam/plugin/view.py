@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -213,4 +213,8 @@ class View(Protocol):
 
     def show_error(self, message: str) -> None:
         """Tell of an error, in one plain line."""
+        ...
+
+    def in_a_moment(self, call: Callable[[], None]) -> None:
+        """Call this after a moment so short that a person does not notice it."""
         ...

@@ -32,7 +32,7 @@ def paint(scene: Scene, textures: Tensor | None, rng: torch.Generator) -> Tensor
         ``(2, 3, H, W)`` float32, mostly within 0 to 1.
     """
     if scene.image is not None:
-        return scene.image
+        return scene.image if textures is None else _cover(scene.image, scene.labels, textures[0], rng)
     if scene.tissues:
         return paint_tissues(scene, rng)
     labels = scene.labels
@@ -53,6 +53,12 @@ def paint(scene: Scene, textures: Tensor | None, rng: torch.Generator) -> Tensor
     if chance(0.25, rng):
         image = image + uniform(-0.5, 0.5, rng) * _outline(labels, rng).unsqueeze(1)
     return image.expand(-1, 3, -1, -1)
+
+
+def _cover(image: Tensor, labels: Tensor, texture: Tensor, rng: torch.Generator) -> Tensor:
+    """Lay the texture ``(H, W)`` of a real picture over a painted one, on each label more or less."""
+    strength = torch.rand(int(labels.max()) + 1, generator=rng, device=rng.device) ** 2 * uniform(0, 0.4, rng)
+    return (image * (1 + strength[labels] * texture).unsqueeze(1)).clamp(0, 1)
 
 
 def _tones(scene: Scene, n_labels: int, n_channels: int, rng: torch.Generator) -> Tensor:

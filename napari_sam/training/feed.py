@@ -15,7 +15,7 @@ from napari_sam.training.rounds import Batch
 
 __all__ = ["Feed"]
 
-_AT_MOST = 4
+_AT_MOST = 6
 """How often a batch is seen, the first time included."""
 
 
@@ -76,7 +76,7 @@ class Feed:
             for batch in source:
                 if not self._hand_over(batch):
                     return
-        except Exception as error:  # whoever asks for the next batch is told
+        except Exception as error:
             self._hand_over(error)
 
     def _hand_over(self, batch: PackedBatch | Exception) -> bool:

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from napari_sam.models.grouping import GROUPING
 from napari_sam.models.mask_decoder import Decoded
 from napari_sam.models.sam import IMAGE_EMBEDDING, Sam
-from napari_sam.training.fields import chance, uniform
+from napari_sam.training.fields import chance, uniform, whole
 from napari_sam.training.interaction import (
     Prompts,
     carry_over,
@@ -27,6 +27,8 @@ from napari_sam.training.samples import PlanePair
 
 N_CORRECTIONS = 7
 """Most corrective clicks after the first prompt: eight rounds in all."""
+
+_FEW = 16
 
 MANY = 100
 """More planes of objects than this are all prompted in one way: half as many calls of the decoder."""
@@ -134,6 +136,19 @@ class _Answers:
         return interaction_loss(joined, torch.cat(self.masks))
 
 
+def draw_some(n: int, share: float, device: torch.device) -> Tensor:
+    """Draw about `share` of `n` objects; their numbers.
+
+    Many objects come in round numbers, so that a GPU meets the same shapes again and again: it prepares
+    convolutions anew for each shape.
+    """
+    if n <= _FEW:
+        return torch.nonzero(torch.rand(n, device=device) < share)[:, 0]
+    lot = 32 if n > 128 else 8
+    n_kept = min(max(1, round(n * share / lot)) * lot, n // lot * lot)
+    return torch.randperm(n, device=device)[:n_kept]
+
+
 def best_logits(logits: Tensor, iou_scores: Tensor) -> Tensor:
     """Choose each object's candidate by its predicted IoU; ``(N, h, w)``."""
     chosen = iou_scores[:, 1:].argmax(dim=1) + 1
@@ -168,6 +183,8 @@ def training_loss(
     present = batch.masks.flatten(2).any(dim=2)
     planes, objects = torch.nonzero(present, as_tuple=True)
     if len(objects) > MANY:
+        kept = draw_some(len(objects), 1.0, objects.device)
+        planes, objects = planes[kept], objects[kept]
         by_box = torch.full_like(objects, chance(0.5, rng), dtype=torch.bool)
     else:
         by_box = torch.rand(len(objects), device=objects.device) < 0.5
@@ -188,6 +205,7 @@ def training_loss(
         carried[objects[some][first]] = True
     if hints is not None and bool(carried.any()):
         which = torch.nonzero(carried)[:, 0]
+        which = which[draw_some(len(which), 1.0, which.device)]
         view = views(model, features, batch.pair[which] + batch.n_pairs)
         _carry_round(view, batch.masks[:, which], hints[which], rng, answers)
     return torch.as_tensor(answers.loss() + extra)
@@ -236,9 +254,9 @@ def _first_rounds(
     if view.model.looks_again:
         last = chosen = _look_again(view, prompts, chosen, masks, rng, answers)
     left = torch.arange(len(masks), device=masks.device)
-    for _ in range(N_CORRECTIONS):
-        going_on = torch.rand(len(left), device=masks.device) < share
-        if not bool(going_on.any()):
+    for _ in range(whole(2, N_CORRECTIONS, rng) if len(masks) > MANY else N_CORRECTIONS):
+        going_on = draw_some(len(left), share, masks.device)
+        if not len(going_on):
             break
         left, view, prompts = left[going_on], view.only(going_on), prompts.only(going_on)
         prompts = correct(prompts, chosen[going_on], masks[left])
@@ -253,7 +271,7 @@ def _look_again(
     view: View, prompts: Prompts, shown: Tensor, masks: Tensor, rng: torch.Generator, answers: _Answers
 ) -> Tensor:
     """Give some of the first answers back to the model with the same prompts; the logits after that."""
-    some = torch.nonzero(torch.rand(len(shown), device=shown.device) < LOOKED_AT_AGAIN)[:, 0]
+    some = draw_some(len(shown), LOOKED_AT_AGAIN, shown.device)
     if not len(some):
         return shown
     again = look_again(prompts.only(some), shown[some], masks.shape[-1], uniform(0.0, 0.08, rng))

@@ -132,6 +132,9 @@ class PairSampler:
     def _draw_generated(self, hw: tuple[int, int], rng: torch.Generator) -> _Planes:
         scene = draw_scene(hw, rng)
         roles = Roles(scene.parents, scene.backdrop, scene.whole)
+        if scene.kind == "photographs":
+            textures = draw_textures(self._real, hw, 1, rng) if self._real and chance(0.4, rng) else None
+            return _Planes(degrade(paint(scene, textures, rng), rng, strength=0.2), scene.labels, roles)
         if scene.tissues or scene.image is not None:
             image, labels = paint(scene, None, rng), scene.labels
             if scene.tissues and chance(0.15, rng):

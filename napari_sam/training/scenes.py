@@ -2,9 +2,9 @@
 
 About two thirds look like something: CT and MR of `abdomen`, `pelvis`, `chest`, the whole trunk along
 its axis (`coronal`), the heart's `short_axis`, `brain`, `spine`, `cord` and a `joint`; lungs of
-`gas_lungs`; X-ray pictures (`chest_film`, `limb_film`); `ultrasound`; and microscopy: `nuclei`,
-`embryo`, `blood`, `axons`, `membranes`. The others are anything, for breadth. How labels look is
-`napari_sam.training.appearance`, or the family paints itself.
+`gas_lungs`; X-ray pictures (`chest_film`, `limb_film`); `ultrasound`; microscopy: `nuclei`,
+`embryo`, `blood`, `axons`, `membranes`; and `photographs` of things of many parts. The others are
+anything, for breadth. How labels look is `napari_sam.training.appearance`, or the family paints itself.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from napari_sam.training.echoes import ultrasound
 from napari_sam.training.electrons import axons, membranes
 from napari_sam.training.fields import uniform
 from napari_sam.training.head import brain
+from napari_sam.training.photographs import photographs
 from napari_sam.training.radiographs import chest_film, limb_film
 from napari_sam.training.scene import Scene
 from napari_sam.training.slides import blood, embryo, nuclei
@@ -50,7 +51,8 @@ SCENES: tuple[tuple[float, Callable[[tuple[int, int], torch.Generator], Scene]],
     (0.05, rings),
     (0.04, cells),
     (0.02, vessels),
-    (0.10, figures),
+    (0.04, figures),
+    (0.10, photographs),
 )
 """Families of scenes with their share."""
 

@@ -3,7 +3,7 @@
 One stage of the schedule::
 
     python -m napari_sam.training.train_default --folder RUN --data DATA --side 192 256 384 --minutes 40
-    python -m napari_sam.training.train_default --folder RUN --export tiny_sam_v3.safetensors
+    python -m napari_sam.training.train_default --folder RUN --export tiny_sam_v4.safetensors
 
 On a GPU: ``--workers`` for its processors, ``--pairs 64 --prompted 128 --kept 300``.
 Under ``torchrun --nproc-per-node N -m napari_sam.training.train_default …`` several processes share the work.
@@ -103,7 +103,7 @@ class Trainer:
         torch.save(state, temporary)
         temporary.replace(self.run / "checkpoint.pt")
 
-    def run_step(self, batch: Batch, rng: torch.Generator) -> float:
+    def run_step(self, batch: Batch, rng: torch.Generator) -> torch.Tensor:
         """Take one step of the optimiser; gives the loss."""
         done = min(self.spent_s / (60 * self.stage.minutes), 1.0)
         warm_up, decay = min(1.0, (self.step + 1) / 200), math.cos(math.pi / 2 * done) ** 2
@@ -120,7 +120,7 @@ class Trainer:
         self.optimiser.step()
         self.step += 1
         self._update_average()
-        return float(loss.detach())
+        return loss.detach()
 
     def _n_prompted(self, batch: Batch) -> int:
         """Prompt for fewer objects in larger pictures, so that steps take about as long."""
@@ -181,7 +181,7 @@ def train(trainer: Trainer, data: Path | None, pace: Pace) -> None:
     real, validation = held_out(items)
     rank = distributed.get_rank() if distributed.is_initialized() else 0
     stream = BatchStream(stage, real, trainer.step, rank)
-    loader = DataLoader(stream, batch_size=None, num_workers=pace.n_workers)
+    loader = DataLoader(stream, batch_size=None, num_workers=pace.n_workers, worker_init_fn=_stand_back)
     feed = Feed(loader, trainer.device, 0 if distributed.is_initialized() else pace.n_kept)
     checks = validation_sets(SampleSettings(side=256, n_objects=6), validation, trainer.device)
     try:
@@ -190,12 +190,18 @@ def train(trainer: Trainer, data: Path | None, pace: Pace) -> None:
         feed.close()
 
 
+def _stand_back(number: int) -> None:
+    """Let the process that trains go first."""
+    if hasattr(os, "nice"):
+        os.nice(10)
+
+
 def _train(
     trainer: Trainer, feed: Feed, checks: dict[str, list[Batch]], pace: Pace, rng: torch.Generator
 ) -> None:
     is_first = not distributed.is_initialized() or distributed.get_rank() == 0
     trainer.model.train()
-    losses: list[float] = []
+    losses: list[torch.Tensor] = []
     pause_at = trainer.spent_s + pace.pause_s
     last, next_check = time.monotonic(), trainer.spent_s + min(60.0, pace.check_every_s)
     over = False
@@ -225,12 +231,12 @@ def _first_says(over: bool) -> bool:
     return bool(flag.item())
 
 
-def _check(trainer: Trainer, checks: dict[str, list[Batch]], losses: list[float]) -> None:
+def _check(trainer: Trainer, checks: dict[str, list[Batch]], losses: list[torch.Tensor]) -> None:
     record: dict[str, object] = {
         "sides": trainer.stage.sides,
         "step": trainer.step,
         "minutes": round(trainer.spent_s / 60, 1),
-        "loss": round(sum(losses) / max(len(losses), 1), 4),
+        "loss": round(float(torch.stack(losses).mean()), 4),
     }
     for name, batches in checks.items():
         record[name] = {key: round(value, 4) for key, value in measure(trainer.average, batches).items()}

@@ -104,7 +104,7 @@ def test_propagation(
     """With a segmenter that knows the objects every rule that looks at planes finds them whole."""
     monkeypatch.setattr("napari_sam.load_segmenter", lambda *_, **__: FakeSegmenter())
     results = folder / "results.json"
-    assert propagation.main(["--data", str(folder), "--json", str(results)]) == 0
+    assert propagation.main(["--data", str(folder), "--json", str(results), "--jobs", "0"]) == 0
     printed = capsys.readouterr().out
     assert all(words in printed.lower() for words in propagation.SHOWN.values())
     found = json.loads(results.read_text())["outcomes"]

@@ -96,11 +96,11 @@ def test_from_end_to_end_without_data_or_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     case = Case("drawn", "drawn:1", VOLUME, LABELS, TRUTH)
-    monkeypatch.setattr("benchmarks.propagation.made_cases", lambda: [case])
+    monkeypatch.setattr("benchmarks._propagation_cases.made_cases", lambda: [case])
     page, picture = tmp_path / "page.md", tmp_path / "plot.png"
     page.write_text("<!-- stub-rough: start --><!-- stub-rough: end -->")
     arguments = ["--model", "stub-rough", "--limit", "1", "--shown", "box", "--methods", "ours"]
-    arguments += ["shapes between anchors", "neighbour overlap, box, 0.8", "--correct"]
+    arguments += ["shapes between anchors", "neighbour overlap, box, 0.8", "--correct", "--jobs", "0"]
     assert propagation.main([*arguments, "--plot", str(picture), "--markdown", str(page)]) == 0
     assert "A person who corrects" in capsys.readouterr().out
     assert "| neighbour overlap, box, 0.8 |" in page.read_text()

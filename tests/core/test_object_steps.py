@@ -177,6 +177,35 @@ class TestPlanes:
         session.paint(box, session.labels[box.slices()], np.full(box.shape, 1), overwrites=False)
         assert session.labels[0, 0, 0] == 5
 
+    @pytest.mark.parametrize("accepted", [PlaneRef(0, 1), PlaneRef(2, 5)])
+    def test_only_its_own_brush_and_the_eraser_draw_in_an_accepted_plane(
+        self, session: Session, accepted: PlaneRef
+    ) -> None:
+        session.accept_plane(accepted, 2)
+        before, box = session.labels.copy(), Box((0, 0, 0), (2, 8, 12))
+        was = before[box.slices()]
+        n_there = np.count_nonzero(accepted.take(was) == 2)
+        session.labels[box.slices()] = 1  # the screen draws first
+        edit = session.paint(box, was, np.ones(box.shape))
+        assert np.array_equal(session.labels[box.slices()], edit.after)
+        assert np.count_nonzero(session.labels[box.slices()] == 2) == n_there
+        assert np.count_nonzero(session.labels[box.slices()] == 1) == edit.after.size - n_there
+        session.undo()
+        assert np.array_equal(session.labels, before)
+        session.paint(box, was, np.full(box.shape, 2))
+        assert (session.labels[box.slices()] == 2).all()
+        session.paint(box, session.labels[box.slices()].copy(), np.zeros(box.shape))
+        assert not session.labels[box.slices()].any()
+
+    def test_a_stroke_that_may_change_nothing_is_no_step(self, session: Session) -> None:
+        session.accept_plane(PlaneRef(0, 1), 2)
+        n_steps, box = len(session.history.done), Box((1, 1, 4), (2, 4, 7))
+        was = session.labels[box.slices()].copy()
+        session.labels[box.slices()] = 1
+        assert not session.paint(box, was, np.ones(box.shape)).changes
+        assert np.array_equal(session.labels[box.slices()], was)
+        assert len(session.history.done) == n_steps
+
     def test_an_accepted_plane_is_an_anchor_that_propagation_leaves_alone(self, session: Session) -> None:
         plane = PlaneRef(0, 1)
         session.write(plane, full(plane.box_of((1, 1, 4, 4))), 1, propagated=True)

@@ -229,7 +229,7 @@ class TestChoosing:
         assert (anchor.candidate, anchor.taken, anchor.next_candidate) == (2, 2, 0)
         assert anchor.score == pytest.approx(0.7)
         assert np.array_equal(answered.objects[1].hint, np.full((4, 4), 2))
-        assert answered.prompt(PLANE, PointPrompt((3, 7, 7))).hint is anchor.hint
+        assert np.array_equal(answered.prompt(PLANE, PointPrompt((3, 7, 7))).hint, anchor.hint)
 
     def test_choices_in_a_row_are_one_step_beside_the_prompt(self, answered: Session) -> None:
         for candidate in (1, 2, 0, 2):

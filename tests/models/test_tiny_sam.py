@@ -15,6 +15,7 @@ from napari_sam.models.prompt_encoder import (
     POSITIVE,
     PromptEncoder,
 )
+from napari_sam.models.tiny_encoder import TinyEncoder, with_missing_blocks
 from napari_sam.models.tiny_sam import TinySam, build_tiny_sam, look_at_masks
 
 
@@ -120,3 +121,21 @@ def test_a_mask_alone_gets_a_padding_token_here_and_none_in_published_models() -
     nothing = torch.zeros(2, 0, 2), torch.zeros(2, 0, dtype=torch.long), (64, 64)
     assert TinySam(64, 32).prompt_encoder.sparse(*nothing).shape == (2, 1, 32)
     assert PromptEncoder(32).sparse(*nothing).shape == (2, 0, 32)
+
+
+def test_weights_of_the_smaller_encoder_answer_as_before():
+    torch.manual_seed(5)
+    smaller = TinySam(side=64)
+    smaller.image_encoder = TinyEncoder(128, depths=(1, 2, 3, 4))
+    whole = build_tiny_sam()
+    whole.load_state_dict(with_missing_blocks(smaller.state_dict(), whole.state_dict()))
+    pixels = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        before, after = smaller.eval().encode(pixels), whole.eval().encode(pixels)
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_nothing_else_is_made_up_for_weights_that_lack_it():
+    whole = build_tiny_sam().state_dict()
+    without = {name: value for name, value in whole.items() if not name.startswith("mask_decoder.iou_token")}
+    assert with_missing_blocks(without, whole).keys() == without.keys()

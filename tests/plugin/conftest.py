@@ -89,6 +89,9 @@ class StepBackground:
     def cancel(self, kind: str) -> None:
         self.queue.cancel(kind)
 
+    def leave_to(self, kind: str, limit_s: float) -> None:
+        pass
+
     def close(self) -> None:
         self.queue.clear()
 
@@ -156,6 +159,7 @@ def step_background() -> StepBackground:
 @pytest.fixture
 def desk(segmenter: ThresholdSegmenter) -> Desk:
     view, background, files, saved = Mock(spec=View), StepBackground(), StepBackground(), []
+    view.in_a_moment.side_effect = lambda call: call()
     controller = Controller(
         view, background, files, lambda name, weights: segmenter, lambda *written: saved.append(written)
     )

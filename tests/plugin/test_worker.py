@@ -82,3 +82,44 @@ def test_closed_worker_tells_nothing(worker, qtbot):
     qtbot.waitUntil(lambda: worker.is_idle)
     worker.submit(Job("segment", lambda cancel: [2], told.append))
     assert told == []
+
+
+def test_window_can_wait_for_the_part_of_a_running_job_and_is_told_of_it_as_always(worker, qtbot):
+    told, answered = [], threading.Event()
+
+    def work(cancel):
+        answered.set()
+        yield "answer"
+
+    worker.submit(Job("segment", work, told.append))
+    worker.leave_to("segment", 60)
+    assert answered.is_set()
+    assert told == []
+    qtbot.waitUntil(lambda: told == ["answer"])
+
+
+def test_window_waits_for_no_other_job_and_not_for_ever(worker, qtbot):
+    release, told = threading.Event(), []
+
+    def work(cancel):
+        release.wait(60)
+        return [1]
+
+    worker.leave_to("segment", 60)
+    worker.submit(Job("segment", work, told.append))
+    worker.leave_to("propagate", 60)
+    worker.leave_to("segment", 0.001)
+    assert told == []
+    release.set()
+    qtbot.waitUntil(lambda: told == [1])
+
+
+def test_a_job_that_fails_keeps_nobody_waiting(worker, qtbot):
+    errors = []
+
+    def work(cancel):
+        raise ValueError("no")
+
+    worker.submit(Job("segment", work, on_error=errors.append))
+    worker.leave_to("segment", 60)
+    qtbot.waitUntil(lambda: bool(errors))
