@@ -10,6 +10,7 @@
     ├── InvalidDataset      (ValueError)         a folder of images with masks that cannot be used
     ├── InvalidRunLengths   (ValueError)         run lengths that make no mask
     ├── UnknownModel        (KeyError)           no model of that name is registered
+    ├── UnknownSample       (KeyError)           no sample of that name ships with the package
     ├── WeightsError        (ValueError)         weights that do not belong to the model, or are damaged
     ├── MissingWeights      (FileNotFoundError)  weights that are not on this machine
     ├── DownloadFailed      (ConnectionError)    a file that could not be had from where it is published
@@ -40,6 +41,7 @@ __all__ = [
     "SettingsError",
     "StoreError",
     "UnknownModel",
+    "UnknownSample",
     "UnsupportedPrompt",
     "WeightsError",
 ]
@@ -75,6 +77,14 @@ class InvalidRunLengths(SamError, ValueError):
 
 class UnknownModel(SamError, KeyError):
     """No model of that name is registered."""
+
+    def __str__(self) -> str:
+        """Give the message plainly; `KeyError` alone would put it in quotes."""
+        return str(self.args[0]) if self.args else ""
+
+
+class UnknownSample(SamError, KeyError):
+    """No sample of that name ships with the package."""
 
     def __str__(self) -> str:
         """Give the message plainly; `KeyError` alone would put it in quotes."""

@@ -9,13 +9,17 @@ from typing import Any
 from napari_sam.cli.arguments import add_model_arguments, model_choice
 from napari_sam.cli.console import cancel_on_interrupt, say, shown_progress
 
+SAMPLE_NAMES = ("ct", "mr", "cells", "film")
+"""As `napari_sam.nodes.samples.SAMPLES`, which is not loaded for this."""
+
 
 def add_to(commands: Any) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "demo",
         help="run the whole job on a sample that comes with the package",
-        description="Write a CT phantom, segment its liver from one box, and compare with the truth.",
+        description="Write a CT phantom, segment its liver from one box, and compare with the truth. With "
+        "--sample, write an artificial image and its true labels, and do no more.",
     )
     parser.add_argument(
         "--output",
@@ -24,12 +28,34 @@ def add_to(commands: Any) -> None:
         metavar="DIR",
         help="where to write (default ./napari-sam-demo)",
     )
+    parser.add_argument(
+        "--sample",
+        choices=SAMPLE_NAMES,
+        help="only write this sample of the tutorials: ct and mr as DICOM series, cells as OME-TIFF, "
+        "film as WebP",
+    )
     add_model_arguments(parser)
     parser.set_defaults(run=run)
 
 
 def run(given: Namespace) -> None:
-    """Run the demonstration, and say where everything is."""
+    """Run the demonstration or write a sample, and say where everything is."""
+    if given.sample is None:
+        _run_demo(given)
+    else:
+        _write_sample(given)
+
+
+def _write_sample(given: Namespace) -> None:
+    from napari_sam.nodes.samples import write_sample
+
+    done = write_sample(given.output, given.sample)
+    meaning = ", ".join(f"{value} {name}" for value, name in done.names.items()) or "a number for each object"
+    say(f"image: {done.image} (drawn by formulas)")
+    say(f"truth: {done.truth} ({meaning})")
+
+
+def _run_demo(given: Namespace) -> None:
     from napari_sam.cli.segment import describe_object
     from napari_sam.errors import Cancelled
     from napari_sam.nodes.demo import run_demo

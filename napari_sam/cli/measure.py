@@ -10,7 +10,8 @@ from napari_sam.cli.arguments import add_image_argument, chosen_image, image_pla
 from napari_sam.cli.console import say, shown_progress
 
 if TYPE_CHECKING:
-    from napari_sam.nodes.measurement_table import Measured
+    from napari_sam.nodes.amounts import Units
+    from napari_sam.nodes.measurement_table import Measured, Measurements
 
 _DESCRIPTION = (
     "Measure each object of LABELS: volume, area, diameters, surface, place, and the grey values of INPUT "
@@ -42,12 +43,14 @@ def run(given: Namespace) -> None:
     )
     with shown_progress() as progress:
         found = measure_file(job, progress=progress)
-    unit = found.unit or "grey"
-    heads = ["object", "voxels", "ml", "longest mm", "in plane mm", "across mm", f"mean {unit}", f"SD {unit}"]
-    say(format_table(heads, [_row(one) for one in found.objects]))
+    unit, to = found.unit or "grey", _units_of(found)
+    lengths = [f"{what} {to.length}" for what in ("longest", "in plane", "across")]
+    heads = ["object", "voxels", to.volume, *lengths, f"mean {unit}", f"SD {unit}"]
+    say(format_table(heads, [_row(one, to) for one in found.objects]))
     for total in found.classes:
         if total.n_objects > 1:
-            say(f"{total.name}: {total.n_objects} objects, {total.volume_ml:.4g} ml")
+            volume = total.volume_ml * to.per_ml
+            say(f"{total.name}: {total.n_objects} objects, {volume:.4g} {to.volume}")
     for title, path in (("table", given.csv), ("measurements", given.json)):
         if path is not None:
             say(f"{title}: {path}")
@@ -55,16 +58,24 @@ def run(given: Namespace) -> None:
         say(f"note: {note}")
 
 
-def _row(one: Measured) -> list[str | float | int | None]:
+def _units_of(found: Measurements) -> Units:
+    """Return the units that the first object's voxels are read in; all have the same."""
+    from napari_sam.nodes.amounts import MILLI, units_for
+
+    if not found.objects:
+        return MILLI
+    first = found.objects[0].measures
+    return units_for(1000.0 * first.volume_ml / first.voxels)
+
+
+def _row(one: Measured, to: Units) -> list[str | float | int | None]:
     found, grey = one.measures, one.measures.intensities
     flat = found.in_plane
     return [
         f"{one.id} {one.name}",
         found.voxels,
-        found.volume_ml,
-        found.longest.mm,
-        flat.longest.mm,
-        flat.perpendicular.mm,
+        found.volume_ml * to.per_ml,
+        *(line.mm * to.per_mm for line in (found.longest, flat.longest, flat.perpendicular)),
         None if grey is None else grey.mean,
         None if grey is None else grey.spread,
     ]

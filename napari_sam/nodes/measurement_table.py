@@ -13,7 +13,6 @@ from typing import Any
 from napari_sam.core.diameters import Diameter
 from napari_sam.core.measuring import PERCENTILES, ClassTotal, ObjectMeasures
 from napari_sam.nodes.outputs import write_bytes
-from napari_sam.nodes.tables import round_floats
 
 __all__ = [
     "MEASURE_COLUMNS",
@@ -26,6 +25,7 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = 1
+_SIZES = ("_ml", "_mm", "_mm2")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -118,33 +118,42 @@ def measurement_row(one: Measured, unit: str) -> tuple[Any, ...]:
 def measurements_csv(found: Measurements) -> str:
     """Write a row for each object, in order of the ids, under `MEASURE_COLUMNS`.
 
-    Numbers have a point and at most six digits after it. A text that a spreadsheet would take for a formula
+    Numbers have a point and at most six digits after it; volumes, areas and lengths below 1 have six digits
+    that count, for those of cells are small. A text that a spreadsheet would take for a formula
     gets an apostrophe before it.
     """
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(MEASURE_COLUMNS)
     for one in found.objects:
-        writer.writerow([_cell(value) for value in measurement_row(one, found.unit)])
+        row = zip(MEASURE_COLUMNS, measurement_row(one, found.unit), strict=True)
+        writer.writerow([_cell(name, value) for name, value in row])
     return stream.getvalue()
 
 
 def measurements_json(found: Measurements) -> str:
-    """Write the same as JSON, with the areas of all planes and the classes; numbers with six digits."""
+    """Write the same as JSON, with the areas of all planes and the classes; numbers rounded in that way."""
     objects = []
     for one in found.objects:
-        record = dict(zip(MEASURE_COLUMNS, measurement_row(one, found.unit), strict=True))
+        row = zip(MEASURE_COLUMNS, measurement_row(one, found.unit), strict=True)
+        record = {name: _rounded(name, value) for name, value in row}
         flat = one.measures.in_plane
         lines = {
             "longest": one.measures.longest,
             "in_plane": flat.longest,
             "perpendicular": flat.perpendicular,
         }
-        record["areas_mm2"] = {str(index): mm2 for index, mm2 in one.measures.areas_mm2.items()}
+        areas_mm2 = one.measures.areas_mm2
+        record["areas_mm2"] = {str(index): _rounded("area_mm2", mm2) for index, mm2 in areas_mm2.items()}
         record["diameter_ends_idx"] = {name: line.ends_idx for name, line in lines.items()}
         objects.append(record)
     classes = [
-        {"name": one.name, "objects": one.n_objects, "voxels": one.voxels, "volume_ml": one.volume_ml}
+        {
+            "name": one.name,
+            "objects": one.n_objects,
+            "voxels": one.voxels,
+            "volume_ml": _rounded("volume_ml", one.volume_ml),
+        }
         for one in found.classes
     ]
     content = {
@@ -154,7 +163,7 @@ def measurements_json(found: Measurements) -> str:
         "objects": objects,
         "classes": classes,
     }
-    return json.dumps(round_floats(content, 6), indent=1, allow_nan=False, ensure_ascii=False)
+    return json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)
 
 
 def save_measurements(path: Path, found: Measurements) -> None:
@@ -163,9 +172,18 @@ def save_measurements(path: Path, found: Measurements) -> None:
     write_bytes(path, text.encode())
 
 
-def _cell(value: Any) -> Any:
+def _rounded(name: str, value: Any) -> Any:
+    """Round what is in a column of this name to six places; a size below 1 to six digits that count."""
+    if not isinstance(value, float):
+        return value
+    is_size = name.endswith(_SIZES) and not name.endswith("_lps_mm")
+    return float(f"{value:.6g}") if is_size and abs(value) < 1.0 else round(value, 6) + 0.0
+
+
+def _cell(name: str, value: Any) -> Any:
     if isinstance(value, float):
-        return f"{value + 0.0:.6f}".rstrip("0").rstrip(".")
+        rounded = _rounded(name, value)
+        return f"{rounded:.6f}".rstrip("0").rstrip(".") if round(rounded, 6) == rounded else repr(rounded)
     if isinstance(value, str) and value.lstrip(" ").startswith(_FORMULA):
         return f"'{value}"
     return "" if value is None else value

@@ -42,18 +42,29 @@ def propagation_summary(predictions: Sequence[PlanePrediction]) -> str:
     """
     done = sorted(p.plane.index for p in predictions if p.state != "stopped")
     drawn = sorted(p.plane.index for p in predictions if p.state == "interpolated")
-    stops = {
-        f"{prediction.plane.index} ({REASONS[prediction.reason]})": None
-        for prediction in sorted(predictions, key=lambda prediction: prediction.plane.index)
-        if prediction.state == "stopped"
-        and prediction.reason in REASONS
-        and prediction.plane.index not in drawn
-    }
+    stops: dict[str, list[int]] = {}
+    for prediction in sorted(predictions, key=lambda prediction: prediction.plane.index):
+        index, reason = prediction.plane.index, REASONS.get(prediction.reason, "")
+        if prediction.state == "stopped" and reason and index not in (*done, *drawn):
+            stops.setdefault(reason, []).append(index)
     where = f"Planes {done[0]} to {done[-1]} are done" if done else "No plane was done"
-    ends = f"; it ended at {' and '.join(stops)}." if stops else "."
+    told = " and ".join(f"{_listed(at)} ({reason})" for reason, at in stops.items())
+    ends = f"; it ended at {told}." if told else "."
     lost = (
         f" {len(drawn)} planes from {drawn[0]} on, where the model lost it, are drawn in between."
         if drawn
         else ""
     )
     return f"{where}{ends}{lost} Check and correct, then accept (Q)."
+
+
+def _listed(indices: Sequence[int]) -> str:
+    """Say planes in rising order as people do: 1, 4 to 7 and 9."""
+    runs: list[list[int]] = []
+    for index in indices:
+        if runs and index - runs[-1][-1] < 2:
+            runs[-1].append(index)
+        else:
+            runs.append([index])
+    *most, last = [f"{run[0]} to {run[-1]}" if run[0] < run[-1] else f"{run[0]}" for run in runs]
+    return f"{', '.join(most)} and {last}" if most else last

@@ -45,7 +45,9 @@ class ObjectPanel(Section):
         super().__init__("3  Objects")
         self.rows = _make_table()
         self.new = make_button("New", "Start another object")
-        self.reopen = make_button("Reopen", "Allow changes of an accepted object again")
+        self.reopen = make_button(
+            "Reopen", "Allow changes of an accepted object again, and of all that are chosen"
+        )
         self.load = make_button("From file…", "Begin with the objects of labels that were saved before")
         self.menu = QMenu(self)
         tip = "What else can be done with the chosen objects; right click does the same"
@@ -58,6 +60,7 @@ class ObjectPanel(Section):
         column.addWidget(self.rows)
         column.addLayout(buttons)
         self._drawn: tuple[tuple[ObjectRow, ...], int] | None = None
+        self._is_pressed = False
         self._state = PanelState()
         self._connect()
 
@@ -97,7 +100,10 @@ class ObjectPanel(Section):
         for place, row in enumerate(state.objects):
             if rows[place : place + 1] != (row,):
                 self._draw_row(place, row)
-        if current_id != state.current_id or [row.id for row in rows] != [row.id for row in state.objects]:
+        is_other = current_id != state.current_id or [one.id for one in rows] != [
+            one.id for one in state.objects
+        ]
+        if is_other and not self._is_pressed:  # Qt chooses the row that was pressed, when it has told of it
             self._choose(chosen, state.current_id)
         self.rows.blockSignals(False)
 
@@ -140,7 +146,9 @@ class ObjectPanel(Section):
 
     def _chosen(self, row: int, *_: int) -> None:
         if row >= 0:
+            self._is_pressed = True
             self.object_chosen.emit(self._id_at(row))
+            self._is_pressed = False
 
     def _edited(self, item: QTableWidgetItem) -> None:
         object_id, is_on = self._id_at(item.row()), item.checkState() == Qt.CheckState.Checked

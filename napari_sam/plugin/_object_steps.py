@@ -48,11 +48,17 @@ class ObjectSteps:
         stage.changed((), f"Object {accepted} is accepted. Click or box the next one, or save the labels.")
 
     def reopen(self) -> None:
-        """Allow changes of an accepted object again."""
-        case = self._stage.free_case
-        if case is not None and case.current_id in case.session.objects:
-            case.session.lock(case.current_id, False)
-            self._stage.changed()
+        """Allow changes of an accepted object again, and of all that are chosen with it in the table."""
+        stage, case = self._stage, self._stage.free_case
+        if case is None or case.current_id not in case.session.objects:
+            return
+        ids = {case.current_id}
+        if case.current_id in stage.chosen_ids:
+            ids.update(stage.chosen_ids)
+        for one in sorted(ids & set(case.session.objects)):
+            if case.session.objects[one].locked:
+                case.session.lock(one, False)
+        stage.changed()
 
     def undo(self) -> None:
         """Take the last step back: prompt, stroke, whole propagation, acceptance."""

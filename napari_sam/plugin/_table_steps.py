@@ -16,6 +16,7 @@ from napari_sam.core.objects import ObjectState
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.session import Session
 from napari_sam.errors import SamError
+from napari_sam.nodes.amounts import units_for
 from napari_sam.plugin._stage import Stage
 from napari_sam.plugin.view import ObjectRow
 
@@ -77,13 +78,15 @@ class TableSteps:
 
     @staticmethod
     def _size(session: Session, n_voxels: int) -> str:
-        """Say how large an object is: millilitres of a volume, square millimetres of a plane."""
+        """Say how large an object is: its volume, or its area in a single plane."""
         if n_voxels == 0:
             return ""
         spacing_mm = session.volume.geometry.spacing_mm
+        voxel_mm3 = float(np.prod(spacing_mm))
+        units = units_for(voxel_mm3)
         if session.volume.shape[0] == 1:
-            return f"{n_voxels * spacing_mm[1] * spacing_mm[2]:.4g} mm²"
-        return f"{n_voxels * float(np.prod(spacing_mm)) / 1000:.4g} ml"
+            return f"{n_voxels * spacing_mm[1] * spacing_mm[2] * units.per_mm2:.4g} {units.area}"
+        return f"{n_voxels * voxel_mm3 / 1000 * units.per_ml:.4g} {units.volume}"
 
     # What is done
 

@@ -14,8 +14,10 @@ import SimpleITK
 
 import volumes
 from napari_sam.cli.arguments import join_negative_values
+from napari_sam.cli.demo import SAMPLE_NAMES
 from napari_sam.cli.main import main
 from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
+from napari_sam.nodes.samples import SAMPLES
 from napari_sam.store.session_file import SessionFolder
 from tests.fakes import FakeSegmenter, ellipsoid_labels
 
@@ -375,6 +377,19 @@ def test_a_demo_that_cannot_write_is_one_line(tmp_path: Path, capsys: pytest.Cap
     (tmp_path / "file").touch()
     code, _, err = run(["demo", "--output", tmp_path / "file"], capsys)
     assert_one_line(code, err, str(tmp_path / "file"), "--output")
+
+
+def test_the_demo_can_only_write_a_sample(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, shown, err = run(["demo", "--sample", "film", "--output", tmp_path / "d"], capsys)
+    assert (code, err) == (0, "")
+    assert shown.splitlines()[1] == f"truth: {tmp_path / 'd' / 'film-truth.nii.gz'} (1 fish)"
+    assert {path.name for path in (tmp_path / "d").iterdir()} == {"film.webp", "film-truth.nii.gz"}
+    code, _, err = run(["demo", "--sample", "pet", "--output", tmp_path / "d"], capsys)
+    assert_one_line(code, err, "pet", "ct", "mr", "cells", "film")
+
+
+def test_the_demo_offers_the_samples_there_are() -> None:
+    assert tuple(SAMPLES) == SAMPLE_NAMES
 
 
 def test_negative_numbers_are_no_options() -> None:

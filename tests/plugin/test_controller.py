@@ -244,7 +244,7 @@ def test_propagation_fills_the_planes_and_says_where_it_ended(desk):
     session = desk.controller.session
     filled = np.flatnonzero(session.labels.any(axis=(1, 2)))
     assert filled.tolist() == [2, 3, 4, 5, 6]
-    assert desk.state.status.startswith("Planes 2 to 6 are done; it ended at 1 (")
+    assert desk.state.status.startswith("Planes 2 to 6 are done; it ended at 1 and 7 (")
     desk.view.lock_labels.assert_called_with(False)
     desk.controller.objects.undo()
     assert np.flatnonzero(session.labels.any(axis=(1, 2))).tolist() == [4]

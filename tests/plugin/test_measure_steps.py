@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from napari_sam.plugin._gestures import Tool
+from volumes import Geometry, Volume
 
 
 def _run(desk):
@@ -48,6 +49,23 @@ def test_measures_follow_propagation_and_undo(desk):
     desk.controller.objects.undo()
     _run(desk)
     assert _lines(desk) == {}
+
+
+def test_cells_are_measured_in_micrometres(desk, make_ball_volume):
+    ball = make_ball_volume()
+    geometry = Geometry.from_spacing(ball.shape, (1e-3, 5e-4, 5e-4))
+    desk.open(Volume(ball.data, geometry, ball.provenance))
+    desk.click()
+    _run(desk)
+    desk.controller.measure.want(True)
+    desk.controller.strip.propagate()
+    _run(desk)
+    n = np.count_nonzero(desk.controller.session.labels)
+    area = np.count_nonzero(desk.controller.session.labels[4]) / 4
+    assert _lines(desk)["Volume"] == desk.state.objects[0].size == f"{n / 4:.4g} µm³"
+    assert _lines(desk)["Largest area"] == f"{area:.4g} µm² in plane 4"
+    assert _lines(desk)["Longest in 3-D"].endswith(" µm")
+    assert 1 < float(_lines(desk)["Longest in 3-D"].split()[0]) < 20
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".json"])

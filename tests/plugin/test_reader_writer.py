@@ -13,7 +13,7 @@ from napari_sam.plugin._dialogs import ask_yes, choose_series
 from napari_sam.plugin._images import LayerSource
 from napari_sam.plugin._opening import layer_name
 from napari_sam.plugin._reader import get_reader, read_layers
-from napari_sam.plugin._sample_data import phantom
+from napari_sam.plugin._sample_data import cells, film, mr_head, phantom
 from napari_sam.plugin._writer import offered_suffixes, write_labels
 
 
@@ -29,6 +29,17 @@ def test_phantom_is_a_layer_in_millimetres():
     assert data is volume.data
     assert arguments["scale"] == pytest.approx(volume.geometry.spacing_mm)
     assert arguments["contrast_limits"] == (-160, 240)
+
+
+@pytest.mark.parametrize(
+    ("sample", "name", "scale"),
+    [(mr_head, "MR head", (4, 1, 1)), (cells, "Cells", (0.001, 0.0004, 0.0004)), (film, "Film", (1, 1, 1))],
+)
+def test_samples_are_layers_with_plain_names(sample, name, scale):
+    ((data, arguments, kind),) = sample()
+    assert (kind, arguments["name"]) == ("image", name)
+    assert arguments["scale"] == pytest.approx(scale)
+    assert arguments.get("rgb", False) == (name == "Film") == (data.ndim == 4)
 
 
 def test_written_labels_are_read_where_the_image_is(tmp_path, make_ball_volume):

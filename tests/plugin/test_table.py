@@ -224,3 +224,46 @@ def test_the_table_in_a_window(window):
     window.widget.object._fill_menu()
     texts = [action.text() for action in window.widget.object.menu.actions()]
     assert {"Merge", "Split into pieces", "Delete", "Class"} <= set(texts)
+
+
+def test_reopen_unlocks_all_that_are_chosen_with_the_current_one(two):
+    for one in (1, 2):
+        two.controller.table.lock(one, True)
+    two.controller.objects.select(1)
+    two.controller.table.choose((2,))  # another one is chosen: it stays as it is
+    two.controller.objects.reopen()
+    assert [row.locked for row in two.state.objects] == [False, True]
+    two.controller.table.lock(1, True)
+    two.controller.table.choose((1, 2))
+    two.controller.objects.reopen()
+    assert [row.locked for row in two.state.objects] == [False, False]
+
+
+@pytest.mark.viewer
+@pytest.mark.filterwarnings("default")
+def test_several_chosen_with_the_mouse_are_reopened_and_deleted(window, qtbot):
+    from qtpy.QtCore import Qt
+
+    window.press(window.widget.prompt.tools[Tool.INCLUDE])
+    window.click(19, 24)
+    window.ready()
+    labels = np.zeros(window.session.volume.shape, np.uint8)
+    for value in (1, 2, 3, 4):
+        labels[0, 3 * value : 3 * value + 2, :5] = value
+    window.controller.objects.undo()
+    window.session.adopt(labels)
+    window.controller.stage.changed()
+    panel = window.widget.object
+    for row, modifier in enumerate(
+        (Qt.KeyboardModifier.NoModifier, *[Qt.KeyboardModifier.ControlModifier] * 2)
+    ):
+        place = panel.rows.visualItemRect(panel.rows.item(row, 1)).center()
+        qtbot.mouseClick(panel.rows.viewport(), Qt.MouseButton.LeftButton, modifier, place)
+    assert panel.chosen_ids == [1, 2, 3]
+    window.press(panel.reopen)
+    assert [one.locked for one in window.session.objects.values()] == [False, False, False, True]
+    assert panel.chosen_ids == [1, 2, 3]
+    panel._fill_menu()
+    next(action for action in panel.menu.actions() if action.text() == "Delete").trigger()
+    assert list(window.session.objects) == [4]
+    assert np.unique(window.session.labels).tolist() == [0, 4]

@@ -1,0 +1,61 @@
+"""Sizes of cells are not lost in units for organs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_sam.cli.main import main
+from napari_sam.nodes.amounts import MICRO, MILLI, units_for
+from napari_sam.nodes.measure import measure_labels
+from napari_sam.nodes.measurement_table import measurements_csv, measurements_json
+from napari_sam.nodes.samples import write_sample
+from volumes import Geometry, Provenance, Volume
+
+CELL_MM = (1e-3, 4e-4, 4e-4)
+
+
+@pytest.mark.parametrize(
+    ("spacing_mm", "units"),
+    [((3.0, 1.5, 1.5), MILLI), ((0.04, 0.02, 0.02), MILLI), (CELL_MM, MICRO), ((1e-4, 1e-4, 1e-4), MICRO)],
+)
+def test_a_microscope_counts_in_micrometres(spacing_mm: tuple[float, float, float], units: object) -> None:
+    assert units_for(float(np.prod(spacing_mm))) is units
+
+
+def test_units_say_the_same_size() -> None:
+    assert MICRO.per_ml * 1e-3 == pytest.approx(MICRO.per_mm**3)
+    assert MICRO.per_mm2 == pytest.approx(MICRO.per_mm**2)
+
+
+@pytest.mark.parametrize(("spacing_mm", "ml"), [(CELL_MM, 1.6e-10), ((3.0, 1.5, 1.5), 6.75)])
+def test_tables_keep_small_sizes(spacing_mm: tuple[float, float, float], ml: float) -> None:
+    labels = np.zeros((14, 20, 20), np.uint8)
+    labels[2:12, 5:15, 5:15] = 1
+    image = Volume(
+        labels.astype(np.int16), Geometry.from_spacing(labels.shape, spacing_mm), Provenance("made")
+    )
+    found = measure_labels(labels, image)
+    (row,) = csv.DictReader(io.StringIO(measurements_csv(found)))
+    told = json.loads(measurements_json(found))
+    assert float(row["volume_ml"]) == pytest.approx(ml)
+    assert float(row["largest_area_mm2"]) == pytest.approx(100 * spacing_mm[1] * spacing_mm[2])
+    assert told["objects"][0]["volume_ml"] == pytest.approx(ml)
+    assert told["objects"][0]["areas_mm2"]["2"] == pytest.approx(100 * spacing_mm[1] * spacing_mm[2])
+    assert told["classes"][0]["volume_ml"] == pytest.approx(ml)
+
+
+def test_the_command_line_tells_cells_in_micrometres(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = write_sample(tmp_path, "cells")
+    assert main(["measure", str(done.image), str(done.truth)]) == 0
+    heads, _, first, *_ = capsys.readouterr().out.splitlines()
+    assert heads.split()[2:7] == ["µm³", "longest", "µm", "in", "plane"]
+    voxels, volume = first.split()[3:5]
+    assert float(volume) == pytest.approx(int(voxels) * 0.16, abs=1e-3)
