@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 
 import torch
 
+from napari_sam.training.batches import Batch
 from napari_sam.training.packing import PackedBatch
-from napari_sam.training.rounds import Batch
 
 __all__ = ["Feed"]
 

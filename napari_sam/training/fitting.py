@@ -17,9 +17,10 @@ from torch import Tensor, nn
 from napari_sam.errors import SettingsError
 from napari_sam.models.sam import Sam
 from napari_sam.training.adapters import adapt, adapter_names, merged_state
+from napari_sam.training.batches import Batch, collate
 from napari_sam.training.fit_settings import FitSettings
 from napari_sam.training.measuring import measure
-from napari_sam.training.rounds import Batch, collate, training_loss
+from napari_sam.training.rounds import training_loss
 from napari_sam.training.samples import PlanePair
 from napari_sam.training.seeds import mixed_seed, seeded
 

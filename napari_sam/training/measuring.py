@@ -10,9 +10,10 @@ from torch import Tensor
 from napari_sam.models.grouping import GROUPING, masks_of_cells
 from napari_sam.models.mask_decoder import Decoded
 from napari_sam.models.sam import Sam
+from napari_sam.training.batches import Batch
 from napari_sam.training.interaction import Prompts, carry_over, correct, draw_boxes, draw_clicks
 from napari_sam.training.losses import fine_iou
-from napari_sam.training.rounds import Batch, shown_logits, views
+from napari_sam.training.rounds import shown_logits, views
 
 
 @torch.no_grad()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from napari_sam.training.rounds import Batch
+from napari_sam.training.batches import Batch
 from napari_sam.training.samples import PlanePair
 from napari_sam.zoo.builtin import PIXEL_MEAN, PIXEL_STD
 
@@ -17,7 +17,7 @@ __all__ = ["PackedBatch", "pack"]
 
 @dataclass(frozen=True)
 class PackedBatch:
-    """A `napari_sam.training.rounds.Batch` as bytes and bits.
+    """A `napari_sam.training.batches.Batch` as bytes and bits.
 
     Attributes
     ----------

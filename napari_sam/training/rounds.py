@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from napari_sam.models.grouping import GROUPING
 from napari_sam.models.mask_decoder import Decoded
 from napari_sam.models.sam import IMAGE_EMBEDDING, Sam
+from napari_sam.training.batches import Batch, choose_objects, draw_some
 from napari_sam.training.fields import chance, uniform, whole
 from napari_sam.training.interaction import (
     Prompts,
@@ -23,12 +24,9 @@ from napari_sam.training.interaction import (
     wear,
 )
 from napari_sam.training.losses import grouping_loss, interaction_loss
-from napari_sam.training.samples import PlanePair
 
 N_CORRECTIONS = 7
 """Most corrective clicks after the first prompt: eight rounds in all."""
-
-_FEW = 16
 
 MANY = 100
 """More planes of objects than this are all prompted in one way: half as many calls of the decoder."""
@@ -36,47 +34,8 @@ MANY = 100
 GOING_ON = 0.4
 """Part of the objects that is corrected once more after each round, unless told otherwise."""
 
-ENDED_WEIGHT = 2.0
-"""How much rather an object is prompted for that ends in the second plane."""
-
 LOOKED_AT_AGAIN = 0.6
 """Part of the first answers that are looked at again, by models that do so."""
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Several pairs as one batch.
-
-    Attributes
-    ----------
-    pixels : Tensor
-        ``(2P, 3, S, S)``: the first planes of all pairs, then the second ones.
-    masks : Tensor
-        ``(2, N, S, S)`` bool, objects of all pairs in the first and in the second plane.
-    pair : Tensor
-        ``(N,)`` which pair an object is of.
-    """
-
-    pixels: Tensor
-    masks: Tensor
-    pair: Tensor
-
-    @property
-    def n_pairs(self) -> int:
-        """Number of pairs ``P``."""
-        return len(self.pixels) // 2
-
-    def to(self, device: torch.device) -> Batch:
-        """Move to a device, pixels with channels last."""
-        pixels = self.pixels.to(device, memory_format=torch.channels_last)
-        return Batch(pixels, self.masks.to(device), self.pair.to(device))
-
-
-def collate(pairs: Sequence[PlanePair]) -> Batch:
-    """Join pairs into a batch."""
-    pixels = torch.stack([pair.pixels for pair in pairs], dim=1).flatten(0, 1)
-    numbers = [torch.full((pair.masks.shape[1],), i) for i, pair in enumerate(pairs)]
-    return Batch(pixels, torch.cat([pair.masks for pair in pairs], dim=1), torch.cat(numbers))
 
 
 @dataclass(frozen=True)
@@ -136,19 +95,6 @@ class _Answers:
         return interaction_loss(joined, torch.cat(self.masks))
 
 
-def draw_some(n: int, share: float, device: torch.device) -> Tensor:
-    """Draw about `share` of `n` objects; their numbers.
-
-    Many objects come in round numbers, so that a GPU meets the same shapes again and again: it prepares
-    convolutions anew for each shape.
-    """
-    if n <= _FEW:
-        return torch.nonzero(torch.rand(n, device=device) < share)[:, 0]
-    lot = 32 if n > 128 else 8
-    n_kept = min(max(1, round(n * share / lot)) * lot, n // lot * lot)
-    return torch.randperm(n, device=device)[:n_kept]
-
-
 def best_logits(logits: Tensor, iou_scores: Tensor) -> Tensor:
     """Choose each object's candidate by its predicted IoU; ``(N, h, w)``."""
     chosen = iou_scores[:, 1:].argmax(dim=1) + 1
@@ -179,7 +125,7 @@ def training_loss(
     """
     features = model.encode(batch.pixels)
     extra = _grouping_loss(features, batch) if GROUPING in features else 0.0
-    batch = _choose(batch, max_objects)
+    batch = choose_objects(batch, max_objects)
     present = batch.masks.flatten(2).any(dim=2)
     planes, objects = torch.nonzero(present, as_tuple=True)
     if len(objects) > MANY:
@@ -209,22 +155,6 @@ def training_loss(
         view = views(model, features, batch.pair[which] + batch.n_pairs)
         _carry_round(view, batch.masks[:, which], hints[which], rng, answers)
     return torch.as_tensor(answers.loss() + extra)
-
-
-def _choose(batch: Batch, max_objects: int) -> Batch:
-    """Keep some objects of a batch, rather those that end in the second plane, and rather larger ones.
-
-    A weighted draw without replacement, after Efraimidis and Spirakis, "Weighted random sampling with a
-    reservoir" (2006).
-    """
-    if len(batch.pair) <= max_objects:
-        return batch
-    area = batch.masks[0].flatten(1).float().mean(dim=1)
-    ended = ~batch.masks[1].flatten(1).any(dim=1)
-    weights = area.clamp(min=1e-4) ** 0.2 * torch.where(ended, ENDED_WEIGHT, 1.0)
-    keys = torch.rand(len(batch.pair), device=batch.pair.device) ** (1 / weights)
-    kept = keys.argsort(descending=True)[:max_objects]
-    return Batch(batch.pixels, batch.masks[:, kept], batch.pair[kept])
 
 
 def _grouping_loss(features: Mapping[str, Tensor], batch: Batch, n_cells: int = 3) -> Tensor:

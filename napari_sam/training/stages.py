@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
+from napari_sam.training.batches import Batch, collate
 from napari_sam.training.packing import PackedBatch, pack
 from napari_sam.training.real_images import LabelledFrames
-from napari_sam.training.rounds import GOING_ON, Batch, collate
+from napari_sam.training.rounds import GOING_ON
 from napari_sam.training.samples import PairSampler, SampleSettings
 
 

@@ -15,141 +15,33 @@ generated pictures are used. A stage that was cut off goes on where its last che
 from __future__ import annotations
 
 import argparse
-import copy
 import json
 import logging
 import math
 import os
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save
-from torch import distributed, nn
+from safetensors.torch import save
+from torch import distributed
 from torch.utils.data import DataLoader
 
 from napari_sam.models.sam import Sam
-from napari_sam.models.tiny_encoder import TINY_SIDE, with_missing_blocks
+from napari_sam.models.tiny_encoder import TINY_SIDE
 from napari_sam.models.tiny_sam import build_tiny_sam
+from napari_sam.training.batches import Batch
 from napari_sam.training.feed import Feed
 from napari_sam.training.measuring import measure
 from napari_sam.training.real_images import held_out, read_index
-from napari_sam.training.rounds import GOING_ON, Batch, training_loss
+from napari_sam.training.rounds import GOING_ON
 from napari_sam.training.samples import SampleSettings
 from napari_sam.training.stages import BatchStream, Stage, validation_sets
+from napari_sam.training.trainer import Trainer
 from napari_sam.zoo.registry import DEFAULT_MODEL
 
 log = logging.getLogger(__name__)
-
-
-class Trainer:
-    """Holds the model, its moving average, the optimiser and where they are kept.
-
-    Parameters
-    ----------
-    run : Path
-        Folder of checkpoint and log.
-    stage : Stage
-        What to do.
-    device : torch.device
-        Where to do it.
-    """
-
-    def __init__(self, run: Path, stage: Stage, device: torch.device) -> None:
-        self.run, self.stage, self.device = run, stage, device
-        run.mkdir(parents=True, exist_ok=True)
-        torch.manual_seed(stage.seed)
-        self.model = build_tiny_sam().to(device)
-        self.average = copy.deepcopy(self.model).eval()
-        decayed = [p for p in self.model.parameters() if p.ndim > 1]
-        others = [p for p in self.model.parameters() if p.ndim <= 1]
-        groups = [{"params": decayed, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}]
-        fused = device.type == "cuda"
-        self.optimiser = torch.optim.AdamW(groups, lr=stage.rate, betas=(0.9, 0.98), fused=fused)
-        self.step, self.spent_s = 0, 0.0
-        self._resume()
-
-    def _resume(self) -> None:
-        path = self.run / "checkpoint.pt"
-        self.found = path.exists()
-        if not self.found:
-            return
-        kept = torch.load(path, map_location=self.device, weights_only=True)
-        self.model.load_state_dict(kept["model"])
-        self.average.load_state_dict(kept["average"])
-        if kept["stage"] == asdict(self.stage):
-            self.optimiser.load_state_dict(kept["optimiser"])
-            self.step, self.spent_s = kept["step"], kept["spent_s"]
-
-    def start_from(self, weights: Path) -> None:
-        """Begin with a file of weights, without a checkpoint; blocks that it lacks change nothing."""
-        if not self.found:
-            state = with_missing_blocks(load_file(weights, device=str(self.device)), self.model.state_dict())
-            self.model.load_state_dict(state)
-            self.average.load_state_dict(state)
-
-    def save(self) -> None:
-        """Write the checkpoint, whole or not at all."""
-        state = {
-            "model": self.model.state_dict(),
-            "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "stage": asdict(self.stage),
-            "step": self.step,
-            "spent_s": self.spent_s,
-        }
-        temporary = self.run / "checkpoint.pt.tmp"
-        torch.save(state, temporary)
-        temporary.replace(self.run / "checkpoint.pt")
-
-    def run_step(self, batch: Batch, rng: torch.Generator) -> torch.Tensor:
-        """Take one step of the optimiser; gives the loss."""
-        done = min(self.spent_s / (60 * self.stage.minutes), 1.0)
-        warm_up, decay = min(1.0, (self.step + 1) / 200), math.cos(math.pi / 2 * done) ** 2
-        rate = self.stage.rate * warm_up * (0.02 + 0.98 * decay)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        with torch.autocast(self.device.type, torch.bfloat16):
-            n_prompted = self._n_prompted(batch)
-            loss = training_loss(self.model, batch.to(self.device), rng, n_prompted, self.stage.going_on)
-        self.optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        self._share_gradients()
-        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimiser.step()
-        self.step += 1
-        self._update_average()
-        return loss.detach()
-
-    def _n_prompted(self, batch: Batch) -> int:
-        """Prompt for fewer objects in larger pictures, so that steps take about as long."""
-        return max(6, round(self.stage.n_prompted * (256 / batch.pixels.shape[-1]) ** 2))
-
-    @torch.no_grad()
-    def _share_gradients(self) -> None:
-        """Average gradients over the processes of a ``torchrun``; the clock is the first process's."""
-        if not distributed.is_initialized():
-            return
-        parameters = list(self.model.parameters())
-        clock = torch.tensor([self.spent_s if distributed.get_rank() == 0 else 0.0], device=self.device)
-        flat = torch.cat([*(_gradient(p).flatten() for p in parameters), clock])
-        distributed.all_reduce(flat)
-        self.spent_s = float(flat[-1])
-        mean = flat[:-1] / distributed.get_world_size()
-        start = 0
-        for parameter in parameters:
-            parameter.grad = mean[start : start + parameter.numel()].view_as(parameter)
-            start += parameter.numel()
-
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        keep = min(0.998, (1 + self.step) / (20 + self.step))
-        state, average = self.model.state_dict(), self.average.state_dict()
-        smooth = [name for name, value in average.items() if value.dtype.is_floating_point]
-        torch._foreach_lerp_([average[name] for name in smooth], [state[name] for name in smooth], 1 - keep)
-        for name in average.keys() - smooth:
-            average[name].copy_(state[name])
 
 
 @dataclass(frozen=True)
@@ -217,11 +109,6 @@ def _train(
             _check(trainer, checks, losses)
             losses, last = [], time.monotonic()
             next_check = trainer.spent_s + pace.check_every_s
-
-
-def _gradient(parameter: nn.Parameter) -> torch.Tensor:
-    """Give a parameter's gradient, zeros where the last rounds did not use it."""
-    return torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
 
 
 def _first_says(over: bool) -> bool:

@@ -16,8 +16,8 @@ from napari_sam.models.image_encoder import ImageEncoder
 from napari_sam.models.sam import Sam
 from napari_sam.models.tiny_vit import TinyVit
 from napari_sam.settings import Settings
+from napari_sam.training.batches import Batch, collate
 from napari_sam.training.fitting import Fitter
-from napari_sam.training.rounds import Batch, collate
 from napari_sam.training.run_folder import RunFolder
 from napari_sam.training.seeds import seeded
 from napari_sam.training.train_options import TrainOptions

@@ -7,9 +7,9 @@ import threading
 import pytest
 import torch
 
+from napari_sam.training.batches import collate
 from napari_sam.training.feed import Feed
 from napari_sam.training.packing import PackedBatch, pack
-from napari_sam.training.rounds import collate
 from napari_sam.training.samples import PairSampler, SampleSettings
 
 CPU = torch.device("cpu")

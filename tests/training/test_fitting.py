@@ -22,9 +22,9 @@ from napari_sam.errors import (
     StoreError,
     UnsupportedPrompt,
 )
+from napari_sam.training.batches import collate
 from napari_sam.training.fit_settings import FitSettings
 from napari_sam.training.fitting import Fitter, judged
-from napari_sam.training.rounds import collate
 from napari_sam.training.samples import PlanePair
 from napari_sam.training.train_on_folder import train_on_folder
 from napari_sam.training.train_options import TrainOptions, resumed_options

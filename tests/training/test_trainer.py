@@ -6,11 +6,12 @@ import torch
 from safetensors.torch import load_file
 
 from napari_sam.models.tiny_sam import build_tiny_sam
+from napari_sam.training.batches import collate
 from napari_sam.training.measuring import measure
-from napari_sam.training.rounds import collate
 from napari_sam.training.samples import PairSampler, SampleSettings
 from napari_sam.training.stages import Stage
-from napari_sam.training.train_default import Pace, Trainer, export, train
+from napari_sam.training.train_default import Pace, export, train
+from napari_sam.training.trainer import Trainer
 
 STAGE = Stage(sides=(64,), minutes=0.01, n_pairs=1, n_objects=2, n_prompted=2)
 
