@@ -91,7 +91,8 @@ def _with_all_blocks(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Take weights of the smaller encoder that the model had up to its third version as well."""
     from napari_sam.models.tiny_encoder import with_missing_blocks
 
-    if any(name.startswith("image_encoder.level16.5.") for name in state):
+    is_smaller = "image_encoder.level16.3.conv1.0.weight" in state
+    if not is_smaller or "image_encoder.level16.5.conv1.0.weight" in state:
         return dict(state)
     return with_missing_blocks(state, _build_tiny().state_dict())
 

@@ -96,3 +96,16 @@ def test_auto_takes_what_there_is() -> None:
 def test_device_that_is_not_there_lists_those_that_are(name: str) -> None:
     with pytest.raises(DeviceUnavailable, match="auto, cpu"):
         choose_device(name)
+
+
+def test_weights_of_the_third_version_load_and_the_new_blocks_give_nothing(tmp_path, settings):
+    new = tuple(f"image_encoder.level{name}." for name in ("4.2", "8.3", "16.4", "16.5"))
+    state = {name: value for name, value in build_tiny_sam().state_dict().items() if not name.startswith(new)}
+    path = tmp_path / "third.safetensors"
+    save_file(state, path)
+    model = napari_sam.load_segmenter("default", weights=path, settings=settings).model
+    added = {name: value for name, value in model.state_dict().items() if name.startswith(new)}
+    silent = [value for name, value in added.items() if name.endswith(("conv2.1.weight", "conv2.1.bias"))]
+    assert len(added) == 4 * 12
+    assert len(silent) == 8
+    assert not any(bool(value.any()) for value in silent)
