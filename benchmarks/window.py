@@ -27,6 +27,7 @@ from typing import Any
 _FOLDER = Path(tempfile.mkdtemp(prefix="napari-sam-window-"))
 os.environ["NAPARI_CONFIG"] = str(_FOLDER / "settings.yaml")
 os.environ["NAPARI_SAM_CACHE_DIR"] = str(_FOLDER / "cache")
+os.environ["NAPARI_SAM_SESSIONS_DIR"] = str(_FOLDER / "sessions")
 RAM_BUDGET = 2_000_000_000
 os.environ["NAPARI_SAM_RAM_BUDGET_BYTES"] = str(RAM_BUDGET)
 
