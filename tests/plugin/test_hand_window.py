@@ -181,6 +181,29 @@ def test_everything_in_a_layer_of_its_own(window, monkeypatch):
     assert tuple(layer.scale) == (3.0, 1.0, 1.0)
     assert not window.session.objects
     assert window.viewer.layers.selection.active is not layer
+    assert panel.take.isEnabled()
+    assert not panel.take_one.isEnabled()
+    window.viewer.layers.selection.active = layer
+    window.click(19, 24)
+    window.until(panel.take_one.isEnabled)
+    assert "label 1 of ball everything" in panel.take_one.toolTip()
+    window.press(panel.take_one)
+    assert "1 object taken" in window.widget.status.text.text()
+    assert np.array_equal(window.session.labels == 1, window.session.volume.data > 100)
+    window.controller.objects.undo()
+    window.press(panel.take)
+    assert np.array_equal(window.session.labels == 1, window.session.volume.data > 100)
+    rows = window.widget.object.rows
+    assert [rows.item(row, 1).text() for row in range(rows.rowCount())] == ["object 1", "next object"]
+    assert not layer.visible
+    assert not panel.take.isEnabled()
+    window.controller.objects.undo()
+    assert layer.visible
+    assert not window.session.labels.any()
+    assert panel.take.isEnabled()
+    window.viewer.layers.remove(layer)
+    assert not panel.take.isEnabled()
+    assert not panel.take_one.isEnabled()
 
 
 def test_an_empty_viewer_offers_the_sample_and_one_step(
