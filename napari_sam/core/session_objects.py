@@ -106,12 +106,7 @@ class ObjectSteps:
         dict of int to int
             The object's id for each value that found a place.
 
-        Raises
-        ------
-        InvalidEdit
-            As `Session`.
-        InvalidPrompt
-            Ids that are too large.
+        Raises InvalidEdit as `Session`, InvalidPrompt for ids that are too large.
         """
         known = {
             value: said if isinstance(said, Segment) else Segment(value, said)

@@ -48,6 +48,10 @@ class EverythingPanel(Section):
         self.bar, self.left = QProgressBar(), QLabel()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(5)
+        self._lay_out()
+        self._connect()
+
+    def _lay_out(self) -> None:
         grid = QGridLayout(self.content)
         grid.setSpacing(3)
         parts: tuple[QWidget, ...] = (
@@ -63,6 +67,8 @@ class EverythingPanel(Section):
         for place, widget in enumerate(parts):
             grid.addWidget(widget, place // 2, place % 2)
         grid.addWidget(self.bar, 4, 0, 1, 2)
+
+    def _connect(self) -> None:
         self.start.clicked.connect(lambda: self.find_pressed.emit(self.in_all, self.joins.isChecked()))
         self.prepare.clicked.connect(self.prepare_pressed)
         self.cancel.clicked.connect(self.cancel_pressed)

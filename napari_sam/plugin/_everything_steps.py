@@ -184,9 +184,10 @@ class EverythingSteps:
             self._tell(f"Finding everything in {case.source.name}")
 
         def end(error: Exception | None) -> None:
+            n_found = len(seen - {0})
             for one in shown:
-                one.is_whole = len(seen - {0}) > 0
-            self._end(case, error, f"{len(seen - {0})} objects found in {case.source.name}")
+                one.is_whole = n_found > 0
+            self._end(case, error, _found(n_found, case.source.name))
 
         self._begin(
             lambda cancel: self._find(volume, segmenter, window, (plane.axis, reach, joins), cancel),
@@ -235,3 +236,11 @@ class EverythingSteps:
             self._stage.say(f"Cancelled after {done} of {total} planes. {sentence}.")
         else:
             self._stage.say(f"{sentence}.")
+
+
+def _found(count: int, name: str) -> str:
+    """Say how many objects there are, and what to do with them."""
+    if not count:
+        return f"Nothing was found in {name}"
+    objects = "1 object" if count == 1 else f"{count} objects"
+    return f"{objects} found in {name}. Take as objects puts {'it' if count == 1 else 'them'} into the table"

@@ -74,7 +74,7 @@ def test_everything_in_the_shown_plane_once_the_model_is_there(desk, steps, find
     (key, labels, volume) = shown.call_args.args
     assert (key, volume) == ("a", desk.controller.session.volume)
     assert np.flatnonzero(labels.any(axis=(1, 2))).tolist() == [4]
-    assert desk.state.status == "1 objects found in image a."
+    assert desk.state.status == "1 object found in image a. Take as objects puts it into the table."
     assert steps.state.can_start
     assert not desk.controller.session.labels.any()
     assert not desk.controller.session.can_undo

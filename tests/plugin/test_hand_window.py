@@ -175,7 +175,7 @@ def test_everything_in_a_layer_of_its_own(window, monkeypatch):
     assert not panel.is_folded
     panel.where.setCurrentIndex(1)
     window.press(panel.start)
-    window.until(lambda: "objects found" in window.widget.status.text.text())
+    window.until(lambda: "1 object found" in window.widget.status.text.text())
     layer = window.viewer.layers["ball everything"]
     assert np.array_equal(layer.data == 1, window.session.volume.data > 100)
     assert tuple(layer.scale) == (3.0, 1.0, 1.0)
