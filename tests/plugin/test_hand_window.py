@@ -282,3 +282,34 @@ def test_commands_act_on_the_chosen_layers(window, monkeypatch, tmp_path):
     assert window.widget._shortcuts.isVisible()
     _commands.prepare_planes()
     window.until(lambda: "are prepared" in window.widget.status.text.text())
+
+
+def test_the_layer_of_what_was_found_in_a_picture():
+    from napari.components import ViewerModel
+
+    from napari_sam.plugin._found_layers import show_found
+    from napari_sam.plugin._images import volume_of
+
+    viewer = ViewerModel()
+    image = viewer.add_image(np.zeros((20, 30), np.uint8), name="picture")
+    labels = np.zeros((1, 20, 30), np.uint16)
+    assert show_found(viewer, "another", labels, volume_of(image)) is None
+    found = show_found(viewer, image.unique_id, labels, volume_of(image))
+    layer, changes = viewer.layers[-1], []
+    found.on_change = lambda: changes.append((found.is_shown, found.chosen))
+    assert (found.name, found.chosen, found.is_active) == ("picture everything", 0, False)
+    grown = np.full((1, 20, 30), 70_000, np.uint32)
+    found.grow(grown)
+    assert np.array_equal(found.labels, grown)
+    layer.data[0, 0] = 3
+    assert found.labels[0, 0, 0] == 3
+    layer.selected_label = 3
+    found.show(False)
+    assert changes[-1] == (False, 3)
+    viewer.layers.remove(layer)
+    assert not found.is_there
+    n_changes = len(changes)
+    layer.visible = True
+    found.show(True)
+    found.grow(labels)
+    assert len(changes) == n_changes
