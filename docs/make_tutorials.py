@@ -95,10 +95,9 @@ class Page:
         screen.wait_until(lambda: not self.control.volume.following.is_running)
 
     def delete(self, ids: Sequence[int]) -> None:
-        """Choose accepted objects in the table, reopen and delete them."""
+        """Choose objects in the table and delete them."""
         self.control.objects.select(ids[0])
         self.control.table.choose(ids)
-        self.control.objects.reopen()
         self.control.table.delete(ids)
 
     def unfold(self, *names: str, but: tuple[str, ...] = ()) -> None:
@@ -205,11 +204,7 @@ def follow_cells(page: Page, scratch: Path) -> None:
     screen.wait_until(lambda: everything.walk.is_running)
     screen.wait_until(lambda: not everything.walk.is_running, timeout_ms=1_200_000)
     page.keep("everything")
-    found = page.viewer.layers["Cells everything"]
-    found.save(str(scratch / "found.nii.gz"), plugin=screen.PLUGIN)
-    page.viewer.layers.remove(found)
-    control.label_files.load(scratch / "found.nii.gz")
-    screen.wait_until(lambda: len(control.session.objects) > 1)
+    everything.taking.take()
     page.delete(
         [one for one in control.session.objects if (page.truth[page.labels == one] == 0).mean() > 0.5]
     )

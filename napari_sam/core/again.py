@@ -101,6 +101,9 @@ class _Again:
         if deed.name == "write" and deed.values.get("propagated"):
             self._propagate(deed)
             return
+        if deed.name == "adopt":
+            self._adopt(deed)
+            return
         for edit in deed.edits:
             before = self.session.labels[edit.box.slices()].copy()
             after = np.where(edit.before != edit.after, edit.after, before)
@@ -112,8 +115,6 @@ class _Again:
                 object_id = deed.values["object_id"]
                 mask = BoxedMask(edit.box, np.asarray(after == object_id))
                 self.session.reshape(object_id, mask, deed.cause, overwrites=deed.values["overwrites"])
-            elif deed.name == "adopt":
-                self._adopt(edit)
 
     def _write(self, deed: Deed, edit: Edit) -> None:
         bits = edit.after == deed.values["object_id"]
@@ -121,10 +122,13 @@ class _Again:
         mask = BoxedMask(edit.box, bits).within(tight or edit.box)
         self.session.write(deed.values["plane"], mask, deed.values["object_id"])
 
-    def _adopt(self, edit: Edit) -> None:
+    def _adopt(self, deed: Deed) -> None:
+        """Take all objects of other labels in again: one step, as it was."""
         labels = np.zeros_like(self.session.labels)
-        labels[edit.box.slices()] = np.where(edit.before != edit.after, edit.after, 0)
-        self.session.adopt(labels)
+        for edit in deed.edits:
+            is_new = edit.before != edit.after
+            labels[edit.box.slices()][is_new] = edit.after[is_new]
+        self.session.adopt(labels, found_across=deed.values.get("found_across"))
 
     def _propagate(self, deed: Deed) -> None:
         how = deed.values.get("group", {})

@@ -14,7 +14,7 @@ from napari_sam.core.planes import PlaneRef
 from napari_sam.errors import InvalidEdit
 from volumes import Box
 
-__all__ = ["fit_labels", "free_voxels", "object_extents", "own_mask", "with_mask"]
+__all__ = ["fit_labels", "free_voxels", "label_values", "object_extents", "own_mask", "with_mask"]
 
 _KEPT_DTYPES = (np.dtype(np.uint16), np.dtype(np.uint32))
 _DENSE_ID_LIMIT = 2**20
@@ -50,6 +50,18 @@ def fit_labels(labels: NDArray[Any] | None, shape: tuple[int, int, int]) -> NDAr
     if lowest < 0 or highest > np.iinfo(np.uint32).max:
         raise InvalidEdit(f"the labels hold ids from {lowest} to {highest}; ids go from 0 to 4294967295")
     return labels.astype(np.uint16 if highest <= np.iinfo(np.uint16).max else np.uint32)
+
+
+def label_values(labels: NDArray[Any]) -> NDArray[Any]:
+    """Return the values of labels (P, R, C) that are not 0, in order, each once."""
+    highest = int(labels.max(initial=0))
+    if highest > _DENSE_ID_LIMIT:
+        found = np.unique(labels)
+        return found[found > 0]
+    is_there = np.zeros(highest + 1, np.bool_)
+    for plane in labels:
+        is_there[plane.ravel()] = True
+    return np.flatnonzero(is_there[1:]) + 1
 
 
 def object_extents(labels: NDArray[Any]) -> dict[int, Box]:

@@ -14,7 +14,7 @@ from napari_sam.core.edits import Action, Edit
 from napari_sam.core.history import Entry, History
 from napari_sam.core.labels import fit_labels, object_extents, own_mask
 from napari_sam.core.masks import BoxedMask
-from napari_sam.core.object_operations import Fill, held_from_strokes, losing, masked
+from napari_sam.core.object_operations import Fill, found, held_from_strokes, losing, masked
 from napari_sam.core.objects import Anchor, ObjectState, SessionState
 from napari_sam.core.planes import PlaneRef
 from napari_sam.errors import InvalidEdit, InvalidPrompt
@@ -113,10 +113,17 @@ class Ledger:
         mask = anchor.kept.mask(anchor.taken)
         return self.replace_mask(state.with_anchor(anchor), anchor.plane, mask, action, overwrites)
 
-    def adopt(self, labels: NDArray[Any], known: Mapping[int, Segment], action: Action) -> dict[int, int]:
-        """Enter the objects of other labels (P, R, C) where no voxel is taken, locked, as one step.
+    def adopt(
+        self,
+        labels: NDArray[Any],
+        known: Mapping[int, Segment],
+        action: Action,
+        found_across: int | None = None,
+    ) -> dict[int, int]:
+        """Enter the objects of other labels (P, R, C) where no voxel is taken, as one step.
 
-        Returns the id that each value got; one of which no voxel is left has none.
+        Returns the id that each value got; one of which no voxel is left has none. They are locked unless a
+        model found them across an axis; see `Session.adopt`.
         """
         fills: list[Fill] = []
         ids, after = {}, self.state
@@ -130,7 +137,8 @@ class Ledger:
             free_id = after.free_id if value in self.state.objects else value
             ids[value] = self.check_id(free_id)
             fills.append((BoxedMask(box, is_new), free_id))
-            after = after.with_object(_adopted(free_id, extent, known.get(value)))
+            one = _adopted(free_id, extent, known.get(value))
+            after = after.with_object(one if found_across is None else found(one, is_new, box, found_across))
         if fills:
             self.fill(fills, replace(after, current_id=after.free_id), action)
         return ids

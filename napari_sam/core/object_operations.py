@@ -21,6 +21,7 @@ from volumes import Box
 __all__ = [
     "Fill",
     "Outcome",
+    "found",
     "held_from_strokes",
     "losing",
     "masked",
@@ -168,6 +169,29 @@ def objects_renumbered(labels: NDArray[Any], state: SessionState, mapping: Mappi
         new = mapping.get(old, old)
         objects[new] = replace(one, id=new, name=f"object {new}" if one.name == f"object {old}" else one.name)
     return fills, SessionState(objects, mapping.get(state.current_id, state.current_id))
+
+
+def found(one: ObjectState, bits: NDArray[np.bool_], box: Box, axis: int) -> ObjectState:
+    """Return an object as a model found it in planes across an axis, without a prompt: not locked.
+
+    Parameters
+    ----------
+    one : ObjectState
+        The object.
+    bits : NDArray[bool], shape `box.shape`
+        Its voxels; there is at least one.
+    box : Box
+        Where they lie.
+    axis : int
+        0, 1 or 2.
+    """
+    others = tuple(other for other in (0, 1, 2) if other != axis)
+    indices = (box.start[axis] + np.flatnonzero(bits.any(axis=others))).tolist()
+    planes = [PlaneRef(axis, index) for index in indices]
+    one = replace(one, locked=False)
+    if len(planes) == 1:
+        return one.with_anchor(Anchor(planes[0]).settled_by_hand())
+    return replace(one, propagated=frozenset(planes))
 
 
 def unlocked(state: SessionState, object_id: int, before_what: str) -> ObjectState:

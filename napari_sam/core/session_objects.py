@@ -79,13 +79,34 @@ class ObjectSteps:
         return self._ledger.change(edit, after, Action("reshape", told, cause=cause))
 
     def adopt(
-        self, labels: NDArray[Any], names: Mapping[int, str] | Mapping[int, Segment] | None = None
+        self,
+        labels: NDArray[Any],
+        names: Mapping[int, str] | Mapping[int, Segment] | None = None,
+        *,
+        found_across: int | None = None,
     ) -> dict[int, int]:
-        """Take in the objects of other labels (P, R, C), such as an older file's, and lock them: one step.
+        """Take in the objects of other labels, such as an older file's: one step.
 
-        They get voxels that no object has, under their id or the next free one: it is returned for each value
-        that found a place. Of a `Segment`, colour, codes and what drew it are kept beside the name. Raises
-        InvalidEdit as `Session`, InvalidPrompt for ids that are too large.
+        They get voxels that no object has, under their id or the next free one. Of a `Segment`, colour, codes
+        and what drew it are kept beside the name.
+
+        Parameters
+        ----------
+        labels : NDArray of integers, shape (P, R, C)
+            0 for background; only read.
+        names : mapping of int to str or Segment, optional
+            What is known of the values.
+        found_across : int, optional
+            None locks the objects. An axis says that a model found them now, plane by plane across it: they
+            stay open. One in a single plane has its anchor there, the planes of others are noted as
+            propagated.
+
+        Returns
+        -------
+        dict of int to int
+            The object's id for each value that found a place.
+
+        Raises InvalidEdit as `Session`, InvalidPrompt for ids that are too large.
         """
         known = {
             value: said if isinstance(said, Segment) else Segment(value, said)
@@ -93,7 +114,8 @@ class ObjectSteps:
             if value
         }
         fitted = fit_labels(labels, self._ledger.labels.shape)
-        return self._ledger.adopt(fitted, known, Action("adopt"))
+        told = {} if found_across is None else {"found_across": found_across}
+        return self._ledger.adopt(fitted, known, Action("adopt", told), found_across)
 
     def accept(self, object_id: int | None = None) -> None:
         """Lock an object (the current one when None); the next prompt without an id starts a new one."""

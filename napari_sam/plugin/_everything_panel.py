@@ -18,6 +18,8 @@ class EverythingPanel(Section):
     find_pressed = Signal(bool, bool)
     prepare_pressed = Signal()
     cancel_pressed = Signal()
+    take_pressed = Signal()
+    take_one_pressed = Signal()
     options_chosen = Signal()
 
     def __init__(self) -> None:
@@ -36,10 +38,20 @@ class EverythingPanel(Section):
             "Prepare planes",
             "Encode all planes of this image now, so that every later prompt is answered at once",
         )
+        self.take = make_button(
+            "Take as objects",
+            "Make objects of step 3 of all that was found: to name, correct, follow, measure and save.\n"
+            "Objects that are there already keep their voxels; Undo takes all of them back",
+        )
+        self.take_one = make_button("Take this one", "")
         self.cancel = make_button("Cancel", "Stop; the planes that are done stay")
         self.bar, self.left = QProgressBar(), QLabel()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(5)
+        self._lay_out()
+        self._connect()
+
+    def _lay_out(self) -> None:
         grid = QGridLayout(self.content)
         grid.setSpacing(3)
         parts: tuple[QWidget, ...] = (
@@ -47,15 +59,21 @@ class EverythingPanel(Section):
             self.joins,
             self.start,
             self.prepare,
+            self.take,
+            self.take_one,
             self.left,
             self.cancel,
         )
         for place, widget in enumerate(parts):
             grid.addWidget(widget, place // 2, place % 2)
-        grid.addWidget(self.bar, 3, 0, 1, 2)
+        grid.addWidget(self.bar, 4, 0, 1, 2)
+
+    def _connect(self) -> None:
         self.start.clicked.connect(lambda: self.find_pressed.emit(self.in_all, self.joins.isChecked()))
         self.prepare.clicked.connect(self.prepare_pressed)
         self.cancel.clicked.connect(self.cancel_pressed)
+        self.take.clicked.connect(self.take_pressed)
+        self.take_one.clicked.connect(self.take_one_pressed)
         self.where.activated.connect(lambda _: self.options_chosen.emit())
         self.joins.clicked.connect(lambda _: self.options_chosen.emit())
 
@@ -80,6 +98,13 @@ class EverythingPanel(Section):
         self.joins.setEnabled(state.can_start and has_planes and self.in_all)
         self.prepare.setEnabled(state.can_start)
         self.cancel.setEnabled(state.can_cancel)
+        self.take.setEnabled(bool(state.take.name))
+        self.take_one.setEnabled(bool(state.take.chosen))
+        self.take_one.setToolTip(
+            f"Make an object of label {state.take.chosen} of {state.take.name} alone"
+            if state.take.chosen
+            else "Choose the layer with what was found and click one of its labels: this makes it an object"
+        )
         done, total = state.progress or (0, 0)
         self.bar.setRange(0, total)
         self.bar.setValue(done)

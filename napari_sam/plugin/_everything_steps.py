@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,6 +15,7 @@ from napari_sam.core.segmenter import Segmenter
 from napari_sam.core.window import Window
 from napari_sam.plugin._cases import Case
 from napari_sam.plugin._stage import Stage
+from napari_sam.plugin._taking_steps import Found, FoundLayer, TakeState, TakingSteps
 from napari_sam.plugin._walk import PlaneWalk
 from volumes import Volume
 
@@ -40,8 +41,8 @@ FindByPlane = Callable[
 ]
 """(volume, model, window, (axis, half-open range of planes, join from plane to plane), cancel) to labels."""
 
-ShowFound = Callable[[Hashable, NDArray[Any], Volume], Callable[[NDArray[Any]], None]]
-"""Shows labels (P, R, C) in a layer of their own on the image of a key; returns what shows them again."""
+ShowFound = Callable[[Hashable, NDArray[Any], Volume], FoundLayer | None]
+"""Shows labels (P, R, C) in a layer of their own on the image of a key; None where the image has gone."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ class EverythingState:
         (done, total) planes of what goes on.
     left_s : float or None
         Seconds that it will take still.
+    take : TakeState
+        What of it can become objects.
     """
 
     can_start: bool = False
@@ -65,13 +68,14 @@ class EverythingState:
     n_planes: int = 0
     progress: tuple[int, int] | None = None
     left_s: float | None = None
+    take: TakeState = field(default_factory=TakeState)
 
 
 class EverythingSteps:
     """Everything in planes as labels in a layer of their own, and planes encoded ahead of their prompts.
 
     Both go plane by plane through the model's own background: a click in between is answered after the plane
-    that is being done. The session is not touched.
+    that is being done. The session is not touched before a person takes what was found (`taking`).
 
     Parameters
     ----------
@@ -86,6 +90,7 @@ class EverythingSteps:
     def __init__(self, stage: Stage, find: FindByPlane, show: ShowFound) -> None:
         self._stage, self._find, self._show = stage, find, show
         self.walk = PlaneWalk(stage.background)
+        self.taking = TakingSteps(stage)
         self._waiting: Callable[[], None] | None = None
         stage.on_model.append(self._model_came)
 
@@ -101,6 +106,7 @@ class EverythingSteps:
             n_planes=self._planes_of(None)[1] if has_plane else 0,
             progress=walk.progress if walk.is_running else None,
             left_s=walk.left_s,
+            take=self.taking.state,
         )
 
     def find(self, *, in_all: bool, joins: bool = True) -> None:
@@ -163,21 +169,25 @@ class EverythingSteps:
         reach = (0, volume.shape[plane.axis]) if in_all else (plane.index, plane.index + 1)
         labels: list[NDArray[Any]] = [np.zeros(volume.shape[:3], dtype=np.uint16)]
         seen: set[int] = set()
-        update: list[Callable[[NDArray[Any]], None]] = []
+        shown: list[Found] = []
 
         def one(found: FoundLabels) -> None:
             if found.labels.max(initial=0) > np.iinfo(labels[0].dtype).max:
                 labels[0] = labels[0].astype(np.uint32)
             found.plane.take(labels[0])[...] = found.labels
             seen.update(np.unique(found.labels).tolist())
-            if update:
-                update[0](labels[0])
-            else:
-                update.append(self._show(key, labels[0], volume))
+            if shown:
+                shown[0].layer.grow(labels[0])
+            elif (layer := self._show(key, labels[0], volume)) is not None:
+                shown.append(Found(case, layer, plane.axis, segmenter.name))
+                self.taking.add(shown[0])
             self._tell(f"Finding everything in {case.source.name}")
 
         def end(error: Exception | None) -> None:
-            self._end(case, error, f"{len(seen - {0})} objects found in {case.source.name}")
+            n_found = len(seen - {0})
+            for one in shown:
+                one.is_whole = n_found > 0
+            self._end(case, error, _found(n_found, case.source.name))
 
         self._begin(
             lambda cancel: self._find(volume, segmenter, window, (plane.axis, reach, joins), cancel),
@@ -226,3 +236,11 @@ class EverythingSteps:
             self._stage.say(f"Cancelled after {done} of {total} planes. {sentence}.")
         else:
             self._stage.say(f"{sentence}.")
+
+
+def _found(count: int, name: str) -> str:
+    """Say how many objects there are, and what to do with them."""
+    if not count:
+        return f"Nothing was found in {name}"
+    objects = "1 object" if count == 1 else f"{count} objects"
+    return f"{objects} found in {name}. Take as objects puts {'it' if count == 1 else 'them'} into the table"

@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import volumes
-from napari_sam.core.edits import Edit
 from napari_sam.core.jobs import Cancel
 from napari_sam.core.naming import algorithm_name, object_segments
 from napari_sam.core.session import Session
-from napari_sam.errors import SamError
 from napari_sam.nodes.image_input import ImageInput
 from napari_sam.nodes.label_files import read_labels
+from napari_sam.plugin._adopting import adopt
 from napari_sam.plugin._cases import Case
 from napari_sam.plugin._jobs import Job
 from napari_sam.plugin._stage import Stage
@@ -80,17 +79,11 @@ class LabelFiles:
         self._submit("Reading the labels…", work, on_part=lambda labels: self._adopt(case, path, labels))
 
     def _adopt(self, case: Case, path: Path, labels: LabelVolume) -> None:
-        edits: list[Edit] = []
-        case.session.on_edit.append(edits.append)
         named = {one.value: one for one in labels.segments}
-        try:
-            ids = case.session.adopt(labels.data, named)
-        except SamError as error:
-            self._stage.fail(error)
+        done = adopt(self._stage, case, labels.data, named)
+        if done is None:
             return
-        finally:
-            case.session.on_edit.remove(edits.append)
-        case.current_id = case.session.current_id
+        ids, edits = done
         n_new = "1 object" if len(ids) == 1 else f"{len(ids)} objects"
         self._stage.changed(edits, f"Read {n_new} from {path.name}. Press Reopen to change one of them.")
 

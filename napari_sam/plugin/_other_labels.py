@@ -36,6 +36,7 @@ def other_label(viewer: Any, own: Any, image: Any, plane: PlaneRef) -> BoxedMask
         layer
         for layer in reversed(viewer.layers)
         if layer is not own and type(layer).__name__ == "Labels" and tuple(layer.data.shape) == shape
+        if layer.selected_label != 0
     ]
     whole = (1, *shape)[-3:]
     for layer in sorted(layers, key=lambda layer: layer not in viewer.layers.selection):

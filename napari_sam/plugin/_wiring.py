@@ -34,6 +34,9 @@ def wire_everything(panel: EverythingPanel, steps: EverythingSteps) -> None:
     """Without prompts."""
     panel.find_pressed.connect(lambda in_all, joins: steps.find(in_all=in_all, joins=joins))
     panel.prepare_pressed.connect(steps.prepare)
+    panel.take_pressed.connect(steps.taking.take)
+    panel.take_one_pressed.connect(steps.taking.take_one)
+    steps.taking.on_change = lambda: panel.show_state(steps.state)
     panel.cancel_pressed.connect(steps.cancel)
 
 

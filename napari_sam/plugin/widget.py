@@ -204,6 +204,7 @@ class SamWidget(QWidget):
         kind = None if event is None else event.type()
         if kind == QEvent.Type.ParentChange and self.parent() is None:
             self.everything_steps.cancel()
+            self.everything_steps.taking.close()
             self.controller.close()
             self.view.close()
         is_done = super().event(event)
@@ -222,5 +223,6 @@ class _Stopper:
 
     def __call__(self, *_: object) -> None:
         self._everything.walk.cancel()
+        self._everything.taking.close()
         self._controller.close()
         self._view.stop()

@@ -41,7 +41,7 @@ class Finder:
 
 @pytest.fixture
 def shown():
-    return Mock(return_value=Mock())
+    return Mock(return_value=Mock(chosen=0, is_active=False, is_shown=True))
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_everything_in_the_shown_plane_once_the_model_is_there(desk, steps, find
     (key, labels, volume) = shown.call_args.args
     assert (key, volume) == ("a", desk.controller.session.volume)
     assert np.flatnonzero(labels.any(axis=(1, 2))).tolist() == [4]
-    assert desk.state.status == "1 objects found in image a."
+    assert desk.state.status == "1 object found in image a. Take as objects puts it into the table."
     assert steps.state.can_start
     assert not desk.controller.session.labels.any()
     assert not desk.controller.session.can_undo
@@ -85,9 +85,9 @@ def test_all_planes_grow_in_one_layer(desk, steps, shown):
     steps.find(in_all=True, joins=False)
     desk.background.run()
     shown.assert_called_once()
-    update = shown.return_value
-    assert update.call_count == 8
-    assert np.array_equal(np.unique(update.call_args.args[0]), np.arange(10))
+    grow = shown.return_value.grow
+    assert grow.call_count == 8
+    assert np.array_equal(np.unique(grow.call_args.args[0]), np.arange(10))
     assert desk.background.ran.count("walk") == 9 or desk.background.ran.count("walk") == 10
 
 
@@ -125,7 +125,7 @@ def test_more_objects_than_sixteen_bits_hold(desk, steps, finder, shown):
     desk.open()
     steps.find(in_all=True)
     desk.background.run()
-    last = shown.return_value.call_args.args[0]
+    last = shown.return_value.grow.call_args.args[0]
     assert last.dtype == np.uint32
     assert last.max() == 65_538
 

@@ -175,12 +175,35 @@ def test_everything_in_a_layer_of_its_own(window, monkeypatch):
     assert not panel.is_folded
     panel.where.setCurrentIndex(1)
     window.press(panel.start)
-    window.until(lambda: "objects found" in window.widget.status.text.text())
+    window.until(lambda: "1 object found" in window.widget.status.text.text())
     layer = window.viewer.layers["ball everything"]
     assert np.array_equal(layer.data == 1, window.session.volume.data > 100)
     assert tuple(layer.scale) == (3.0, 1.0, 1.0)
     assert not window.session.objects
     assert window.viewer.layers.selection.active is not layer
+    assert panel.take.isEnabled()
+    assert not panel.take_one.isEnabled()
+    window.viewer.layers.selection.active = layer
+    window.click(19, 24)
+    window.until(panel.take_one.isEnabled)
+    assert "label 1 of ball everything" in panel.take_one.toolTip()
+    window.press(panel.take_one)
+    assert "1 object taken" in window.widget.status.text.text()
+    assert np.array_equal(window.session.labels == 1, window.session.volume.data > 100)
+    window.controller.objects.undo()
+    window.press(panel.take)
+    assert np.array_equal(window.session.labels == 1, window.session.volume.data > 100)
+    rows = window.widget.object.rows
+    assert [rows.item(row, 1).text() for row in range(rows.rowCount())] == ["object 1", "next object"]
+    assert not layer.visible
+    assert not panel.take.isEnabled()
+    window.controller.objects.undo()
+    assert layer.visible
+    assert not window.session.labels.any()
+    assert panel.take.isEnabled()
+    window.viewer.layers.remove(layer)
+    assert not panel.take.isEnabled()
+    assert not panel.take_one.isEnabled()
 
 
 def test_an_empty_viewer_offers_the_sample_and_one_step(
@@ -259,3 +282,34 @@ def test_commands_act_on_the_chosen_layers(window, monkeypatch, tmp_path):
     assert window.widget._shortcuts.isVisible()
     _commands.prepare_planes()
     window.until(lambda: "are prepared" in window.widget.status.text.text())
+
+
+def test_the_layer_of_what_was_found_in_a_picture():
+    from napari.components import ViewerModel
+
+    from napari_sam.plugin._found_layers import show_found
+    from napari_sam.plugin._images import volume_of
+
+    viewer = ViewerModel()
+    image = viewer.add_image(np.zeros((20, 30), np.uint8), name="picture")
+    labels = np.zeros((1, 20, 30), np.uint16)
+    assert show_found(viewer, "another", labels, volume_of(image)) is None
+    found = show_found(viewer, image.unique_id, labels, volume_of(image))
+    layer, changes = viewer.layers[-1], []
+    found.on_change = lambda: changes.append((found.is_shown, found.chosen))
+    assert (found.name, found.chosen, found.is_active) == ("picture everything", 0, False)
+    grown = np.full((1, 20, 30), 70_000, np.uint32)
+    found.grow(grown)
+    assert np.array_equal(found.labels, grown)
+    layer.data[0, 0] = 3
+    assert found.labels[0, 0, 0] == 3
+    layer.selected_label = 3
+    found.show(False)
+    assert changes[-1] == (False, 3)
+    viewer.layers.remove(layer)
+    assert not found.is_there
+    n_changes = len(changes)
+    layer.visible = True
+    found.show(True)
+    found.grow(labels)
+    assert len(changes) == n_changes
