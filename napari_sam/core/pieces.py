@@ -86,7 +86,7 @@ class Runs:
         n_runs = len(self.rows)
         if n_runs == 0 or (self.is_simple and self._is_chain(corners)):
             return min(n_runs, 1), np.zeros(n_runs, dtype=np.intp)
-        above, below = self._touching(corners)
+        above, below = (side.astype(np.int32) for side in self._touching(corners))  # what older scipy takes
         links = coo_array((np.ones(len(above), dtype=np.bool_), (above, below)), shape=(n_runs, n_runs))
         n_pieces, piece = connected_components(links, directed=False)
         return int(n_pieces), piece.astype(np.intp)
