@@ -63,7 +63,7 @@ class Claim:
             return np.full(len(places), np.inf)
         inside = tuple((places - self.mask.box.start).T)
         levels = DEEP * self._depth[inside] - NEAR * self.n_steps
-        return levels if self.hint.size == 0 else levels + _logits(self, places)
+        return np.asarray(levels if self.hint.size == 0 else levels + _logits(self, places))
 
     @cached_property
     def _depth(self) -> NDArray[np.float64]:
