@@ -43,7 +43,8 @@ class Claims:
     def add(self, plane: PlaneRef, new: Sequence[tuple[PropagationPlan, PlanePrediction]]) -> Iterator[Told]:
         """Enter what is said of a plane of some objects; tells of all objects whose masks there change.
 
-        Whoever loses voxels is told of before those that gain them.
+        Whoever loses voxels is told of before those that gain them; one that loses all is told of as
+        ``"stopped"`` after that. An object that gets nothing from the start is not told of.
 
         Parameters
         ----------
@@ -64,6 +65,8 @@ class Claims:
             if left.area < held.kept.area:
                 held.kept = left
                 yield object_id, held.told()
+                if masks[object_id].is_empty:
+                    yield object_id, replace(held.told(), state="stopped", reason="empty")
         for object_id in order:
             held, mask = here[object_id], masks[object_id]
             if mask.area > held.kept.area:

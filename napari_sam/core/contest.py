@@ -18,10 +18,10 @@ from volumes import Box
 
 __all__ = ["Claim", "claim_order", "less", "part_claims", "settle", "without_masks"]
 
-NEAR = 0.5
+NEAR = 0.7
 """What a plane less from the anchor counts for, in logits: the object that begins nearer is surer."""
 
-DEEP = 7.0
+DEEP = 9.0
 """What lying as deep in the mask as its radius counts for, in logits: outlines are less sure than middles."""
 
 
