@@ -2,18 +2,109 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_sam.core.masks import BoxedMask
+from napari_sam.core.planes import PlaneRef
 from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
 from volumes import Box
 
-__all__ = ["claim_order", "part_claims", "without_masks"]
+__all__ = ["Claim", "claim_order", "less", "part_claims", "settle", "without_masks"]
+
+NEAR = 0.7
+"""What a plane less from the anchor counts for, in logits: the object that begins nearer is surer."""
+
+DEEP = 9.0
+"""What lying as deep in the mask as its radius counts for, in logits: outlines are less sure than middles."""
+
+
+@dataclass(frozen=True, eq=False)
+class Claim:
+    """What one object claims in a plane.
+
+    Parameters
+    ----------
+    plane : PlaneRef
+        The plane.
+    volume_shape : tuple of int
+        (P, R, C).
+    mask : BoxedMask
+        What it claims there.
+    hint : NDArray, shape (h, w)
+        The logits that gave the mask, in the model's frame; of shape (0, 0) where no model was asked.
+    n_steps : int
+        How many planes lie between this one and the object's nearest anchor, this one counted.
+    is_anchor : bool
+        Whether a person showed it: then nobody takes anything from it.
+    """
+
+    plane: PlaneRef
+    volume_shape: tuple[int, int, int]
+    mask: BoxedMask
+    hint: NDArray[np.floating]
+    n_steps: int
+    is_anchor: bool = False
+
+    def levels(self, places: NDArray[np.integer]) -> NDArray[np.float64]:
+        """Return how sure the object is of voxels ``(n, 3)`` of its mask, in logits ``(n,)``.
+
+        Infinite for an anchor. Otherwise the model's logit, 0 where there is none, less `NEAR` a plane
+        from the anchor, plus `DEEP` times the distance to the mask's outline in radii of the disc of its
+        area.
+        """
+        if self.is_anchor:
+            return np.full(len(places), np.inf)
+        inside = tuple((places - self.mask.box.start).T)
+        levels = DEEP * self._depth[inside] - NEAR * self.n_steps
+        return np.asarray(levels if self.hint.size == 0 else levels + _logits(self, places))
+
+    @cached_property
+    def _depth(self) -> NDArray[np.float64]:
+        """How far each voxel of the mask's box lies from the outline, in radii; the box's rim is outside."""
+        pad = [(int(axis != self.plane.axis),) * 2 for axis in range(3)]
+        bits = np.pad(self.mask.bits, pad)
+        flat = ndimage.distance_transform_edt(bits.any(axis=self.plane.axis))[1:-1, 1:-1]
+        return np.asarray(np.expand_dims(flat, self.plane.axis) / np.sqrt(self.mask.area / np.pi))
+
+
+def settle(claims: Mapping[int, Claim]) -> dict[int, BoxedMask]:
+    """Give each voxel that several objects claim in a plane to the one that is surest of it.
+
+    Of equals, the object whose mask begins first in the plane wins, then the smaller one; ids and their order
+    say nothing unless the masks are the same.
+
+    Parameters
+    ----------
+    claims : mapping of int to Claim
+        By object, all of one plane.
+
+    Returns
+    -------
+    dict of int to BoxedMask
+        What each object gets; no two have a voxel in common.
+    """
+    kept = {object_id: claim.mask for object_id, claim in claims.items()}
+    order = sorted(kept, key=lambda object_id: claim_order(kept[object_id]))
+    for first, second in combinations(order, 2):
+        a, b = claims[first], claims[second]
+        both = a.mask.box.intersection(b.mask.box)
+        if both is None or both.is_empty:
+            continue
+        bits = a.mask.bits[_inside(both, a.mask)] & b.mask.bits[_inside(both, b.mask)]
+        places = np.argwhere(bits) + np.array(both.start)
+        if len(places):
+            won_by_second = bits.copy()
+            won_by_second[bits] = b.levels(places) > a.levels(places)
+            kept[first] = less(kept[first], BoxedMask(both, won_by_second))
+            kept[second] = less(kept[second], BoxedMask(both, bits & ~won_by_second))
+    return kept
 
 
 def part_claims(
@@ -45,7 +136,7 @@ def part_claims(
             for other, rival in enumerate(answers):
                 pair = (answer, candidate), (rival, chosen[other])
                 lost = None if other == own else _won(request, pair, other < own)
-                kept = kept if lost is None else _less(kept, lost)
+                kept = kept if lost is None else less(kept, lost)
             masks.append(kept)
         parted.append(replace(answer, masks=tuple(masks)))
     return parted
@@ -55,7 +146,7 @@ def without_masks(answer: MaskPrediction, taken: Sequence[BoxedMask]) -> MaskPre
     """Return an answer whose candidates hold no voxel of masks in the same plane."""
     masks = answer.masks
     for other in taken:
-        masks = tuple(_less(mask, other) for mask in masks)
+        masks = tuple(less(mask, other) for mask in masks)
     return replace(answer, masks=masks)
 
 
@@ -109,17 +200,22 @@ def _levels(
     hint = answer.hints[candidate]
     if hint.size == 0:
         return None
-    plane_hw = request.plane.shape_hw(request.volume.shape)
-    scale = max(hint.shape) / max(plane_hw)
-    rows_cols = np.delete(places, request.plane.axis, axis=1).T
+    claim = Claim(request.plane, request.volume.shape, answer.masks[candidate], hint, 0)
+    return _logits(claim, places)
+
+
+def _logits(claim: Claim, places: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Return a claim's logits ``(n,)`` at voxels ``(n, 3)``, bilinear from the hint's padded square."""
+    scale = max(claim.hint.shape) / max(claim.plane.shape_hw(claim.volume_shape))
+    rows_cols = np.delete(places, claim.plane.axis, axis=1).T
     return np.asarray(
         ndimage.map_coordinates(
-            hint.astype(np.float64), (rows_cols + 0.5) * scale - 0.5, order=1, mode="nearest"
+            claim.hint.astype(np.float64), (rows_cols + 0.5) * scale - 0.5, order=1, mode="nearest"
         )
     )
 
 
-def _less(mask: BoxedMask, other: BoxedMask) -> BoxedMask:
+def less(mask: BoxedMask, other: BoxedMask) -> BoxedMask:
     """Return a mask without the voxels of another, cut to its new box."""
     common = mask.box.intersection(other.box)
     if common is None or common.is_empty:

@@ -1,22 +1,24 @@
 """Several objects followed at once: each plane is looked at once, and no pixel goes to two objects.
 
-The fronts of all objects move in rounds. In each, requests for the same plane are answered together. A pixel
-that several of them claim goes to the highest logit, before their masks go on as prompts. A plane that an
-object has already, its anchors above all, keeps that object's pixels. Who comes first depends on where the
-anchors are, and never on the objects' ids or their order.
+The fronts of all objects move in rounds. In each, requests for the same plane are answered together. Each
+object is followed as if it were alone. What is written of it is what no other object is surer of: of a
+pixel's logit, nearness to the anchor and depth in the mask; see `napari_sam.core.contest`. Anchors keep
+theirs. An object that comes later to a plane may take pixels from one that was there, which is told of again.
+Ids and their order change nothing.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
-from napari_sam.core.contest import claim_order, part_claims, without_masks
+from napari_sam.core.claims import Claims, Told
+from napari_sam.core.contest import claim_order
 from napari_sam.core.edits import EditGroup
 from napari_sam.core.jobs import Cancel
 from napari_sam.core.masks import BoxedMask
-from napari_sam.core.plane_prediction import PlanePrediction, fill_between, no_mask, told_without_model
+from napari_sam.core.plane_prediction import fill_between, no_mask, told_without_model
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.propagation import follow
 from napari_sam.core.propagation_parts import Front, PropagationParts
@@ -29,8 +31,6 @@ from napari_sam.core.session import Session
 from napari_sam.errors import Cancelled, InvalidPrompt
 
 __all__ = ["follow_together", "propagate_together"]
-
-Told = tuple[int, PlanePrediction]
 
 
 def propagate_together(  # noqa: PLR0913 - as `propagate`
@@ -121,26 +121,6 @@ class _Asked:
         return self.run.plan.object_id
 
 
-@dataclass(eq=False)
-class _Claims:
-    """Which masks the objects have in each plane."""
-
-    by_plane: dict[PlaneRef, dict[int, BoxedMask]] = field(default_factory=dict)
-
-    def add(self, plane: PlaneRef, object_id: int, mask: BoxedMask) -> None:
-        self.by_plane.setdefault(plane, {})[object_id] = mask
-
-    def of_others(self, plane: PlaneRef, object_id: int) -> list[BoxedMask]:
-        return [mask for other, mask in self.by_plane.get(plane, {}).items() if other != object_id]
-
-    def of(self, plan: PropagationPlan) -> dict[int, BoxedMask]:
-        return {
-            plane.index: masks[plan.object_id]
-            for plane, masks in self.by_plane.items()
-            if plane.axis == plan.axis and plan.object_id in masks
-        }
-
-
 class _Together:
     """Several propagations under way."""
 
@@ -153,7 +133,7 @@ class _Together:
     ) -> None:
         self._segmenter, self._parts = segmenter, parts
         self._runs = [PropagationRun(plan, segmenter, cancel, parts) for plan in plans]
-        self._claims = _Claims()
+        self._claims = Claims()
         self._cancel = cancel
         self._refused: dict[int, set[int]] = {plan.object_id: set() for plan in plans}
         self._was_cancelled = False
@@ -162,8 +142,8 @@ class _Together:
         for run in self._runs:
             for index, seed in sorted(run.plan.seeds.items()):
                 plane = PlaneRef(run.plan.axis, index)
-                self._claims.add(plane, run.plan.object_id, seed.mask)
-                yield run.plan.object_id, told_without_model(plane, seed.mask, seed.score, "anchor")
+                anchor = told_without_model(plane, seed.mask, seed.score, "anchor")
+                yield from self._claims.add(plane, [(run.plan, anchor)])
         while any(run.fronts for run in self._runs):
             fronts = [tuple(run.fronts) for run in self._runs]
             for turn in range(max(map(len, fronts))):
@@ -201,52 +181,41 @@ class _Together:
                 yield self._broken_off(one.run, one.front)
             return
         seconds = (time.perf_counter() - started_s) / len(asked)
-        chosen = [one.run.choose(one.front, answer) for one, answer in zip(asked, answers, strict=True)]
-        if len(asked) > 1:
-            answers = part_claims(requests, answers, chosen)
-        order = sorted(range(len(asked)), key=lambda i: claim_order(answers[i].masks[chosen[i]]))
-        for one, answer in ((asked[i], answers[i]) for i in order):
-            free = without_masks(answer, self._claims.of_others(answer.plane, one.object_id))
-            prediction = one.run.take(one.front, one.request, free, seconds)
+        new = []
+        for one, answer in zip(asked, answers, strict=True):
+            prediction = one.run.take(one.front, one.request, answer, seconds)
             if prediction.is_new:
-                self._claims.add(answer.plane, one.object_id, prediction.mask)
+                new.append((one.run.plan, prediction))
             else:
-                self._refused[one.object_id].add(answer.plane.index)
-            yield one.object_id, prediction
+                self._refused[one.object_id].add(prediction.plane.index)
+                yield one.object_id, prediction
+        if new:
+            yield from self._claims.add(new[0][1].plane, new)
 
     def _broken_off(self, run: PropagationRun, front: Front) -> Told:
         self._was_cancelled = True
         return run.plan.object_id, run.break_off(front)
 
     def _repair(self, plan: PropagationPlan) -> Iterator[Told]:
-        """Ask again for planes of an object that agree with neither side, with what the others leave."""
+        """Ask again for planes of an object that agree with neither side."""
         if not plan.limits.repairs:
             return
         found: dict[int, BoxedMask | None] = dict.fromkeys(self._refused[plan.object_id])
-        found |= self._claims.of(plan)
+        found |= self._claims.meant(plan)
         for prediction in repair(plan, found, self._segmenter, self._cancel):
-            others = self._claims.of_others(prediction.plane, plan.object_id)
-            masks = without_masks(prediction, others).masks
-            mask = masks[prediction.candidate]
-            if not mask.is_empty:
-                self._claims.add(prediction.plane, plan.object_id, mask)
-                yield plan.object_id, replace(prediction, masks=masks, area_px=mask.area)
+            yield from self._claims.add(prediction.plane, [(plan, prediction)])
 
     def _fill(self) -> Iterator[Told]:
         """Draw what is missing between anchors, for all objects before the first of them takes its place."""
         drawn = [
-            (prediction, run.plan.object_id)
+            (prediction, run.plan)
             for run in self._runs
             if run.plan.limits.fills_between
-            for prediction in fill_between(run.plan, self._claims.of(run.plan))
+            for prediction in fill_between(run.plan, self._claims.meant(run.plan))
         ]
         drawn.sort(key=lambda one: (one[0].plane, claim_order(one[0].mask)))
-        for prediction, object_id in drawn:
-            plane = prediction.plane
-            mask = without_masks(prediction, self._claims.of_others(plane, object_id)).masks[0]
-            if not mask.is_empty:
-                self._claims.add(plane, object_id, mask)
-                yield object_id, told_without_model(plane, mask, 0.0, "interpolated")
+        for prediction, plan in drawn:
+            yield from self._claims.add_what_is_free(plan, prediction)
 
 
 def _write_all(session: Session, plans: Sequence[PropagationPlan], told: Iterator[Told]) -> Iterator[Told]:

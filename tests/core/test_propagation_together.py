@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from napari_sam.core.claims import Claims
 from napari_sam.core.contest import part_claims
 from napari_sam.core.jobs import Cancel
 from napari_sam.core.masks import BoxedMask
+from napari_sam.core.plane_prediction import PlanePrediction, told_without_model
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import MaskPrompt, PointPrompt
 from napari_sam.core.propagation import PropagationLimits, PropagationPlan, follow, plan_propagation
@@ -106,6 +108,90 @@ def test_no_pixel_goes_to_two_objects_and_the_order_changes_nothing(order: list[
     assert np.array_equal(results[0], results[1])
     assert seen
     assert (results[0][0][6] & (np.arange(96) > 29)).any()  # beyond its own ellipsoid
+
+
+class Reaching(FakeSegmenter):
+    """A left and a right object: both claim columns 40 to 56 of all planes, each surest on its own side."""
+
+    def __init__(self, left: int, absent: int = 0) -> None:
+        super().__init__()
+        self.left, self.absent = left, absent
+
+    def segment(self, request: SegmentRequest) -> MaskPrediction:
+        is_left = request.object_id == self.left
+        whole = np.zeros(request.volume.shape[1:], bool)
+        whole[8:24, slice(20, 56) if is_left else slice(40, 76)] = True
+        mask = BoxedMask.of_plane(whole, request.plane, request.volume.shape)
+        hint = (1 if is_left else -1) * (47.5 - np.arange(96))
+        hints = np.broadcast_to(hint, (3, 96, 96)).astype(np.float16)
+        scores = np.full(3, 0.9 * (request.object_id != self.absent), np.float32)
+        return MaskPrediction(request.plane, (mask,) * 3, scores, hints)
+
+
+def drawn(columns: dict[int, slice], planes: dict[int, int]) -> Session:
+    """Objects painted by id: which columns, in which plane."""
+    session = Session(labelled_volume(ellipsoid_labels(SHAPE, n_objects=3)))
+    for object_id, index in planes.items():
+        whole = np.zeros(SHAPE[1:], bool)
+        whole[8:24, columns[object_id]] = True
+        plane = PlaneRef(0, index)
+        session.write(plane, BoxedMask.of_plane(whole, plane, SHAPE), object_id)
+    return session
+
+
+@pytest.mark.parametrize("ids", [(1, 2), (2, 1)])
+def test_who_comes_later_takes_what_it_is_surer_of(ids: tuple[int, int]) -> None:
+    left, right = ids
+    session = drawn({left: slice(20, 48), right: slice(48, 76)}, {left: 1, right: 9})
+    now: dict[tuple[int, PlaneRef], NDArray[np.bool_]] = {}
+    shrunk = 0
+    for object_id, told in propagate_together(session, Reaching(left), [1, 2], limits=WIDE, parts=AS_GIVEN):
+        if told.is_new:
+            mask, key = told.mask.to_plane(told.plane, SHAPE), (object_id, told.plane)
+            shrunk += key in now
+            now[key] = mask
+            other = now.get((3 - object_id, told.plane))
+            assert other is None or not (mask & other).any()
+            assert np.array_equal(session.labels[told.plane.index] == object_id, mask)
+    assert shrunk > 0
+    claimed = session.labels[2:9, 8:24, 20:76]
+    assert (claimed > 0).all()
+    # In the middle plane both are as far from their anchors: depths and logits share it out.
+    assert np.array_equal(claimed[3, 8] == left, np.arange(20, 76) < 48)
+    # Nearer to its anchor an object gets more of what both claim.
+    shares = (claimed == left).sum(axis=(1, 2))
+    assert (np.diff(shares) <= 0).all()
+    assert shares[0] > shares[-1]
+
+
+def test_an_object_goes_on_behind_what_a_person_gave_to_another() -> None:
+    session = drawn({1: slice(20, 48), 2: slice(16, 60)}, {1: 2, 2: 5})
+    labels = session.labels.copy()
+    model = Reaching(left=1, absent=2)  # of the second there is its anchor only
+    list(propagate_together(session, model, [1, 2], limits=WIDE, parts=AS_GIVEN))
+    assert np.array_equal(session.labels[5], labels[5])
+    assert set(session.labels[5, 8:24, 20:56].ravel()) == {2}
+    assert (session.labels[6:, 8:24, 20:56] == 1).all()
+
+
+def test_who_loses_all_of_a_plane_is_told_of_as_stopped_there() -> None:
+    volume = labelled_volume(np.ones((9, 32, 96), np.uint16))
+    session, plane = Session(volume), PlaneRef(0, 4)
+    for object_id, index in ((1, 0), (2, 8)):
+        whole = np.zeros((32, 96), bool)
+        whole[8:24, 20:56] = True
+        at = PlaneRef(0, index)
+        session.write(at, BoxedMask.of_plane(whole, at, volume.shape), object_id)
+    first, second = plans(session)
+    claims, mask = Claims(), BoxedMask.of_plane(whole, plane, volume.shape)
+
+    def told(level: float) -> PlanePrediction:
+        bare = told_without_model(plane, mask, 0.9, "propagated")
+        return replace(bare, hints=np.full((1, 32, 32), level, np.float16))
+
+    assert [one.state for _, one in claims.add(plane, [(first, told(1.0))])] == ["propagated"]
+    found = [(i, one.state, one.area_px) for i, one in claims.add(plane, [(second, told(2.0))])]
+    assert found == [(1, "propagated", 0), (1, "stopped", 0), (2, "propagated", mask.area)]
 
 
 def test_the_higher_logit_wins_a_pixel() -> None:
