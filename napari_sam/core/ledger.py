@@ -14,7 +14,7 @@ from napari_sam.core.edits import Action, Edit
 from napari_sam.core.history import Entry, History
 from napari_sam.core.labels import fit_labels, object_extents, own_mask
 from napari_sam.core.masks import BoxedMask
-from napari_sam.core.object_operations import Fill, found, held_from_strokes, losing, masked
+from napari_sam.core.object_operations import Fill, as_found, held_from_strokes, losing, masked
 from napari_sam.core.objects import Anchor, ObjectState, SessionState
 from napari_sam.core.planes import PlaneRef
 from napari_sam.errors import InvalidEdit, InvalidPrompt
@@ -138,7 +138,9 @@ class Ledger:
             ids[value] = self.check_id(free_id)
             fills.append((BoxedMask(box, is_new), free_id))
             one = _adopted(free_id, extent, known.get(value))
-            after = after.with_object(one if found_across is None else found(one, is_new, box, found_across))
+            after = after.with_object(
+                one if found_across is None else as_found(one, is_new, box, found_across)
+            )
         if fills:
             self.fill(fills, replace(after, current_id=after.free_id), action)
         return ids

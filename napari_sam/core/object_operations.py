@@ -21,7 +21,7 @@ from volumes import Box
 __all__ = [
     "Fill",
     "Outcome",
-    "found",
+    "as_found",
     "held_from_strokes",
     "losing",
     "masked",
@@ -171,7 +171,7 @@ def objects_renumbered(labels: NDArray[Any], state: SessionState, mapping: Mappi
     return fills, SessionState(objects, mapping.get(state.current_id, state.current_id))
 
 
-def found(one: ObjectState, bits: NDArray[np.bool_], box: Box, axis: int) -> ObjectState:
+def as_found(one: ObjectState, bits: NDArray[np.bool_], box: Box, axis: int) -> ObjectState:
     """Return an object as a model found it in planes across an axis, without a prompt: not locked.
 
     Parameters

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from napari_sam.core.evidence import AnchorLook
 from napari_sam.core.intensity import GreyRange, grey_levels
 from napari_sam.core.jobs import Cancel
-from napari_sam.core.masks import BoxedMask, iou
+from napari_sam.core.masks import iou
 from napari_sam.core.plane_prediction import PlanePrediction, no_mask, told_without_model
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.propagation_choices import evidence_of
-from napari_sam.core.propagation_front import Choice
 from napari_sam.core.propagation_parts import Front, PropagationParts, keep
 from napari_sam.core.propagation_plan import PropagationPlan, Seed
 from napari_sam.core.segmenter import MaskPrediction, Segmenter, SegmentRequest
@@ -19,15 +18,6 @@ from napari_sam.core.trust import FITTED
 from volumes import Box
 
 __all__ = ["Front", "PropagationRun"]
-
-
-@dataclass(frozen=True, eq=False)
-class _Weighed:
-    """An answer's masks, what can be the object of each, and which one is taken."""
-
-    masks: tuple[BoxedMask, ...]
-    kept: tuple[BoxedMask, ...]
-    choice: Choice
 
 
 class PropagationRun:
@@ -54,7 +44,6 @@ class PropagationRun:
         self.plan, self.segmenter = plan, segmenter
         self._cancel, self._parts = cancel, parts
         self._sharpen = parts.sharpen(plan)
-        self._known: dict[Front, _Weighed] = {}
         self._open = set(range(plan.first, plan.last)) - set(plan.seeds) - plan.walls
         self.fronts = [
             self._front(plane, step, seed)
@@ -92,14 +81,6 @@ class PropagationRun:
         plane = front.plane.neighbour(front.step)
         return told_without_model(plane, no_mask(plane), 0.0, "stopped", "cancelled")
 
-    def keep(self, front: Front, answer: MaskPrediction) -> tuple[BoxedMask, ...]:
-        """Cut an answer's masks to what can be the object that a front follows."""
-        return keep(self.plan, front, answer.masks, answer.plane)
-
-    def choose(self, front: Front, answer: MaskPrediction) -> int:
-        """Return the candidate that would be taken of an answer."""
-        return self._weighed(front, answer).choice.candidate
-
     def take(
         self, front: Front, request: SegmentRequest, answer: MaskPrediction, seconds: float
     ) -> PlanePrediction:
@@ -115,9 +96,8 @@ class PropagationRun:
             Time that it took.
         """
         plan, previous = self.plan, front.mask.moved_to(answer.plane)
-        weighed = self._weighed(front, answer)
-        del self._known[front]
-        kept, choice = list(weighed.kept), weighed.choice
+        kept = list(keep(plan, front, answer.masks, answer.plane))
+        choice = self._parts.choose(plan, front, answer, kept)
         k, overlap = choice.candidate, iou(previous, answer.masks[choice.candidate])
         sharp = self._sharpen(answer, kept, k, previous)
         kept[k] = sharp.pieces_over(previous, plan.limits.min_piece_overlap)
@@ -137,15 +117,6 @@ class PropagationRun:
             k, float(answer.scores[k]), kept[k].area, overlap, state, reason, seconds,
             presence=answer.presence, trust=choice.trust, doubtful=choice.trust < plan.limits.sure_trust,
         )  # fmt: skip
-
-    def _weighed(self, front: Front, answer: MaskPrediction) -> _Weighed:
-        """Cut and choose, once for the same masks."""
-        known = self._known.get(front)
-        if known is None or any(a is not b for a, b in zip(known.masks, answer.masks, strict=False)):
-            kept = self.keep(front, answer)
-            choice = self._parts.choose(self.plan, front, answer, kept)
-            known = self._known[front] = _Weighed(answer.masks, kept, choice)
-        return known
 
     def _prefetch(self, front: Front) -> None:
         """Name the next planes, some at a time, so that they can be encoded together or meanwhile."""

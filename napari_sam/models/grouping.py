@@ -30,11 +30,6 @@ UNIT_CELLS = 4.0
 _LARGEST_LOG_WEIGHT = 6.0
 
 
-def places(grouping: Tensor) -> Tensor:
-    """Give the place of each cell of ``grouping (B, 17, H, W)``; ``(B, 8, H, W)`` float32."""
-    return placed(grouping)[:, :N_AXES].reshape(len(grouping), N_AXES, *grouping.shape[-2:])
-
-
 def placed(grouping: Tensor) -> Tensor:
     """Give each cell's place, and how close is close for it: the one form that groups are made from.
 
@@ -113,26 +108,6 @@ def masks_of_cells(grouping: Tensor, cells: Tensor) -> Tensor:
     """
     of_all = placed(grouping)
     logits = group_logits(of_all, of_cells(of_all, cells))
-    return logits.reshape(*logits.shape[:2], *grouping.shape[-2:])
-
-
-def mask_of_share(grouping: Tensor, share: Tensor) -> Tensor:
-    """Give the mask of the object that most of some weighted cells belong to.
-
-    Parameters
-    ----------
-    grouping : Tensor
-        ``(N, 17, H, W)`` or ``(1, 17, H, W)``.
-    share : Tensor
-        ``(N, H, W)`` weights of the cells, 0 or more.
-
-    Returns
-    -------
-    Tensor
-        ``(N, 1, H, W)`` logits, float32.
-    """
-    of_all = placed(grouping)
-    logits = group_logits(of_all, of_shares(of_all, share.flatten(1)[:, None]))
     return logits.reshape(*logits.shape[:2], *grouping.shape[-2:])
 
 

@@ -14,7 +14,7 @@ import volumes
 from napari_sam.errors import UnknownSample
 from napari_sam.nodes.mr_head import HEAD_NAMES, make_mr_head
 from napari_sam.nodes.nuclei import make_nuclei
-from napari_sam.nodes.outputs import check_outputs
+from napari_sam.nodes.outputs import check_outputs, write_bytes
 from napari_sam.nodes.phantom import PHANTOM_NAMES, make_phantom
 from napari_sam.nodes.short_film import FILM_NAMES, make_short_film
 from volumes import UnwritableOutput, Volume
@@ -138,7 +138,12 @@ def _sample(name: str) -> Sample:
 
 def _write_frames(path: Path, volume: Volume) -> None:
     """Write frames (P, R, C, 3) as a WebP that moves, without loss."""
+    from io import BytesIO
+
     from PIL import Image
 
     first, *others = (Image.fromarray(frame) for frame in np.asarray(volume.data))
-    first.save(path, save_all=True, append_images=others, duration=80, loop=0, lossless=True, method=0)
+    content = BytesIO()
+    look = {"duration": 80, "loop": 0, "lossless": True, "method": 0}
+    first.save(content, "WEBP", save_all=True, append_images=others, **look)
+    write_bytes(path, content.getvalue())

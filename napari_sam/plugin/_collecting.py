@@ -19,7 +19,7 @@ class _Freezer:
     """Counts those who asked, over all threads: the search is the whole program's."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a search may end another one that was left, on this very thread
         self._n_inside = 0
         self._is_ours = False
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 
-from napari_sam.models.grouping import N_AXES, N_CHANNELS, UNIT_CELLS, mask_of_share, masks_of_cells, places
+from napari_sam.models.grouping import (
+    N_AXES,
+    N_CHANNELS,
+    UNIT_CELLS,
+    group_logits,
+    masks_of_cells,
+    of_shares,
+    placed,
+)
 
 SIDE = 12
 
@@ -21,8 +29,9 @@ def two_halves() -> torch.Tensor:
 def test_a_place_is_the_cells_own_moved_by_its_offset():
     grouping = torch.zeros(1, N_CHANNELS, 4, 8)
     grouping[0, 0, 1, 2] = 0.5
-    place = places(grouping)
-    assert place.shape == (1, N_AXES, 4, 8)
+    cells = placed(grouping)
+    assert cells.shape == (1, N_CHANNELS, 4 * 8)
+    place = cells[:, :N_AXES].reshape(1, N_AXES, 4, 8)
     assert place[0, :2, 1, 2].tolist() == [2 / UNIT_CELLS + 0.5, 1 / UNIT_CELLS]
     assert place[0, :2, 3, 7].tolist() == [7 / UNIT_CELLS, 3 / UNIT_CELLS]
 
@@ -55,8 +64,8 @@ def test_one_plane_serves_all_prompts():
 def test_a_share_of_cells_speaks_for_their_object():
     share = torch.zeros(1, SIDE, SIDE)
     share[:, 2:5, 1:4] = 1.0
-    logits = mask_of_share(two_halves(), share)
-    assert logits.shape == (1, 1, SIDE, SIDE)
+    cells = placed(two_halves())
+    logits = group_logits(cells, of_shares(cells, share.flatten(1)[None])).reshape(1, 1, SIDE, SIDE)
     assert torch.equal(logits[0, 0] > 0, (torch.arange(SIDE) < SIDE // 2).expand(SIDE, -1))
 
 

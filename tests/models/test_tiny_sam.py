@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from napari_sam.models.grouping import N_CHANNELS, mask_of_share, masks_of_cells
+from napari_sam.models.grouping import N_CHANNELS, group_logits, masks_of_cells, of_shares, placed
 from napari_sam.models.prompt_drawing import draw_groups, draw_prompts
 from napari_sam.models.prompt_encoder import (
     BOX_FIRST,
@@ -132,7 +132,9 @@ def test_groups_are_those_of_each_prompt_by_itself(
         if mask is None:
             assert not drawn[row, 3].any()
         else:
-            share = mask_of_share(grid, mask[row].sigmoid())[0, 0].sigmoid()
+            flat = placed(grid)
+            means = of_shares(flat, mask[row].sigmoid().flatten(1)[None])
+            share = group_logits(flat, means).sigmoid().reshape(12, 12)
             torch.testing.assert_close(drawn[row, 3], share, atol=1e-3, rtol=0)
         assert bool(drawn[row, 2].any()) == (BOX_SECOND in labels[row])
 
