@@ -76,7 +76,7 @@ class Feed:
             for batch in source:
                 if not self._hand_over(batch):
                     return
-        except Exception as error:
+        except Exception as error:  # whatever it is, it is raised where the next batch is asked for
             self._hand_over(error)
 
     def _hand_over(self, batch: PackedBatch | Exception) -> bool:
