@@ -20,6 +20,7 @@ from napari_sam.models.prompt_encoder import (
     BOX_SECOND,
     PAD,
     POSITIVE,
+    Columns,
     PromptEncoder,
     RandomPositionEncoding,
 )
@@ -121,6 +122,7 @@ class EfficientSam(Sam):
         point_labels: Tensor,
         mask_inputs: Tensor | None = None,
         input_hw: tuple[int, int] | None = None,
+        columns: Columns | None = None,
     ) -> Decoded:
         """Decode as `Sam.decode_all` does.
 

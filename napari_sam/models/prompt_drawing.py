@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from napari_sam.models.grouping import group_logits, of_cells, of_shares, placed
-from napari_sam.models.prompt_encoder import BOX_FIRST, BOX_SECOND, NEGATIVE, POSITIVE
+from napari_sam.models.prompt_encoder import BOX_FIRST, BOX_SECOND, NEGATIVE, POSITIVE, Columns
 
 CLICK_SIGMA_CELLS = 1.5
 """Spread of a click's spot, in cells of the logits' grid."""
@@ -21,7 +21,12 @@ LOGIT_SCALE = 5.0
 
 
 def draw_prompts(
-    points_xy: Tensor, point_labels: Tensor, mask_inputs: Tensor | None, grid_hw: tuple[int, int], cell: float
+    points_xy: Tensor,
+    point_labels: Tensor,
+    mask_inputs: Tensor | None,
+    grid_hw: tuple[int, int],
+    cell: float,
+    columns: Columns | None = None,
 ) -> Tensor:
     """Draw prompts as a picture.
 
@@ -37,6 +42,8 @@ def draw_prompts(
         ``(H, W)`` of the picture.
     cell : float
         Pixels of the model's input along a side of a cell of the picture.
+    columns : Columns, optional
+        What the columns hold, where that is known.
 
     Returns
     -------
@@ -52,7 +59,8 @@ def draw_prompts(
     with torch.autocast(at.device.type, enabled=False):
         spots = (down[:, None] * signs[..., None]).transpose(2, 3) @ across[:, None]
     nothing = spots.new_zeros(len(at), 1, *grid_hw)
-    box = nothing if not _has_box(point_labels).any() else _draw_box(at, point_labels, y, x)[:, None]
+    has_box = (columns or Columns.of(point_labels)).has_box
+    box = _draw_box(at, point_labels, y, x)[:, None] if has_box else nothing
     mask = nothing if mask_inputs is None else torch.tanh(mask_inputs / LOGIT_SCALE)
     return torch.cat([spots.clamp(max=1), box, mask], dim=1)
 
@@ -82,7 +90,12 @@ def _between(position: Tensor, low: Tensor, high: Tensor) -> Tensor:
 
 
 def draw_groups(
-    grouping: Tensor, points_xy: Tensor, point_labels: Tensor, mask_inputs: Tensor | None, cell: float
+    grouping: Tensor,
+    points_xy: Tensor,
+    point_labels: Tensor,
+    mask_inputs: Tensor | None,
+    cell: float,
+    columns: Columns | None = None,
 ) -> Tensor:
     """Draw the objects that the prompts lie in, as the encoder's grouping has them.
 
@@ -90,7 +103,7 @@ def draw_groups(
     ----------
     grouping : Tensor
         ``(N or 1, 17, H, W)``; see `napari_sam.models.grouping`.
-    points_xy, point_labels, mask_inputs, cell
+    points_xy, point_labels, mask_inputs, cell, columns
         As `draw_prompts` takes them.
 
     Returns
@@ -101,23 +114,23 @@ def draw_groups(
     """
     grid_hw = (grouping.shape[-2], grouping.shape[-1])
     at, cells, n_prompts = (points_xy + 0.5) / cell, placed(grouping), len(points_xy)
-    is_click = (point_labels == POSITIVE) | (point_labels == NEGATIVE)
-    clicked = is_click.any(dim=0).nonzero()[:, 0]  # other columns hold corners of boxes, or nothing
-    own = [of_cells(cells, _numbers(at[:, clicked], grid_hw))]
+    columns = columns or Columns.of(point_labels)
+    own = [of_cells(cells, _numbers(at[:, columns.clicks], grid_hw))]
     has_box, has_mask = _has_box(point_labels), mask_inputs is not None
-    shares = [_middle_of_box(at, point_labels, grid_hw).flatten(1)] if bool(has_box.any()) else []
+    shares = [_middle_of_box(at, point_labels, grid_hw).flatten(1)] if columns.has_box else []
     if mask_inputs is not None:
         shares.append(mask_inputs[:, 0].sigmoid().flatten(1))
     if shares:
         own.append(of_shares(cells, torch.stack(shares, dim=1)))
     groups = group_logits(cells, torch.cat(own, dim=2)).sigmoid()
     nothing = groups.new_zeros(n_prompts, 1, groups.shape[2])
-    labels, of_clicks = point_labels[:, clicked], groups[:, : len(clicked)]
+    labels = point_labels[:, columns.clicks]
+    n_clicks = labels.shape[1]
+    of_clicks, rest = groups[:, :n_clicks], groups[:, n_clicks:]
     layers = [
         torch.cat([of_clicks * (labels == sign)[..., None], nothing], dim=1).amax(dim=1, keepdim=True)
         for sign in (POSITIVE, NEGATIVE)
     ]
-    rest = groups[:, len(clicked) :]
     layers.append(rest[:, :1] * has_box[:, None, None] if len(shares) > has_mask else nothing)
     covered = shares[-1].amax(dim=1) > 0.5 if has_mask else has_box
     layers.append(rest[:, -1:] * covered[:, None, None] if has_mask else nothing)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,34 @@ from napari_sam.models.layers import LayerNorm2d
 
 PAD, NEGATIVE, POSITIVE, BOX_FIRST, BOX_SECOND = -1, 0, 1, 2, 3
 """Labels of a point: padding, background, foreground, first and second corner of a box."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What the columns of prompts ``(N, K)`` hold: asking their labels makes a GPU wait.
+
+    Attributes
+    ----------
+    has_box : bool
+        Whether any prompt has a box.
+    clicks : slice or Tensor
+        Which columns hold clicks; a tensor ``(C,)`` of int64 numbers, or a slice.
+    """
+
+    has_box: bool
+    clicks: slice | Tensor
+
+    @classmethod
+    def of(cls, point_labels: Tensor) -> Columns:
+        """Look at labels ``(N, K)``."""
+        is_click = (point_labels == POSITIVE) | (point_labels == NEGATIVE)
+        return cls(bool((point_labels >= BOX_FIRST).any()), is_click.any(dim=0).nonzero()[:, 0])
+
+
+def box_labels(like: Tensor, n: int) -> Tensor:
+    """Give the labels ``(n, 2)`` int64 of the two corners of boxes, on the device of a tensor."""
+    kinds = [like.new_full((n,), kind, dtype=torch.int64) for kind in (BOX_FIRST, BOX_SECOND)]
+    return torch.stack(kinds, dim=1)
 
 
 class RandomPositionEncoding(nn.Module):
@@ -79,7 +108,13 @@ class PromptEncoder(nn.Module):
         )
         self.no_mask_embed = nn.Embedding(1, embed_dim)
 
-    def sparse(self, points_xy: Tensor, point_labels: Tensor, input_hw: tuple[int, int]) -> Tensor:
+    def sparse(
+        self,
+        points_xy: Tensor,
+        point_labels: Tensor,
+        input_hw: tuple[int, int],
+        columns: Columns | None = None,
+    ) -> Tensor:
         """Encode points and box corners.
 
         Parameters
@@ -93,6 +128,8 @@ class PromptEncoder(nn.Module):
             appended to each, as in training of the published models.
         input_hw : tuple of int
             Height and width of the model's input in pixels.
+        columns : Columns, optional
+            What the columns hold, where that is known.
 
         Returns
         -------
@@ -100,12 +137,12 @@ class PromptEncoder(nn.Module):
             ``(N, K or K + 1, C)``.
         """
         has_points = self.pads_always or point_labels.shape[1] > 0
-        if has_points and not bool((point_labels >= BOX_FIRST).any()):
+        if has_points and not (columns or Columns.of(point_labels)).has_box:
             points_xy = torch.cat([points_xy, points_xy.new_zeros(len(points_xy), 1, 2)], dim=1)
             point_labels = torch.cat(
                 [point_labels, point_labels.new_full((len(point_labels), 1), PAD)], dim=1
             )
-        size_xy = points_xy.new_tensor([input_hw[1], input_hw[0]])
+        size_xy = torch.stack([points_xy.new_full((), n) for n in input_hw[::-1]])
         encoded: Tensor = self.pe_layer((points_xy + 0.5) / size_xy)
         is_pad = (point_labels == PAD).unsqueeze(-1)
         kinds = torch.cat([e.weight for e in (self.not_a_point_embed, *self.point_embeddings)])

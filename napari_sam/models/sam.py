@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from napari_sam.models.image_encoder import ImageEncoder
 from napari_sam.models.mask_decoder import Decoded, ImageSide, MaskDecoder
-from napari_sam.models.prompt_encoder import PromptEncoder
+from napari_sam.models.prompt_encoder import Columns, PromptEncoder
 
 IMAGE_EMBEDDING = "image_embedding"
 FINE_HALF, FINE_FULL = "fine_8", "fine_4"
@@ -101,6 +101,7 @@ class Sam(nn.Module):
         point_labels: Tensor,
         mask_inputs: Tensor | None = None,
         input_hw: tuple[int, int] | None = None,
+        columns: Columns | None = None,
     ) -> Decoded:
         """Decode the single mask and the three candidates of every prompt.
 
@@ -116,13 +117,16 @@ class Sam(nn.Module):
             ``(N, 1, 4h, 4w)`` logits of a mask prompt.
         input_hw : tuple of int, optional
             Height and width of the input, where it is not ``(S, S)``.
+        columns : Columns, optional
+            What the columns of the prompts hold, where that is known.
 
         Returns
         -------
         Decoded
             Logits and scores of all four masks and, from models that say it, the object's presence.
         """
-        sparse = self.prompt_encoder.sparse(points_xy, point_labels, input_hw or (self.side, self.side))
+        sides = input_hw or (self.side, self.side)
+        sparse = self.prompt_encoder.sparse(points_xy, point_labels, sides, columns)
         fine = (features[FINE_HALF], features[FINE_FULL]) if FINE_HALF in features else None
         return self.mask_decoder.decode(self._image_side(features, mask_inputs), sparse, fine)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from napari_sam.models.prompt_encoder import BOX_FIRST, BOX_SECOND
+from napari_sam.models.prompt_encoder import Columns, box_labels
 
 MARGIN = 0.03
 """Part of its size by which the box of a first answer is grown."""
@@ -49,7 +49,12 @@ def _ends(marks: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def second_prompts(
-    points_xy: Tensor, point_labels: Tensor, logits: Tensor, side: float, margin: float = MARGIN
+    points_xy: Tensor,
+    point_labels: Tensor,
+    logits: Tensor,
+    side: float,
+    margin: float = MARGIN,
+    columns: Columns | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Ask again.
 
@@ -61,14 +66,16 @@ def second_prompts(
         ``(N, h, w)`` of the first answer.
     side, margin : float
         As `boxes_of_logits` takes them.
+    columns : Columns, optional
+        What the columns hold, where that is known.
 
     Returns
     -------
     tuple of Tensor
         Points, labels, and the mask prompt ``(N, 1, h, w)``. Where there was no box there is the answer's.
     """
-    if bool((point_labels == BOX_SECOND).any()):
+    if (columns or Columns.of(point_labels)).has_box:
         return points_xy, point_labels, logits[:, None]
     corners = boxes_of_logits(logits, side, margin)
-    labels = point_labels.new_tensor([BOX_FIRST, BOX_SECOND]).expand(len(logits), -1)
+    labels = box_labels(point_labels, len(logits))
     return torch.cat([points_xy, corners], dim=1), torch.cat([point_labels, labels], dim=1), logits[:, None]

@@ -17,7 +17,7 @@ from napari_sam.models.grouping import GROUPING
 from napari_sam.models.layers import MLP, LayerNorm2d
 from napari_sam.models.mask_decoder import N_CANDIDATES, Decoded, MaskDecoder
 from napari_sam.models.prompt_drawing import draw_groups, draw_prompts
-from napari_sam.models.prompt_encoder import PromptEncoder
+from napari_sam.models.prompt_encoder import Columns, PromptEncoder
 from napari_sam.models.sam import FINE_FULL, FINE_HALF, IMAGE_EMBEDDING, PlaneFeatures, Sam
 from napari_sam.models.second_look import second_prompts
 from napari_sam.models.tiny_encoder import TINY_SIDE, TinyEncoder
@@ -160,6 +160,7 @@ class TinySam(Sam):
         point_labels: Tensor,
         mask_inputs: Tensor | None = None,
         input_hw: tuple[int, int] | None = None,
+        columns: Columns | None = None,
     ) -> Decoded:
         """Decode as `Sam.decode_all` does, with the prompts drawn besides."""
         embedding, half_level, full_level = (
@@ -167,13 +168,14 @@ class TinySam(Sam):
         )
         height, width = embedding.shape[-2:]
         input_hw = input_hw or (self.side, self.side)
-        sparse = self.prompt_encoder.sparse(points_xy, point_labels, input_hw)
+        columns = columns or Columns.of(point_labels)
+        sparse = self.prompt_encoder.sparse(points_xy, point_labels, input_hw, columns)
         dense = self.prompt_encoder.dense(mask_inputs, len(points_xy), (height, width))
         grid_hw = (4 * height, 4 * width)
         cell = input_hw[0] / grid_hw[0]
         drawing = [
-            draw_prompts(points_xy, point_labels, mask_inputs, grid_hw, cell),
-            draw_groups(features[GROUPING].detach(), points_xy, point_labels, mask_inputs, cell),
+            draw_prompts(points_xy, point_labels, mask_inputs, grid_hw, cell, columns),
+            draw_groups(features[GROUPING].detach(), points_xy, point_labels, mask_inputs, cell, columns),
         ]
         first = cast("nn.Conv2d", self.drawing_full[0])
         full = convolved(laid_out(torch.cat(drawing, dim=1)), first, gelu=True)

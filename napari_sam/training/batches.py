@@ -7,10 +7,15 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
+from napari_sam.training.fields import chance
 from napari_sam.training.samples import PlanePair
 
 _FEW = 16
+
+GROUP_CELL = 4
+"""Side of a cell of the encoder's grouping, in pixels of the input."""
 
 ENDED_WEIGHT = 2.0
 """How much rather an object is prompted for that ends in the second plane."""
@@ -75,7 +80,65 @@ def choose_objects(batch: Batch, max_objects: int) -> Batch:
     return Batch(batch.pixels, batch.masks[:, kept], batch.pair[kept])
 
 
-def draw_some(n: int, share: float, device: torch.device) -> Tensor:
+@dataclass(frozen=True)
+class Question:
+    """What one step of training asks of a batch: all that chance and the pictures decide beforehand.
+
+    Shapes depend on the numbers of pictures and objects alone, so that a GPU can repeat a recorded step.
+
+    Attributes
+    ----------
+    pixels : Tensor
+        ``(2P, 3, S, S)``: the first planes of all pairs, then the second ones.
+    masks : Tensor
+        ``(2, N, S, S)`` bool, objects that are prompted for, in the first and in the second plane.
+    pair : Tensor
+        ``(N,)`` which pair an object is of.
+    cells : Tensor
+        ``(G, S / 4, S / 4)`` float, 0 to 1: objects that teach the grouping of cells.
+    cells_image : Tensor
+        ``(G,)`` the picture that they are in.
+    """
+
+    pixels: Tensor
+    masks: Tensor
+    pair: Tensor
+    cells: Tensor
+    cells_image: Tensor
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All of it."""
+        return self.pixels, self.masks, self.pair, self.cells, self.cells_image
+
+
+def ask(batch: Batch, max_objects: int = 24, n_grouped: int | None = None) -> Question:
+    """Decide what is asked of a batch.
+
+    Parameters
+    ----------
+    batch : Batch
+        Pairs of planes.
+    max_objects : int
+        Objects that are prompted for; see `choose_objects`.
+    n_grouped : int, optional
+        Objects that teach the grouping, counted in both planes and drawn by chance; all where it is left out.
+    """
+    present = batch.masks.flatten(2).any(dim=2).flatten()
+    if n_grouped is None:
+        drawn = present.nonzero()[:, 0]
+    else:
+        order = (torch.rand(len(present), device=present.device) + ~present).argsort()
+        drawn = order[torch.arange(n_grouped, device=present.device) % present.sum()]
+    masks = batch.masks.flatten(0, 1).index_select(0, drawn)
+    plane, number = drawn // len(batch.pair), drawn % len(batch.pair)
+    image = batch.pair[number] + plane * batch.n_pairs
+    chosen = choose_objects(batch, max_objects)
+    cells = F.avg_pool2d(masks.float()[:, None], GROUP_CELL)[:, 0]
+    return Question(batch.pixels, chosen.masks, chosen.pair, cells, image)
+
+
+def draw_some(n: int, share: float, rng: torch.Generator, device: torch.device) -> Tensor:
     """Draw about a share of some objects.
 
     Many objects come in round numbers, so that a GPU meets the same shapes again and again: it prepares
@@ -87,6 +150,8 @@ def draw_some(n: int, share: float, device: torch.device) -> Tensor:
         How many there are.
     share : float
         Part of them, 0 to 1.
+    rng : Generator
+        Decides how many, where there are few.
     device : torch.device
         Where the numbers are wanted.
 
@@ -96,7 +161,8 @@ def draw_some(n: int, share: float, device: torch.device) -> Tensor:
         ``(K,)`` int64, their numbers.
     """
     if n <= _FEW:
-        return torch.nonzero(torch.rand(n, device=device) < share)[:, 0]
-    lot = 32 if n > 128 else 8
-    n_kept = min(max(1, round(n * share / lot)) * lot, n // lot * lot)
-    return torch.randperm(n, device=device)[:n_kept]
+        n_kept = sum(chance(share, rng) for _ in range(n))
+    else:
+        lot = 32 if n > 128 else 8
+        n_kept = min(max(1, round(n * share / lot)) * lot, n // lot * lot)
+    return torch.rand(n, device=device).argsort()[:n_kept]

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from napari_sam.errors import SettingsError
 from napari_sam.models.sam import Sam
 from napari_sam.training.adapters import adapt, adapter_names, merged_state
-from napari_sam.training.batches import Batch, collate
+from napari_sam.training.batches import Batch, ask, collate
 from napari_sam.training.fit_settings import FitSettings
 from napari_sam.training.measuring import measure
 from napari_sam.training.rounds import training_loss
@@ -88,7 +88,7 @@ class Fitter:
             for start in range(0, len(pairs), settings.n_pairs):
                 batch = collate(pairs[start : start + settings.n_pairs]).to(self.device)
                 with torch.autocast(self.device.type, torch.bfloat16, enabled=self.is_bf16):
-                    loss = training_loss(self.model, batch, rng) / settings.accumulate
+                    loss = training_loss(self.model, ask(batch), rng) / settings.accumulate
                 torch.autograd.backward(loss)
                 total += float(loss.detach())
         norm = float(nn.utils.clip_grad_norm_(self._trained, 1.0))

@@ -8,13 +8,13 @@ innermost point are the prompts of the next plane.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_sam.models.prompt_encoder import BOX_FIRST, BOX_SECOND, POSITIVE
+from napari_sam.models.prompt_encoder import POSITIVE, Columns, box_labels
 from napari_sam.models.second_look import boxes_of_logits, second_prompts
 from napari_sam.training.fields import chance, uniform, whole
 
@@ -31,24 +31,31 @@ class Prompts:
         ``(N, K)`` int64.
     mask_logits : Tensor or None
         ``(N, 1, h, w)``.
+    columns : Columns or None
+        What the columns hold, where that is known; clicks stand last.
     """
 
     points_xy: Tensor
     point_labels: Tensor
     mask_logits: Tensor | None = None
+    columns: Columns | None = None
 
     def add_points(self, xy: Tensor, labels: Tensor, mask_logits: Tensor | None) -> Prompts:
         """Add one point ``xy (N, 2)`` to each object and replace the mask prompt."""
+        columns, n_columns = self.columns, self.points_xy.shape[1]
+        if columns is not None and isinstance(columns.clicks, slice):
+            columns = Columns(columns.has_box, slice(columns.clicks.start, n_columns + 1))
         return Prompts(
             torch.cat([self.points_xy, xy[:, None]], dim=1),
             torch.cat([self.point_labels, labels[:, None]], dim=1),
             mask_logits,
+            columns,
         )
 
     def only(self, which: Tensor) -> Prompts:
         """Keep the prompts of some objects."""
         hint = None if self.mask_logits is None else self.mask_logits[which]
-        return Prompts(self.points_xy[which], self.point_labels[which], hint)
+        return Prompts(self.points_xy[which], self.point_labels[which], hint, self.columns)
 
 
 def tight_boxes(masks: Tensor) -> Tensor:
@@ -75,15 +82,19 @@ def draw_boxes(masks: Tensor, looseness: float, margin: float = 0.0) -> Prompts:
     """
     boxes = tight_boxes(masks)
     size = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
-    outward = boxes.new_tensor([-1.0, -1.0, 1.0, 1.0])
     shift = torch.randn_like(boxes) * (looseness * size).clamp(min=0.5 if looseness else 0.0)
     shift = shift.clamp(min=-0.15 * size - 1, max=0.15 * size + 1)
     if margin:
-        shift = shift + outward * (margin * size).clamp(min=1.0)
+        grow = (margin * size).clamp(min=1.0)
+        shift = torch.cat([shift[:, :2] - grow[:, :2], shift[:, 2:] + grow[:, 2:]], dim=1)
     boxes = (boxes + shift).clamp(0, masks.shape[-1])
     corners = (boxes - 0.5).reshape(-1, 2, 2)
-    labels = torch.tensor([BOX_FIRST, BOX_SECOND], device=masks.device).expand(len(masks), -1)
-    return Prompts(corners, labels)
+    return _boxes(corners)
+
+
+def _boxes(corners: Tensor) -> Prompts:
+    """Ask by boxes, ``(N, 2, 2)``."""
+    return Prompts(corners, box_labels(corners, len(corners)), None, Columns(True, slice(2, 2)))
 
 
 def depth_within(masks: Tensor, n_steps: int = 12) -> Tensor:
@@ -99,9 +110,17 @@ def depth_within(masks: Tensor, n_steps: int = 12) -> Tensor:
 def pick_points(weights: Tensor, sharpness: float) -> Tensor:
     """Draw one cell of each ``weights (N, h, w)``, deeper ones more often; gives ``(N, 2)`` x, y."""
     flat = weights.flatten(1) ** sharpness
-    flat = flat + (flat.sum(dim=1, keepdim=True) <= 0)
-    picked = torch.multinomial(flat, 1)[:, 0]
+    picked = pick_cells(flat + (flat.sum(dim=1, keepdim=True) <= 0))
     return torch.stack([picked % weights.shape[2], picked // weights.shape[2]], dim=1).float()
+
+
+def pick_cells(weights: Tensor) -> Tensor:
+    """Draw one of each row of ``weights (N, L)``, 0 or more, as often as they say; ``(N,)`` int64.
+
+    Each cell waits for a time that is exponential at its weight's rate, and the first comes: unlike
+    `torch.multinomial` this makes no GPU wait.
+    """
+    return (weights / torch.empty_like(weights).exponential_()).argmax(dim=1)
 
 
 def draw_clicks(masks: Tensor, cell: int) -> Prompts:
@@ -111,7 +130,7 @@ def draw_clicks(masks: Tensor, cell: int) -> Prompts:
     xy = pick_points(depth_within(coarse > 0) * inner, sharpness=2.0)
     points = ((xy + 0.5) * cell - 0.5)[:, None]
     labels = torch.full((len(masks), 1), POSITIVE, device=masks.device)
-    return Prompts(points, labels)
+    return Prompts(points, labels, None, Columns(False, slice(0, 1)))
 
 
 def correct(prompts: Prompts, logits: Tensor, masks: Tensor) -> Prompts:
@@ -196,20 +215,20 @@ def carry_over(
     mask = logits > 0
     mask = mask | (logits >= logits.flatten(1).amax(dim=1)[:, None, None])
     nobody = torch.zeros(len(logits), 0, dtype=torch.long, device=logits.device)
-    prompts = Prompts(logits.new_zeros(len(logits), 0, 2), nobody)
+    prompts = Prompts(logits.new_zeros(len(logits), 0, 2), nobody, None, Columns(False, slice(0, 0)))
     if use_box:
-        corners = boxes_of_logits(logits, side, margin)
-        labels = torch.tensor([BOX_FIRST, BOX_SECOND], device=logits.device).expand(len(logits), -1)
-        prompts = Prompts(corners, labels)
+        prompts = _boxes(boxes_of_logits(logits, side, margin))
     if use_point or not use_box:
         depth = depth_within(mask) + torch.sigmoid(logits)
         flat = depth.flatten(1).argmax(dim=1)
         xy = torch.stack([flat % mask.shape[2], flat // mask.shape[2]], dim=1).float()
         labels = torch.full((len(logits),), POSITIVE, device=logits.device)
         prompts = prompts.add_points((xy + 0.5) * cell - 0.5, labels, None)
-    return Prompts(prompts.points_xy, prompts.point_labels, logits[:, None].detach() if use_mask else None)
+    return replace(prompts, mask_logits=logits[:, None].detach() if use_mask else None)
 
 
 def look_again(prompts: Prompts, logits: Tensor, side: int, margin: float) -> Prompts:
     """Ask the same again with the first answer, ``logits (N, h, w)``; see `napari_sam.models.second_look`."""
-    return Prompts(*second_prompts(prompts.points_xy, prompts.point_labels, logits.detach(), side, margin))
+    asked = prompts.points_xy, prompts.point_labels, logits.detach()
+    columns = prompts.columns and Columns(True, prompts.columns.clicks)
+    return Prompts(*second_prompts(*asked, side, margin, prompts.columns), columns)

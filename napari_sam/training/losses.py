@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from napari_sam.models.grouping import masks_of_cells
 from napari_sam.models.mask_decoder import Decoded
+from napari_sam.training.interaction import pick_cells
 
 PIXEL_WEIGHT, FOCUS_WEIGHT = 10.0, 5.0
 """Weights of the focal loss over the whole plane and around the object, beside a Dice loss of 1."""
@@ -118,7 +119,8 @@ def grouping_loss(grouping: Tensor, targets: Tensor, n_cells: int) -> Tensor:
     Tensor
         Scalar mean.
     """
-    cells = torch.multinomial(targets.flatten(1) + 1e-8, n_cells, replacement=True)
+    weights = targets.flatten(1) + 1e-8
+    cells = torch.stack([pick_cells(weights) for _ in range(n_cells)], dim=1)
     logits = masks_of_cells(grouping, cells)
     target = targets[:, None]
     probability = logits.sigmoid()

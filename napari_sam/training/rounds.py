@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from napari_sam.models.grouping import GROUPING
 from napari_sam.models.mask_decoder import Decoded
 from napari_sam.models.sam import IMAGE_EMBEDDING, Sam
-from napari_sam.training.batches import Batch, choose_objects, draw_some
+from napari_sam.training.batches import Question, draw_some
 from napari_sam.training.fields import chance, uniform, whole
 from napari_sam.training.interaction import (
     Prompts,
@@ -47,7 +46,7 @@ class View:
 
     def decode(self, prompts: Prompts) -> Decoded:
         """Decode each object, once."""
-        return self.model.decode_all(*self._asked(prompts))
+        return self.model.decode_all(*self._asked(prompts), columns=prompts.columns)
 
     def answer(self, prompts: Prompts) -> Decoded:
         """Answer as a user sees it, with a second look where the model takes one."""
@@ -62,12 +61,19 @@ class View:
 
     def only(self, which: Tensor) -> View:
         """Keep some objects."""
-        return View(self.model, {name: level[which] for name, level in self.features.items()})
+        return views(self.model, self.features, which)
 
 
 def views(model: Sam, features: Mapping[str, Tensor], images: Tensor) -> View:
     """Look at the images of ``images (N,)``."""
-    return View(model, {name: level[images] for name, level in features.items()})
+    return View(model, {name: _of_images(level, images) for name, level in features.items()})
+
+
+def _of_images(level: Tensor, images: Tensor) -> Tensor:
+    """Take ``level (B, C, h, w)`` of ``images (N,)``, laid out as it is."""
+    if level.is_contiguous(memory_format=torch.channels_last):
+        return level.permute(0, 2, 3, 1).index_select(0, images).permute(0, 3, 1, 2)
+    return level.index_select(0, images)
 
 
 @dataclass
@@ -101,71 +107,57 @@ def best_logits(logits: Tensor, iou_scores: Tensor) -> Tensor:
     return logits[torch.arange(len(logits), device=logits.device), chosen]
 
 
-def training_loss(
-    model: Sam, batch: Batch, rng: torch.Generator, max_objects: int = 24, going_on: float = GOING_ON
-) -> Tensor:
+def training_loss(model: Sam, question: Question, rng: torch.Generator, going_on: float = GOING_ON) -> Tensor:
     """Run the rounds of one batch and add up their losses.
 
-    First prompts (boxes for some objects, clicks for the others) on the planes where they are,
-    corrective clicks on fewer and fewer of them, and the first plane's masks carried over to the
-    second, where objects may have ended. Where the encoder groups cells, all objects teach it that.
+    First prompts (boxes for some objects, clicks for the others) in both planes (an object that is in the
+    first alone is asked for there twice), corrective clicks on fewer and fewer of them, and the first
+    plane's masks carried over to the second, where objects may have ended. Where the encoder groups cells,
+    more objects teach it that. Nothing here waits for a GPU, and all shapes follow from those of the
+    question and from `rng`.
 
     Parameters
     ----------
     model : Sam
         In training mode.
-    batch : Batch
-        Pairs of planes.
+    question : Question
+        What is asked.
     rng : Generator
         Where chance comes from; masks and clicks draw from torch's own.
-    max_objects : int
-        Objects that are prompted for; others of the batch teach the grouping alone.
     going_on : float
         Part of the objects that is corrected once more after each round.
     """
-    features = model.encode(batch.pixels)
-    extra = _grouping_loss(features, batch) if GROUPING in features else 0.0
-    batch = choose_objects(batch, max_objects)
-    present = batch.masks.flatten(2).any(dim=2)
-    planes, objects = torch.nonzero(present, as_tuple=True)
-    if len(objects) > MANY:
-        kept = draw_some(len(objects), 1.0, objects.device)
-        planes, objects = planes[kept], objects[kept]
-        by_box = torch.full_like(objects, chance(0.5, rng), dtype=torch.bool)
-    else:
-        by_box = torch.rand(len(objects), device=objects.device) < 0.5
+    features = model.encode(question.pixels)
+    extra: Tensor | float = 0.0
+    if GROUPING in features:
+        extra = grouping_loss(features[GROUPING].index_select(0, question.cells_image), question.cells, 3)
+    (first, second), n_pairs, n = question.masks, len(question.pixels) // 2, len(question.pair)
+    goes_on = second.flatten(1).any(dim=1)
+    masks = torch.cat([first, torch.where(goes_on[:, None, None], second, first)])
+    image = torch.cat([question.pair, question.pair + goes_on * n_pairs])
     answers = _Answers()
-    carried = torch.zeros_like(batch.pair, dtype=torch.bool)
-    hints: Tensor | None = None
-    for with_box in (True, False):
-        some = torch.nonzero(by_box == with_box)[:, 0]
-        if not len(some):
-            continue
-        image = batch.pair[objects[some]] + planes[some] * batch.n_pairs
-        view = views(model, features, image)
-        masks = batch.masks[planes[some], objects[some]]
-        logits = _first_rounds(view, masks, (with_box, going_on), rng, answers)
-        hints = logits.new_zeros(len(batch.pair), *logits.shape[-2:]) if hints is None else hints
-        first = planes[some] == 0
-        hints[objects[some][first]] = logits[first]
-        carried[objects[some][first]] = True
-    if hints is not None and bool(carried.any()):
-        which = torch.nonzero(carried)[:, 0]
-        which = which[draw_some(len(which), 1.0, which.device)]
-        view = views(model, features, batch.pair[which] + batch.n_pairs)
-        _carry_round(view, batch.masks[:, which], hints[which], rng, answers)
+    shown: Tensor | None = None
+    for with_box, some in _by_prompt(2 * n, rng, masks.device):
+        view, own = views(model, features, image[some]), masks.index_select(0, some)
+        logits = _first_rounds(view, own, (with_box, going_on), rng, answers)
+        shown = logits.new_zeros(2 * n, *logits.shape[-2:]) if shown is None else shown
+        shown = shown.index_copy(0, some, logits)
+    if shown is not None:
+        view = views(model, features, question.pair + n_pairs)
+        _carry_round(view, question.masks, shown[:n], rng, answers)
     return torch.as_tensor(answers.loss() + extra)
 
 
-def _grouping_loss(features: Mapping[str, Tensor], batch: Batch, n_cells: int = 3) -> Tensor:
-    """Ask cells of every object in both planes for their object."""
-    grouping = features[GROUPING]
-    present = batch.masks.flatten(2).any(dim=2)
-    planes, objects = torch.nonzero(present, as_tuple=True)
-    targets = F.avg_pool2d(
-        batch.masks[planes, objects].float()[:, None], batch.masks.shape[-1] // grouping.shape[-1]
-    )[:, 0]
-    return grouping_loss(grouping[batch.pair[objects] + planes * batch.n_pairs], targets, n_cells)
+def _by_prompt(n: int, rng: torch.Generator, device: torch.device) -> list[tuple[bool, Tensor]]:
+    """Say who is asked for by a box and who by a click: half each, or many all in one way."""
+    order = torch.rand(n, device=device).argsort()
+    if n > MANY:
+        return [(chance(0.5, rng), order)]
+    return [
+        (with_box, half)
+        for with_box, half in zip((True, False), order.tensor_split(2), strict=True)
+        if len(half)
+    ]
 
 
 def _first_rounds(
@@ -185,7 +177,7 @@ def _first_rounds(
         last = chosen = _look_again(view, prompts, chosen, masks, rng, answers)
     left = torch.arange(len(masks), device=masks.device)
     for _ in range(whole(2, N_CORRECTIONS, rng) if len(masks) > MANY else N_CORRECTIONS):
-        going_on = draw_some(len(left), share, masks.device)
+        going_on = draw_some(len(left), share, rng, masks.device)
         if not len(going_on):
             break
         left, view, prompts = left[going_on], view.only(going_on), prompts.only(going_on)
@@ -201,7 +193,7 @@ def _look_again(
     view: View, prompts: Prompts, shown: Tensor, masks: Tensor, rng: torch.Generator, answers: _Answers
 ) -> Tensor:
     """Give some of the first answers back to the model with the same prompts; the logits after that."""
-    some = draw_some(len(shown), LOOKED_AT_AGAIN, shown.device)
+    some = draw_some(len(shown), LOOKED_AT_AGAIN, rng, shown.device)
     if not len(some):
         return shown
     again = look_again(prompts.only(some), shown[some], masks.shape[-1], uniform(0.0, 0.08, rng))

@@ -13,9 +13,13 @@ from torch import distributed, nn
 
 from napari_sam.models.tiny_encoder import with_missing_blocks
 from napari_sam.models.tiny_sam import build_tiny_sam
-from napari_sam.training.batches import Batch
-from napari_sam.training.rounds import training_loss
+from napari_sam.training.batches import Batch, Question, ask
+from napari_sam.training.recorded import RecordedSteps
+from napari_sam.training.rounds import MANY, training_loss
 from napari_sam.training.stages import Stage
+
+_GROUPED = 6
+"""Planes of objects a pair that teach the grouping, where steps are recorded."""
 
 
 class Trainer:
@@ -43,6 +47,8 @@ class Trainer:
         fused = device.type == "cuda"
         self.optimiser = torch.optim.AdamW(groups, lr=stage.rate, betas=(0.9, 0.98), fused=fused)
         self.step, self.spent_s = 0, 0.0
+        self._parameters = list(self.model.parameters())
+        self._steps = RecordedSteps(self._parameters, self._loss) if device.type == "cuda" else None
         self._resume()
 
     def _resume(self) -> None:
@@ -85,21 +91,32 @@ class Trainer:
         rate = self.stage.rate * warm_up * (0.02 + 0.98 * decay)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        with torch.autocast(self.device.type, torch.bfloat16):
-            n_prompted = self._n_prompted(batch)
-            loss = training_loss(self.model, batch.to(self.device), rng, n_prompted, self.stage.going_on)
-        self.optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
+        loss = self._gradients(batch.to(self.device), rng)
         self._share_gradients()
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step()
         self.step += 1
         self._update_average()
+        return loss
+
+    def _gradients(self, batch: Batch, rng: torch.Generator) -> torch.Tensor:
+        """Leave the gradients of a batch with the parameters; gives the loss."""
+        n_prompted = self._n_prompted(batch)
+        if self._steps is not None and len(batch.pair) >= n_prompted > MANY // 2:
+            return self._steps.take(ask(batch, n_prompted, _GROUPED * batch.n_pairs), rng)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss = self._loss(ask(batch, n_prompted), rng)
+        torch.autograd.backward(loss)
         return loss.detach()
+
+    def _loss(self, question: Question, rng: torch.Generator) -> torch.Tensor:
+        with torch.autocast(self.device.type, torch.bfloat16):
+            return training_loss(self.model, question, rng, self.stage.going_on)
 
     def _n_prompted(self, batch: Batch) -> int:
         """Prompt for fewer objects in larger pictures, so that steps take about as long."""
-        return max(6, round(self.stage.n_prompted * (256 / batch.pixels.shape[-1]) ** 2))
+        n_prompted = max(6, round(self.stage.n_prompted * (256 / batch.pixels.shape[-1]) ** 2))
+        return n_prompted if n_prompted <= MANY // 2 else n_prompted // 8 * 8
 
     @torch.no_grad()
     def _share_gradients(self) -> None:
