@@ -3,8 +3,8 @@
 A step of the small model starts twenty thousand kernels, nearly all of them short: starting them from Python
 takes three times as long as computing them. So a step is recorded as a CUDA graph, from the question to the
 gradients, and repeated with other questions of the same shapes. What chance decides in Python (box or click,
-how loose, how many corrections) stays as it was recorded, so that several recordings of each shape take turns;
-what it decides on the GPU is drawn anew each time.
+how loose, how many corrections) stays as it was recorded, so that several recordings of each shape take
+turns; what it decides on the GPU is drawn anew each time.
 """
 
 from __future__ import annotations

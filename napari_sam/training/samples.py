@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_sam.training.appearance import coarsen, degrade, paint, resize_pair
+from napari_sam.training.closer import CLOSER_SHARE, look_closer
 from napari_sam.training.fields import chance, uniform, whole
 from napari_sam.training.natural_regions import NaturalRegions
 from napari_sam.training.paste import can_paste, paste_pair
@@ -106,7 +107,10 @@ class PairSampler:
         limits = self.settings.n_objects, self.settings.min_area
         while True:
             drawn = self._draw_planes(rng)
-            image, labels = resize_pair(drawn.image, drawn.labels, self.settings.side)
+            image, labels = drawn.image, drawn.labels
+            if chance(CLOSER_SHARE, rng):
+                image, labels = look_closer(image, labels, rng)
+            image, labels = resize_pair(image, labels, self.settings.side)
             seen = _channels(image[0])
             masks = choose(labels.cpu().numpy(), drawn.roles, limits, rng, seen, drawn.visible_step)
             if masks is not None:
