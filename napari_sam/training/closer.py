@@ -44,7 +44,8 @@ def look_closer(image: Tensor, labels: Tensor, rng: torch.Generator) -> tuple[Te
         return image, labels
     rows, columns = boxes[whole(0, len(boxes) - 1, rng)]
     size = max(rows.stop - rows.start, columns.stop - columns.start)
-    side = max(_LEAST_SIDE, math.ceil(size * math.exp(uniform(*map(math.log, TIMES_AS_LARGE), rng))))
+    least, most = (math.log(times * size) for times in TIMES_AS_LARGE)
+    side = max(_LEAST_SIDE, math.ceil(math.exp(uniform(least, most, rng))))
     if side > LARGEST_PART * max(labels.shape[1:]):
         return image, labels
     down, across = (

@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -45,10 +45,10 @@ class RecordedSteps:
         Recordings of each shape.
     """
 
-    def __init__(self, parameters: Sequence[nn.Parameter], loss: _Loss, n_each: int = 10) -> None:
+    def __init__(self, parameters: Sequence[nn.Parameter], loss: _Loss, n_each: int = 14) -> None:
         self._parameters, self._loss, self._n_each = list(parameters), loss, n_each
         self._shapes: dict[tuple[torch.Size, ...], _Shape] = {}
-        self._pool: tuple[int, int] | None = None
+        self._pool: Any = None
         self._order = random.Random(0)
 
     def take(self, question: Question, rng: torch.Generator) -> Tensor:
@@ -83,7 +83,7 @@ class RecordedSteps:
 
     def _run_once(self, question: Question, rng: torch.Generator) -> Tensor:
         """Take a step as it is: libraries prepare for new shapes then, which cannot be recorded."""
-        beside = torch.cuda.Stream()
+        beside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         beside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(beside):
             loss = self._compute(question, rng)
