@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +23,21 @@ KEPT_UNSEEN = 0.04
 
 ENDING_WEIGHT = 1.4
 """How much rather an object that ends between the planes is chosen."""
+
+_FEWEST = 3
+"""An outline runs where more pixels than this, of 25 around, lie within and without."""
+
+_OUTLINE_SAMPLES = 256
+_NOISE_SAMPLES = 4096
+"""Pixels that are enough to judge an outline, and the noise."""
+
+_FEW_NAMES = 8
+_CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], dtype=bool)
+
+_Boxes = list[tuple[slice, slice] | None]
+"""Windows of labels 1, 2, …, None for those that are missing."""
+
+_EMPTY = (slice(0, 0), slice(0, 0)), np.zeros((0, 0), dtype=bool)
 
 
 @dataclass(frozen=True)
@@ -45,20 +61,17 @@ class Roles:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """An object in the first plane: its window, its mask there, and all that is of its name."""
+    """An object in the first plane: its window, its mask there, its area, and all that is of its name."""
 
     rows: slice
     columns: slice
     mask: NDArray[np.bool_]
+    area: int
     names: tuple[int, ...]
     whole: bool
 
-    @property
-    def area(self) -> int:
-        return int(self.mask.sum())
 
-
-def find_objects(plane: NDArray[np.int64], roles: Roles, min_area: int) -> list[_Candidate]:
+def find_objects(plane: NDArray[np.integer], roles: Roles, min_area: int) -> list[_Candidate]:
     """List the objects of a plane: pieces of each label, without and with what lies in them."""
     boxes = ndimage.find_objects(plane)
     families = _families(roles)
@@ -99,22 +112,19 @@ def _is_fixed(name: int, label: int, roles: Roles) -> bool:
 
 
 def _pieces(
-    plane: NDArray[np.int64],
-    boxes: list[tuple[slice, slice] | None],
-    names: tuple[int, ...],
-    whole: bool,
-    min_area: int,
+    plane: NDArray[np.integer], boxes: _Boxes, names: tuple[int, ...], whole: bool, min_area: int
 ) -> list[_Candidate]:
     """Cut what has one of the names into 4-connected pieces, or leave it whole."""
-    window = _around([boxes[n - 1] for n in names if n <= len(boxes)])
+    window = _around(boxes, names)
     if window is None:
         return []
     mask = _named(plane[window], names)
-    if whole:
-        return [_Candidate(*window, mask, names, whole=True)] if mask.sum() >= min_area else []
-    pieces, n_pieces = ndimage.label(mask)
+    area = int(np.count_nonzero(mask))
+    if area < min_area:
+        return []
+    pieces, n_pieces = (mask, 1) if whole else ndimage.label(mask, _CROSS)
     if n_pieces == 1:
-        return [_Candidate(*window, mask, names, whole=False)] if mask.sum() >= min_area else []
+        return [_Candidate(*window, mask, area, names, whole)]
     areas = np.bincount(pieces.ravel(), minlength=n_pieces + 1)
     found = []
     for piece, box in enumerate(ndimage.find_objects(pieces), start=1):
@@ -122,15 +132,17 @@ def _pieces(
             rows, columns = (
                 slice(w.start + b.start, w.start + b.stop) for w, b in zip(window, box, strict=True)
             )
-            found.append(_Candidate(rows, columns, pieces[box] == piece, names, whole=False))
+            found.append(_Candidate(rows, columns, pieces[box] == piece, int(areas[piece]), names, False))
     return found
 
 
-def _around(boxes: list[tuple[slice, slice] | None]) -> tuple[slice, slice] | None:
-    """Give the window around boxes."""
-    real = [box for box in boxes if box is not None]
+def _around(boxes: _Boxes, names: tuple[int, ...]) -> tuple[slice, slice] | None:
+    """Give the window around the boxes of some names."""
+    real = [box for box in (boxes[n - 1] for n in names if n <= len(boxes)) if box is not None]
     if not real:
         return None
+    if len(real) == 1:
+        return real[0]
     rows, columns = zip(*real, strict=True)
     return (
         slice(min(r.start for r in rows), max(r.stop for r in rows)),
@@ -138,30 +150,55 @@ def _around(boxes: list[tuple[slice, slice] | None]) -> tuple[slice, slice] | No
     )
 
 
-def _named(plane: NDArray[np.int64], names: tuple[int, ...]) -> NDArray[np.bool_]:
+def _named(plane: NDArray[np.integer], names: tuple[int, ...]) -> NDArray[np.bool_]:
     """Mark where a plane has one of the names."""
-    if len(names) == 1:
-        return np.asarray(plane == names[0])
-    lookup = np.zeros(max(int(plane.max()), *names) + 1, dtype=bool)
-    lookup[list(names)] = True
-    return np.asarray(lookup[plane])
+    if len(names) > _FEW_NAMES:
+        lookup = np.zeros(max(int(plane.max()), *names) + 1, dtype=bool)
+        lookup[list(names)] = True
+        return np.asarray(lookup[plane])
+    found = np.asarray(plane == names[0])
+    for name in names[1:]:
+        found |= plane == name
+    return found
 
 
-def follow(candidate: _Candidate, second: NDArray[np.int64], n_named: int) -> NDArray[np.bool_]:
-    """Find an object of the first plane in the second, ``(H, W)``.
+def follow(
+    candidate: _Candidate, second: NDArray[np.integer], boxes: _Boxes, n_named: int
+) -> tuple[tuple[slice, slice], NDArray[np.bool_]]:
+    """Find an object of the first plane in the second ``(H, W)``: the window that it lies in, and its mask there.
 
     Pieces of the same name that overlap it are it; where none does, and it was the only one of its
-    name (`n_named` pixels of that name in the first plane), all of that name.
+    name (`n_named` pixels of that name in the first plane), all of that name. `boxes` are the windows of
+    the second plane's labels.
     """
-    same = _named(second, candidate.names)
-    if candidate.whole or not same.any():
-        return same
-    pieces, n_pieces = ndimage.label(same)
-    touched = np.unique(pieces[candidate.rows, candidate.columns][candidate.mask])
-    touched = touched[touched > 0]
-    if len(touched) == n_pieces or (not len(touched) and n_named == candidate.area):
-        return same
-    return np.asarray(np.isin(pieces, touched))
+    window = _around(boxes, candidate.names)
+    if window is None:
+        return _EMPTY
+    same = _named(second[window], candidate.names)
+    if candidate.whole:
+        return window, same
+    pieces, n_pieces = ndimage.label(same, _CROSS)
+    rows, columns = (
+        slice(max(w.start, c.start), min(w.stop, c.stop))
+        for w, c in zip(window, (candidate.rows, candidate.columns), strict=True)
+    )
+    touched = np.zeros(n_pieces + 1, dtype=bool)
+    if rows.start < rows.stop and columns.start < columns.stop:
+        mask = _within(candidate.mask, (candidate.rows, candidate.columns), (rows, columns))
+        touched[_within(pieces, window, (rows, columns))[mask]] = True
+        touched[0] = False
+    n_touched = int(np.count_nonzero(touched))
+    if n_touched == n_pieces or (not n_touched and n_named == candidate.area):
+        return window, same
+    return window, np.asarray(touched[pieces])
+
+
+def _within(field: NDArray[Any], window: tuple[slice, slice], inner: tuple[slice, slice]) -> NDArray[Any]:
+    """Cut an inner window out of what was cut with `window`; both in the plane's rows and columns."""
+    rows, columns = (
+        slice(i.start - w.start, i.stop - w.start) for i, w in zip(inner, window, strict=True)
+    )
+    return field[rows, columns]
 
 
 def seen_share(image: NDArray[np.float32], candidate: _Candidate, step: float = VISIBLE_STEP) -> float:
@@ -188,18 +225,51 @@ def seen_share(image: NDArray[np.float32], candidate: _Candidate, step: float = 
     skip = 2 if mask.size > 96 * 96 else 1
     grey, mask = grey[:, ::skip, ::skip], mask[::skip, ::skip]
     valid = ~np.isnan(grey[0])
-    inside, outside = mask.astype(np.float32), (~mask & valid).astype(np.float32)
-    n_inside, n_outside = _mean5(inside), _mean5(outside)
-    outline = (n_inside > 0.15) & (n_outside > 0.15) & valid
-    if not outline.any():
+    sides = np.zeros((2, mask.shape[0] + 4, mask.shape[1] + 4), dtype=np.uint8)
+    sides[0, 2:-2, 2:-2], sides[1, 2:-2, 2:-2] = mask, ~mask & valid
+    n_sides = _sum5(sides)
+    outline = np.flatnonzero((n_sides > _FEWEST).all(axis=0) & valid)
+    if not len(outline):
         return 0.0
-    seen = np.zeros(int(outline.sum()), dtype=bool)
-    for channel in np.nan_to_num(grey):
-        noise = 1.05 * float(np.median(np.abs(np.diff(channel, axis=1))))
-        within = _mean5(channel * inside)[outline] / n_inside[outline]
-        beside = _mean5(channel * outside)[outline] / n_outside[outline]
-        seen |= np.abs(within - beside) > max(step, 0.8 * noise)
+    outline = outline[:: 1 + len(outline) // _OUTLINE_SAMPLES]
+    beside = _squares(outline, sides.shape[2])
+    weights = sides.reshape(2, -1)[:, beside] / n_sides.reshape(2, -1)[:, outline, None]
+    seen = np.zeros(len(outline), dtype=bool)
+    for channel in grey:
+        noise = 1.05 * _median_step(channel)
+        padded = np.zeros(sides.shape[1:], dtype=np.float32)
+        padded[2:-2, 2:-2] = np.where(valid, channel, 0)
+        inside, outside = np.einsum("snk,nk->sn", weights, padded.ravel()[beside])
+        seen |= np.abs(inside - outside) > max(step, 0.8 * noise)
     return float(seen.mean())
+
+
+def _sum5(fields: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Add up 5 by 5 values around each but the outer two, ``(n, h + 4, w + 4)`` to ``(n, h, w)``."""
+    height, width = fields.shape[1] - 4, fields.shape[2] - 4
+    down = fields[:, :height].copy()
+    for row in range(1, 5):
+        down += fields[:, row : row + height]
+    found = down[:, :, :width].copy()
+    for column in range(1, 5):
+        found += down[:, :, column : column + width]
+    return found
+
+
+def _squares(places: NDArray[np.intp], padded_width: int) -> NDArray[np.intp]:
+    """Give where the 5 by 5 values around pixels lie in a plane padded by two, all flat; ``(n, 25)``."""
+    rows, columns = np.divmod(places, padded_width - 4)
+    offsets = np.arange(5)[:, None] * padded_width + np.arange(5)
+    return np.asarray((rows * padded_width + columns)[:, None] + offsets.ravel())
+
+
+def _median_step(channel: NDArray[np.float32]) -> float:
+    """Give the middle of all differences between neighbours in a row; of some rows where there are many."""
+    rows = np.nan_to_num(channel[:: 1 + channel.size // _NOISE_SAMPLES])
+    steps = np.abs(rows[:, 1:] - rows[:, :-1]).ravel()
+    if not len(steps):
+        return 0.0
+    return float(np.partition(steps, len(steps) // 2)[len(steps) // 2])
 
 
 def _around_object(
@@ -213,11 +283,6 @@ def _around_object(
     top, left = candidate.rows.start - rows.start, candidate.columns.start - columns.start
     mask[top : top + candidate.mask.shape[0], left : left + candidate.mask.shape[1]] = candidate.mask
     return grey, mask
-
-
-def _mean5(field: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Average over 5 by 5 pixels."""
-    return np.asarray(ndimage.uniform_filter(field, 5, mode="constant"))
 
 
 def choose(
@@ -240,30 +305,49 @@ def choose(
         ``(2, M, S, S)`` bool, or None where no object is fit.
     """
     n_objects, min_area = limits
-    candidates = [c for c in find_objects(labels[0], roles, min_area) if c.area < 0.7 * labels[0].size]
+    first, second = labels.astype(np.int32)
+    candidates = [c for c in find_objects(first, roles, min_area) if c.area < 0.7 * first.size]
     if not candidates:
         return None
-    areas = _named_areas(candidates, labels)
+    areas = _named_areas(candidates, (first, second))
     weights = np.array([c.area for c in candidates]) ** 0.3
     weights *= np.where(areas[:, 1] < 0.3 * areas[:, 0], ENDING_WEIGHT, 1.0)
     n_tried = min(len(candidates), 3 * n_objects)
     order = torch.multinomial(torch.as_tensor(weights, device=rng.device), n_tried, generator=rng).tolist()
     spared = torch.rand(n_tried, generator=rng, device=rng.device).tolist()
-    masks: list[NDArray[np.bool_]] = []
+    chosen: list[int] = []
     for index, luck in zip(order, spared, strict=True):
         one = candidates[index]
-        if image is not None and luck > KEPT_UNSEEN and seen_share(image, one, step) < VISIBLE_SHARE:
-            continue
-        first = np.zeros_like(labels[0], dtype=bool)
-        first[one.rows, one.columns] = one.mask
-        masks.append(np.stack([first, follow(one, labels[1], int(areas[index, 0]))]))
-        if len(masks) == n_objects:
+        if image is None or luck <= KEPT_UNSEEN or seen_share(image, one, step) >= VISIBLE_SHARE:
+            chosen.append(index)
+        if len(chosen) == n_objects:
             break
-    return torch.as_tensor(np.stack(masks, axis=1)) if masks else None
+    if not chosen:
+        return None
+    masks = np.zeros((2, len(chosen), *first.shape), dtype=bool)
+    boxes = ndimage.find_objects(second)
+    for mask, index in zip(masks.swapaxes(0, 1), chosen, strict=True):
+        one = candidates[index]
+        mask[0, one.rows, one.columns] = one.mask
+        window, there = follow(one, second, boxes, int(areas[index, 0]))
+        mask[1][window] = there
+    return torch.as_tensor(masks)
 
 
-def _named_areas(candidates: list[_Candidate], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+def _named_areas(
+    candidates: list[_Candidate], planes: tuple[NDArray[np.int32], NDArray[np.int32]]
+) -> NDArray[np.float64]:
     """Count the pixels of each object's names in both planes; ``(n_candidates, 2)``."""
-    n_names = 1 + max(int(labels.max()), *(name for c in candidates for name in c.names))
-    counts = [np.bincount(plane.ravel(), minlength=n_names) for plane in labels]
-    return np.array([[n[[*c.names]].sum() for n in counts] for c in candidates], dtype=np.float64)
+    n_names = 1 + max(int(max(p.max() for p in planes)), *(name for c in candidates for name in c.names))
+    counts = [_count_names(plane, n_names) for plane in planes]
+    return np.array([[sum(n[name] for name in c.names) for n in counts] for c in candidates], dtype=np.float64)
+
+
+def _count_names(plane: NDArray[np.int32], n_names: int) -> list[float]:
+    """Count the pixels of each label, run by run."""
+    flat = plane.ravel()
+    starts = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    ends = np.append(starts, len(flat))
+    starts = np.concatenate([[0], starts])
+    found: list[float] = np.bincount(flat[starts], ends - starts, minlength=n_names).tolist()
+    return found
