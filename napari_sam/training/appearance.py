@@ -249,8 +249,7 @@ def coarsen(image: Tensor, labels: Tensor, rng: torch.Generator) -> tuple[Tensor
     grey = image[:, :1] if image.stride(1) == 0 else image
     grey = F.interpolate(grey, size=coarse, mode="area")
     grey = F.interpolate(grey, size=hw, mode="bilinear", align_corners=False)
-    few = F.interpolate(labels[:, None].double(), size=coarse, mode="nearest-exact")
-    return grey.expand(-1, 3, -1, -1), F.interpolate(few, size=hw, mode="nearest-exact")[:, 0].long()
+    return grey.expand(-1, 3, -1, -1), resize_labels(resize_labels(labels, coarse), hw)
 
 
 def resize_pair(image: Tensor, labels: Tensor, side: int) -> tuple[Tensor, Tensor]:
@@ -273,10 +272,20 @@ def resize_pair(image: Tensor, labels: Tensor, side: int) -> tuple[Tensor, Tenso
     height, width = image.shape[-2:]
     scale = side / max(height, width)
     new_hw = (max(1, round(height * scale)), max(1, round(width * scale)))
+    grey = image[:, :1] if image.stride(1) == 0 else image
     if new_hw != (height, width):
-        grey = image[:, :1] if image.stride(1) == 0 else image
-        image = F.interpolate(grey, size=new_hw, mode="bilinear", align_corners=False, antialias=scale < 1)
-        image = image.expand(-1, 3, -1, -1)
-        labels = F.interpolate(labels[:, None].double(), size=new_hw, mode="nearest-exact")[:, 0].long()
+        grey = F.interpolate(grey, size=new_hw, mode="bilinear", align_corners=False, antialias=scale < 1)
+        labels = resize_labels(labels, new_hw)
     pad = (0, side - new_hw[1], 0, side - new_hw[0])
-    return F.pad(image, pad, value=math.nan), F.pad(labels, pad)
+    if any(pad):
+        grey, labels = F.pad(grey, pad, value=math.nan), F.pad(labels, pad)
+    return grey.expand(-1, 3, -1, -1), labels
+
+
+def resize_labels(labels: Tensor, hw: tuple[int, int]) -> Tensor:
+    """Take the nearest label; ``(P, h, w)`` to ``(P, H, W)``."""
+    rows, columns = (
+        ((torch.arange(new, device=labels.device) + 0.5) * (old / new)).long().clamp_(max=old - 1)
+        for new, old in zip(hw, labels.shape[1:], strict=True)
+    )
+    return labels[:, rows][:, :, columns]

@@ -13,6 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+_CUBIC = -0.75
+"""Slope of the cubic kernel one cell off."""
+
 
 def uniform(low: float, high: float, rng: torch.Generator) -> float:
     """Draw one number from ``low`` to ``high``."""
@@ -74,17 +77,28 @@ def _enlarge(coarse: Tensor, hw: tuple[int, int]) -> Tensor:
 
 @lru_cache(maxsize=512)
 def _cubic_weights(n: int, size: int, device: torch.device) -> Tensor:
-    """Give what each of `n` lattice points contributes to each of `size` pixels; ``(size, n)``."""
-    points = torch.eye(n, device=device)[None, None]
-    return F.interpolate(points, size=(size, n), mode="bicubic", align_corners=False)[0, 0]
+    """Give what each of `n` lattice points contributes to each of `size` pixels; ``(size, n)``.
+
+    Cubic convolution after Keys, "Cubic convolution interpolation for digital image processing" (1981).
+    """
+    place = (torch.arange(size, device=device) + 0.5) * (n / size) - 0.5
+    before = place.floor()
+    x = (place - before)[:, None]
+    first, second = 1 + x, 1 - x
+    outer, inner = torch.cat([first, 1 + second], dim=1), torch.cat([x, second], dim=1)
+    outer = ((_CUBIC * outer - 5 * _CUBIC) * outer + 8 * _CUBIC) * outer - 4 * _CUBIC
+    inner = ((_CUBIC + 2) * inner - (_CUBIC + 3)) * inner * inner + 1
+    taps = torch.cat([outer[:, :1], inner, outer[:, 1:]], dim=1)
+    points = (before.long()[:, None] + torch.arange(-1, 3, device=device)).clamp_(0, n - 1)
+    return torch.zeros(size, n, device=device).scatter_add_(1, points, taps)
 
 
 def octaves(hw: tuple[int, int], n_cells: float, n_octaves: int, rng: torch.Generator) -> Tensor:
     """Add up noise of doubling frequency and falling strength; gives ``(H, W)``, about unit variance."""
     total = torch.zeros(hw, device=rng.device)
     for octave in range(n_octaves):
-        total = total + smooth_noise(1, hw, n_cells * 2**octave, rng)[0] / 1.6**octave
-    return total / (total.std() + 1e-6)
+        total.add_(smooth_noise(1, hw, n_cells * 2**octave, rng)[0], alpha=1 / 1.6**octave)
+    return total.div_(total.std() + 1e-6)
 
 
 def rotate_noise(first: Tensor, second: Tensor, angle: float) -> Tensor:
@@ -100,14 +114,22 @@ def blur(image: Tensor, sigma: float) -> Tensor:
     weights = [math.exp(-0.5 * (i / sigma) ** 2) for i in range(radius + 1)]
     total = weights[0] + 2 * sum(weights[1:])
     weights = [weight / total for weight in weights]
-    for dim in (1, 2):
-        padding = (0, 0, radius, radius) if dim == 1 else (radius, radius, 0, 0)
-        padded, size = F.pad(image, padding, mode="reflect"), image.shape[dim]
-        image = padded.narrow(dim, radius, size) * weights[0]
-        for i in range(1, radius + 1):
-            image.add_(padded.narrow(dim, radius - i, size), alpha=weights[i])
-            image.add_(padded.narrow(dim, radius + i, size), alpha=weights[i])
-    return image
+    blurred = torch.empty(image.shape, dtype=image.dtype, device=image.device)
+    for plane, found in zip(image.split(1), blurred.split(1), strict=True):  # a plane stays in the cache
+        _spread(_spread(plane, 1, weights), 2, weights, found)
+    return blurred
+
+
+def _spread(plane: Tensor, dim: int, weights: list[float], out: Tensor | None = None) -> Tensor:
+    """Weigh ``(1, H, W)`` with its mirrored neighbours along rows or columns."""
+    radius, size = len(weights) - 1, plane.shape[dim]
+    padding = (0, 0, radius, radius) if dim == 1 else (radius, radius, 0, 0)
+    padded = F.pad(plane, padding, mode="reflect")
+    out = torch.mul(padded.narrow(dim, radius, size), weights[0], out=out)
+    for i in range(1, radius + 1):
+        out.add_(padded.narrow(dim, radius - i, size), alpha=weights[i])
+        out.add_(padded.narrow(dim, radius + i, size), alpha=weights[i])
+    return out
 
 
 def unit_grid(hw: tuple[int, int], device: torch.device) -> tuple[Tensor, Tensor]:

@@ -233,13 +233,13 @@ def seen_share(image: NDArray[np.float32], candidate: _Candidate, step: float = 
         return 0.0
     outline = outline[:: 1 + len(outline) // _OUTLINE_SAMPLES]
     beside = _squares(outline, sides.shape[2])
-    weights = sides.reshape(2, -1)[:, beside] / n_sides.reshape(2, -1)[:, outline, None]
+    weights = sides.reshape(2, -1)[:, beside] / n_sides.reshape(2, 1, -1)[:, :, outline].astype(np.float32)
     seen = np.zeros(len(outline), dtype=bool)
     for channel in grey:
         noise = 1.05 * _median_step(channel)
         padded = np.zeros(sides.shape[1:], dtype=np.float32)
         padded[2:-2, 2:-2] = np.where(valid, channel, 0)
-        inside, outside = np.einsum("snk,nk->sn", weights, padded.ravel()[beside])
+        inside, outside = (weights * padded.ravel()[beside]).sum(axis=1)
         seen |= np.abs(inside - outside) > max(step, 0.8 * noise)
     return float(seen.mean())
 
@@ -257,15 +257,16 @@ def _sum5(fields: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _squares(places: NDArray[np.intp], padded_width: int) -> NDArray[np.intp]:
-    """Give where the 5 by 5 values around pixels lie in a plane padded by two, all flat; ``(n, 25)``."""
+    """Give where the 5 by 5 values around pixels lie in a plane padded by two, all flat; ``(25, n)``."""
     rows, columns = np.divmod(places, padded_width - 4)
     offsets = np.arange(5)[:, None] * padded_width + np.arange(5)
-    return np.asarray((rows * padded_width + columns)[:, None] + offsets.ravel())
+    return np.asarray((rows * padded_width + columns) + offsets.reshape(-1, 1))
 
 
 def _median_step(channel: NDArray[np.float32]) -> float:
     """Give the middle of all differences between neighbours in a row; of some rows where there are many."""
-    rows = np.nan_to_num(channel[:: 1 + channel.size // _NOISE_SAMPLES])
+    rows = channel[:: 1 + channel.size // _NOISE_SAMPLES]
+    rows = np.where(np.isnan(rows), np.float32(0), rows)
     steps = np.abs(rows[:, 1:] - rows[:, :-1]).ravel()
     if not len(steps):
         return 0.0
