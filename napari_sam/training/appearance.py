@@ -288,4 +288,4 @@ def resize_labels(labels: Tensor, hw: tuple[int, int]) -> Tensor:
         ((torch.arange(new, device=labels.device) + 0.5) * (old / new)).long().clamp_(max=old - 1)
         for new, old in zip(hw, labels.shape[1:], strict=True)
     )
-    return labels[:, rows][:, :, columns]
+    return labels.index_select(2, columns).index_select(1, rows)

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-_CUBIC = -0.75
-"""Slope of the cubic kernel one cell off."""
+_CUBIC = ((0.0, 1.0, 0.0, 0.0), (-0.75, 0.0, 0.75, 0.0), (1.5, -2.25, 1.5, -0.75), (-0.75, 1.25, -1.25, 0.75))
+"""Weights of the four points around a place, by powers of how far it lies behind the second one."""
 
 
 def uniform(low: float, high: float, rng: torch.Generator) -> float:
@@ -81,14 +81,10 @@ def _cubic_weights(n: int, size: int, device: torch.device) -> Tensor:
 
     Cubic convolution after Keys, "Cubic convolution interpolation for digital image processing" (1981).
     """
-    place = (torch.arange(size, device=device) + 0.5) * (n / size) - 0.5
+    place = torch.arange(0.5, size, device=device).mul_(n / size).sub_(0.5)
     before = place.floor()
-    x = (place - before)[:, None]
-    first, second = 1 + x, 1 - x
-    outer, inner = torch.cat([first, 1 + second], dim=1), torch.cat([x, second], dim=1)
-    outer = ((_CUBIC * outer - 5 * _CUBIC) * outer + 8 * _CUBIC) * outer - 4 * _CUBIC
-    inner = ((_CUBIC + 2) * inner - (_CUBIC + 3)) * inner * inner + 1
-    taps = torch.cat([outer[:, :1], inner, outer[:, 1:]], dim=1)
+    powers = torch.stack([torch.ones_like(place), place.sub_(before), place * place, place**3], dim=1)
+    taps = powers @ torch.tensor(_CUBIC, device=device)
     points = (before.long()[:, None] + torch.arange(-1, 3, device=device)).clamp_(0, n - 1)
     return torch.zeros(size, n, device=device).scatter_add_(1, points, taps)
 

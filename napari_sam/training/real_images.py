@@ -179,10 +179,9 @@ class _LookUp:
 
     def _between(self, seen: Tensor) -> Tensor:
         height, width = seen.shape[1:]
-        x = (self._x - self._columns.start) * (2 / max(width - 1, 1)) - 1
-        y = (self._y - self._rows.start) * (2 / max(height - 1, 1)) - 1
-        at = torch.stack([x, y], dim=-1)[None]
-        return F.grid_sample(seen[None], at, padding_mode="border", align_corners=True)[0]
+        at = torch.stack([self._x - self._columns.start, self._y - self._rows.start], dim=-1)
+        at.mul_(at.new_tensor([2 / max(width - 1, 1), 2 / max(height - 1, 1)])).sub_(1)
+        return F.grid_sample(seen[None], at[None], padding_mode="border", align_corners=True)[0]
 
 
 def _mirrored(place: Tensor, size: int) -> Tensor:

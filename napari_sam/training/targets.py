@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
+from napari_sam.training.outlines import outline_share, view_of
+
 VISIBLE_STEP = 0.03
 """Least difference of grey across an outline, of the range 0 to 1, that counts as seen."""
 
@@ -23,13 +25,6 @@ KEPT_UNSEEN = 0.04
 
 ENDING_WEIGHT = 1.4
 """How much rather an object that ends between the planes is chosen."""
-
-_FEWEST = 3
-"""An outline runs where more pixels than this, of 25 around, lie within and without."""
-
-_OUTLINE_SAMPLES = 256
-_NOISE_SAMPLES = 4096
-"""Pixels that are enough to judge an outline, and the noise."""
 
 _FEW_NAMES = 8
 _CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], dtype=bool)
@@ -202,10 +197,7 @@ def _within(field: NDArray[Any], window: tuple[slice, slice], inner: tuple[slice
 
 
 def seen_share(image: NDArray[np.float32], candidate: _Candidate, step: float = VISIBLE_STEP) -> float:
-    """Measure how much of an object's outline can be seen.
-
-    Greys just inside and just outside are compared along the outline, each averaged over a few
-    pixels; a difference counts that is above `step` and above the pixels' noise.
+    """Measure how much of an object's outline can be seen; see `outlines.outline_share`.
 
     Parameters
     ----------
@@ -221,69 +213,7 @@ def seen_share(image: NDArray[np.float32], candidate: _Candidate, step: float = 
     float
         Part of the outline, 0 to 1.
     """
-    grey, mask = _around_object(image, candidate, 3)
-    skip = 2 if mask.size > 96 * 96 else 1
-    grey, mask = grey[:, ::skip, ::skip], mask[::skip, ::skip]
-    valid = ~np.isnan(grey[0])
-    sides = np.zeros((2, mask.shape[0] + 4, mask.shape[1] + 4), dtype=np.uint8)
-    sides[0, 2:-2, 2:-2], sides[1, 2:-2, 2:-2] = mask, ~mask & valid
-    n_sides = _sum5(sides)
-    outline = np.flatnonzero((n_sides > _FEWEST).all(axis=0) & valid)
-    if not len(outline):
-        return 0.0
-    outline = outline[:: 1 + len(outline) // _OUTLINE_SAMPLES]
-    beside = _squares(outline, sides.shape[2])
-    weights = sides.reshape(2, -1)[:, beside] / n_sides.reshape(2, 1, -1)[:, :, outline].astype(np.float32)
-    seen = np.zeros(len(outline), dtype=bool)
-    for channel in grey:
-        noise = 1.05 * _median_step(channel)
-        padded = np.zeros(sides.shape[1:], dtype=np.float32)
-        padded[2:-2, 2:-2] = np.where(valid, channel, 0)
-        inside, outside = (weights * padded.ravel()[beside]).sum(axis=1)
-        seen |= np.abs(inside - outside) > max(step, 0.8 * noise)
-    return float(seen.mean())
-
-
-def _sum5(fields: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Add up 5 by 5 values around each but the outer two, ``(n, h + 4, w + 4)`` to ``(n, h, w)``."""
-    height, width = fields.shape[1] - 4, fields.shape[2] - 4
-    down = fields[:, :height].copy()
-    for row in range(1, 5):
-        down += fields[:, row : row + height]
-    found = down[:, :, :width].copy()
-    for column in range(1, 5):
-        found += down[:, :, column : column + width]
-    return found
-
-
-def _squares(places: NDArray[np.intp], padded_width: int) -> NDArray[np.intp]:
-    """Give where the 5 by 5 values around pixels lie in a plane padded by two, all flat; ``(25, n)``."""
-    rows, columns = np.divmod(places, padded_width - 4)
-    offsets = np.arange(5)[:, None] * padded_width + np.arange(5)
-    return np.asarray((rows * padded_width + columns) + offsets.reshape(-1, 1))
-
-
-def _median_step(channel: NDArray[np.float32]) -> float:
-    """Give the middle of all differences between neighbours in a row; of some rows where there are many."""
-    rows = channel[:: 1 + channel.size // _NOISE_SAMPLES]
-    rows = np.where(np.isnan(rows), np.float32(0), rows)
-    steps = np.abs(rows[:, 1:] - rows[:, :-1]).ravel()
-    if not len(steps):
-        return 0.0
-    return float(np.partition(steps, len(steps) // 2)[len(steps) // 2])
-
-
-def _around_object(
-    image: NDArray[np.float32], candidate: _Candidate, grow: int
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Cut image and mask `grow` pixels around an object."""
-    rows = slice(max(candidate.rows.start - grow, 0), candidate.rows.stop + grow)
-    columns = slice(max(candidate.columns.start - grow, 0), candidate.columns.stop + grow)
-    grey = image[:, rows, columns]
-    mask = np.zeros(grey.shape[1:], dtype=bool)
-    top, left = candidate.rows.start - rows.start, candidate.columns.start - columns.start
-    mask[top : top + candidate.mask.shape[0], left : left + candidate.mask.shape[1]] = candidate.mask
-    return grey, mask
+    return outline_share(view_of(image), (candidate.rows, candidate.columns), candidate.mask, step)
 
 
 def choose(
@@ -316,39 +246,45 @@ def choose(
     n_tried = min(len(candidates), 3 * n_objects)
     order = torch.multinomial(torch.as_tensor(weights, device=rng.device), n_tried, generator=rng).tolist()
     spared = torch.rand(n_tried, generator=rng, device=rng.device).tolist()
-    chosen: list[int] = []
+    view = None if image is None else view_of(image)
+    chosen: list[tuple[_Candidate, int]] = []
     for index, luck in zip(order, spared, strict=True):
         one = candidates[index]
-        if image is None or luck <= KEPT_UNSEEN or seen_share(image, one, step) >= VISIBLE_SHARE:
-            chosen.append(index)
+        where = one.rows, one.columns
+        if view and luck > KEPT_UNSEEN and outline_share(view, where, one.mask, step) < VISIBLE_SHARE:
+            continue
+        chosen.append((one, int(areas[index, 0])))
         if len(chosen) == n_objects:
             break
-    if not chosen:
-        return None
-    masks = np.zeros((2, len(chosen), *first.shape), dtype=bool)
+    return torch.as_tensor(_drawn(chosen, second)) if chosen else None
+
+
+def _drawn(chosen: list[tuple[_Candidate, int]], second: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Draw objects in the first plane and, followed, in the second ``(H, W)``; ``(2, M, H, W)``."""
+    masks = np.zeros((2, len(chosen), *second.shape), dtype=bool)
     boxes = ndimage.find_objects(second)
-    for mask, index in zip(masks.swapaxes(0, 1), chosen, strict=True):
-        one = candidates[index]
+    for mask, (one, n_named) in zip(masks.swapaxes(0, 1), chosen, strict=True):
         mask[0, one.rows, one.columns] = one.mask
-        window, there = follow(one, second, boxes, int(areas[index, 0]))
+        window, there = follow(one, second, boxes, n_named)
         mask[1][window] = there
-    return torch.as_tensor(masks)
+    return masks
 
 
 def _named_areas(
     candidates: list[_Candidate], planes: tuple[NDArray[np.int32], NDArray[np.int32]]
 ) -> NDArray[np.float64]:
     """Count the pixels of each object's names in both planes; ``(n_candidates, 2)``."""
-    n_names = 1 + max(int(max(p.max() for p in planes)), *(name for c in candidates for name in c.names))
+    names = {candidate.names for candidate in candidates}
+    n_names = 1 + max(name for some in names for name in some)
     counts = [_count_names(plane, n_names) for plane in planes]
-    return np.array([[sum(n[name] for name in c.names) for n in counts] for c in candidates], dtype=np.float64)
+    areas = {some: [sum(n[name] for name in some) for n in counts] for some in names}
+    return np.array([areas[candidate.names] for candidate in candidates], dtype=np.float64)
 
 
 def _count_names(plane: NDArray[np.int32], n_names: int) -> list[float]:
     """Count the pixels of each label, run by run."""
     flat = plane.ravel()
-    starts = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    ends = np.append(starts, len(flat))
-    starts = np.concatenate([[0], starts])
-    found: list[float] = np.bincount(flat[starts], ends - starts, minlength=n_names).tolist()
+    starts = np.append(0, np.flatnonzero(flat[1:] != flat[:-1]) + 1)
+    lengths = np.diff(starts, append=len(flat))
+    found: list[float] = np.bincount(flat[starts], lengths, minlength=n_names).tolist()
     return found
