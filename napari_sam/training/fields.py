@@ -102,6 +102,11 @@ def rotate_noise(first: Tensor, second: Tensor, angle: float) -> Tensor:
     return math.cos(angle) * first + math.sin(angle) * second
 
 
+def looked_up(table: Tensor, labels: Tensor) -> Tensor:
+    """Give each label's entry of a table ``(n,)``, in the shape of `labels` (int64)."""
+    return table.index_select(0, labels.reshape(-1)).view(labels.shape)
+
+
 def blur(image: Tensor, sigma: float) -> Tensor:
     """Blur ``(C, H, W)`` with a Gaussian of `sigma` pixels; nearly none leaves it as it is."""
     if sigma < 0.25:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from napari_sam.training.anything import figures, regions
 from napari_sam.training.appearance import paint
-from napari_sam.training.fields import blur, chance, uniform, whole
+from napari_sam.training.fields import blur, chance, looked_up, uniform, whole
 from napari_sam.training.real_images import LabelledFrames, draw_real_pair
 
 LENDERS = ("video", "nuclei")
@@ -89,6 +89,6 @@ def _thinned(numbers: Tensor, rng: torch.Generator) -> Tensor:
     luck = torch.rand(n_most + 1, generator=rng, device=rng.device)
     kept = luck > uniform(0.0, 0.7, rng)
     ended = torch.rand(n_most + 1, generator=rng, device=rng.device) < ENDED_SHARE
-    first = torch.where(kept[numbers[0]], numbers[0], 0)
-    second = torch.where((kept & ~ended)[numbers[1]], numbers[1], 0)
+    first = torch.where(looked_up(kept, numbers[0]), numbers[0], 0)
+    second = torch.where(looked_up(kept & ~ended, numbers[1]), numbers[1], 0)
     return torch.stack([first, second])

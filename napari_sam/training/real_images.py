@@ -20,7 +20,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_sam.training.fields import chance, smooth_noise, uniform, unit_grid, whole
+from napari_sam.training.fields import chance, looked_up, smooth_noise, uniform, unit_grid, whole
 
 LONGEST_SIDE = 640
 """Pictures are kept no larger than this, to bound memory."""
@@ -182,12 +182,16 @@ class _LookUp:
         seen = torch.as_tensor(np.ascontiguousarray(labels[self._rows, self._columns])).to(self._y.device)
         row = (self._y - self._rows.start).round_().long()
         column = (self._x - self._columns.start).round_().long()
-        return seen.take(row.mul_(seen.shape[1]).add_(column)).long()
+        return looked_up(seen.reshape(-1), row.mul_(seen.shape[1]).add_(column)).long()
 
     def _between(self, seen: Tensor) -> Tensor:
         height, width = seen.shape[1:]
-        at = torch.stack([self._x - self._columns.start, self._y - self._rows.start], dim=-1)
-        at.mul_(at.new_tensor([2 / max(width - 1, 1), 2 / max(height - 1, 1)])).sub_(1)
+        at = self._x.new_empty(*self._x.shape, 2)
+        for axis, (place, start, size) in enumerate(
+            ((self._x, self._columns.start, width), (self._y, self._rows.start, height))
+        ):
+            step = 2 / max(size - 1, 1)
+            torch.mul(place, step, out=at[..., axis]).sub_(start * step + 1)
         return F.grid_sample(seen[None], at[None], padding_mode="border", align_corners=True)[0]
 
 

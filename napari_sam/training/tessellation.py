@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from napari_sam.training.fields import chance, uniform
+from napari_sam.training.fields import chance, looked_up, uniform
 from napari_sam.training.shapes import Frame
 
 MARGIN = 3
@@ -80,14 +80,14 @@ def _nearest(centres: Tensor, side: int, corner: Tensor, y: Tensor, x: Tensor) -
     index = corner.clone()
     for number, (down, across) in enumerate(offsets):
         torch.add(corner, down * side + across, out=index)
-        away = (centres[0] + down).take(index).sub_(y).square_()
-        off_x = (centres[1] + across).take(index).sub_(x)
-        away.addcmul_(off_x, off_x).sqrt_().sub_(centres[2].take(index))
+        away = looked_up(centres[0] + down, index).sub_(y).square_()
+        off_x = looked_up(centres[1] + across, index).sub_(x)
+        away.addcmul_(off_x, off_x).sqrt_().sub_(looked_up(centres[2], index))
         which.masked_fill_(away < best, number)
         second = torch.minimum(second, torch.maximum(best, away, out=off_x), out=second)
         best = torch.minimum(best, away, out=best)
     steps = torch.tensor([down * side + across for down, across in offsets], device=y.device)
-    return corner + steps[which.int()], best, second
+    return corner.add_(looked_up(steps, which.long())), best, second
 
 
 def _centres(side: int, spread: float, rng: torch.Generator) -> Tensor:
