@@ -7,6 +7,7 @@ generator's device, so that one seed gives one picture.
 from __future__ import annotations
 
 import math
+import threading
 from functools import lru_cache
 
 import torch
@@ -17,9 +18,21 @@ _CUBIC = ((0.0, 1.0, 0.0, 0.0), (-0.75, 0.0, 0.75, 0.0), (1.5, -2.25, 1.5, -0.75
 """Weights of the four points around a place, by powers of how far it lies behind the second one."""
 
 
+class _Cell(threading.local):
+    """Where a thread draws single numbers, which are many: making a tensor for each takes twice as long."""
+
+    def __init__(self) -> None:
+        self.number = torch.zeros(())
+
+
+_CELL = _Cell()
+
+
 def uniform(low: float, high: float, rng: torch.Generator) -> float:
     """Draw one number from ``low`` to ``high``."""
-    return low + (high - low) * float(torch.rand((), generator=rng, device=rng.device))
+    if rng.device.type != "cpu":
+        return low + (high - low) * float(torch.rand((), generator=rng, device=rng.device))
+    return low + (high - low) * float(_CELL.number.uniform_(generator=rng).item())
 
 
 def chance(probability: float, rng: torch.Generator) -> bool:

@@ -15,8 +15,8 @@ _GROW = 3
 _FEWEST = 3
 """An outline runs where more pixels than this, of 25 around, lie within and without."""
 
-_OUTLINE_SAMPLES = 256
-_NOISE_SAMPLES = 4096
+_OUTLINE_SAMPLES = 160
+_NOISE_SAMPLES = 2048
 """Pixels that are enough to judge an outline, and the noise."""
 
 

@@ -122,7 +122,7 @@ class Easel:
 
     @staticmethod
     def _write(there: Tensor, values: Tensor, inside: Tensor) -> None:
-        there.copy_(torch.where(inside, values, there))
+        torch.where(inside, values, there, out=there)
 
     def _turn_normals(self, rows: slice, columns: slice, mine: Tensor, stand: Stand) -> None:
         """Let surfaces look where they do in the picture, not on the thing."""
