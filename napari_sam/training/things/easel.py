@@ -164,21 +164,21 @@ class Easel:
 
         The light's direction points down, right and to the camera. Gives ``(2, 3, H, W)``.
         """
-        shown = self.forms > 0
-        which = self.forms[shown]
-        if not len(which):
+        shown = self.forms.flatten().nonzero()[:, 0]
+        if not len(shown):
             return ground
         columns = torch.tensor(self._rows, device=ground.device).T.contiguous()
         tile = self._draw_tile()
-        maps = [which, self._y[shown], self._x[shown], self._down[shown], self._right[shown]]
+        fields = (self.forms, self._y, self._x, self._down, self._right)
+        maps = [field.view(-1).index_select(0, shown) for field in fields]
         seen = [  # some pixels at a time, so that they stay in the cache
             _shade(columns.index_select(1, part[0]), part[1:], _sample_noise(tile, part[1], part[2]), (*light, ambient))
             for part in zip(*(field.split(_CHUNK) for field in maps), strict=True)
         ]
-        image = ground.clone()
-        planes = image.permute(1, 0, 2, 3)
-        planes[:, shown] = torch.cat(seen, dim=1)
-        return image
+        image = ground.transpose(0, 1).clone(memory_format=torch.contiguous_format)
+        for plane, colours in zip(image.view(3, -1), torch.cat(seen, dim=1), strict=True):
+            plane.index_copy_(0, shown, colours)
+        return image.transpose(0, 1)
 
     def _draw_tile(self) -> Tensor:
         """Draw noise that is fixed to the things, coarse, fine and fine, ``(3, h, w)``."""
@@ -215,7 +215,9 @@ def _shade(
     front = torch.sqrt((1 - down * down - right * right).clamp_(min=0.02))
     facing = (down * light[0] + right * light[1] + front * light[2]).clamp_(min=0)
     bright = ambient + (1.25 - ambient) * facing + look[15]
-    shine = look[14] * facing**14
+    squared = facing * facing
+    fourth = squared * squared
+    shine = fourth * fourth * fourth * squared * look[14]  # the 14th power
     return colour.mul_(bright * (1 + look[12] * fine)).add_(shine)
 
 
