@@ -10,7 +10,7 @@ import math
 import torch
 
 from napari_sam.training.canvas import Canvas
-from napari_sam.training.fields import chance, noise_pairs, uniform, unit_grid, whole
+from napari_sam.training.fields import chance, looked_up, noise_pairs, uniform, unit_grid, whole
 from napari_sam.training.scene import Scene
 from napari_sam.training.shapes import LASTING, Lump, Pose, lay_frame
 from napari_sam.training.tessellation import tessellate
@@ -86,7 +86,7 @@ def cells(hw: tuple[int, int], rng: torch.Generator) -> Scene:
     n_cells = math.exp(uniform(math.log(3), math.log(12), rng))
     found = tessellate(canvas.frame, n_cells, rng, uniform(0.1, 0.5, rng))
     hidden = torch.rand(found.n_owners, generator=rng, device=rng.device) < uniform(-0.3, 0.6, rng)
-    inside = (found.first < uniform(0.1, 0.6, rng)) & ~hidden[found.owner]
+    inside = (found.first < uniform(0.1, 0.6, rng)) & looked_up(~hidden, found.owner)
     if chance(0.5, rng):
         inside = inside & (found.depth > uniform(0.01, 0.06, rng))
     numbers = torch.where(inside, found.owner + 1, 0)
@@ -98,7 +98,7 @@ def _renumbered(numbers: torch.Tensor, n_most: int) -> torch.Tensor:
     used = torch.zeros(n_most + 1, dtype=torch.int64, device=numbers.device)
     used[numbers.flatten()] = 1
     used[0] = 0
-    return (used.cumsum(0) * used)[numbers]
+    return looked_up(used.cumsum(0) * used, numbers)
 
 
 def vessels(hw: tuple[int, int], rng: torch.Generator) -> Scene:

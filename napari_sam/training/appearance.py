@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_sam.training.fields import blur, chance, octaves, smooth_noise, uniform, unit_grid, whole
+from napari_sam.training.fields import blur, chance, looked_up, octaves, smooth_noise, uniform, unit_grid, whole
 from napari_sam.training.scene import Scene
 from napari_sam.training.tissues import paint_tissues
 
@@ -40,12 +40,12 @@ def paint(scene: Scene, textures: Tensor | None, rng: torch.Generator) -> Tensor
     n_labels = int(labels.max()) + 1
     n_channels = 3 if chance(0.5 if scene.kind == "figures" else 0.2, rng) else 1
     tones = _tones(scene, n_labels, n_channels, rng)
-    image = tones[labels].permute(0, 3, 1, 2)
+    image = torch.stack([looked_up(tone, labels) for tone in tones.T], dim=1)
     stuff = _stuff(hw, textures, rng)
     strength = torch.rand(n_labels, len(stuff), generator=rng, device=rng.device) ** 2
     strength = strength * uniform(0.0, 0.35, rng) * (0.5 if len(stuff) > 1 else 1.0)
-    texture = sum(strength[labels, i] * stuff[i] for i in range(len(stuff)))
-    image = image + torch.as_tensor(texture).unsqueeze(1)
+    for share, field in zip(strength.T, stuff, strict=True):
+        image.add_(looked_up(share, labels).mul_(field).unsqueeze(1))
     if scene.kind in ("cells", "rings") and chance(0.5, rng):
         image = _shade(image, labels, rng)
     if scene.kind == "figures" and chance(0.6, rng):
@@ -58,7 +58,7 @@ def paint(scene: Scene, textures: Tensor | None, rng: torch.Generator) -> Tensor
 def _cover(image: Tensor, labels: Tensor, texture: Tensor, rng: torch.Generator) -> Tensor:
     """Lay the texture ``(H, W)`` of a real picture over a painted one, on each label more or less."""
     strength = torch.rand(int(labels.max()) + 1, generator=rng, device=rng.device) ** 2 * uniform(0, 0.4, rng)
-    return (image * (1 + strength[labels] * texture).unsqueeze(1)).clamp(0, 1)
+    return (image * looked_up(strength, labels).mul_(texture).add_(1).unsqueeze(1)).clamp_(0, 1)
 
 
 def _tones(scene: Scene, n_labels: int, n_channels: int, rng: torch.Generator) -> Tensor:
@@ -174,16 +174,16 @@ def _noise(image: Tensor, rng: torch.Generator, strength: float) -> Tensor:
         grain = torch.randn(two_grey, generator=rng, device=rng.device)
         if chance(0.4, rng):
             grain = blur(grain[:, 0], uniform(0.5, 1.5, rng)).unsqueeze(1)
-            grain = grain / (grain.std() + 1e-6)
+            grain.div_(grain.std() + 1e-6)
         amount = uniform(0.0, 0.15, rng) * uniform(0.1, 1.0, rng)
         if chance(0.2, rng):
             other = torch.randn(two_grey, generator=rng, device=rng.device)
             return torch.sqrt((image + amount * grain) ** 2 + (amount * other) ** 2)
-        image = image + amount * grain
+        image = torch.add(image, grain, alpha=amount)
     if chance(0.15 * strength, rng):
         speckle = torch.randn(two_grey, generator=rng, device=rng.device)[:, 0]
         speckle = blur(speckle, uniform(0.3, 1.8, rng)).unsqueeze(1)
-        image = image * (1 + speckle / (speckle.std() + 1e-6) * uniform(0.1, 0.5, rng))
+        image = image * speckle.mul_(uniform(0.1, 0.5, rng) / (speckle.std() + 1e-6)).add_(1)
     return image
 
 
@@ -212,15 +212,15 @@ def _contrast(image: Tensor, rng: torch.Generator, strength: float) -> Tensor:
     """Window, gamma, and at times the negative."""
     if chance(0.6 * strength, rng):
         low, high = uniform(-0.1, 0.3, rng), uniform(0.7, 1.2, rng)
-        image = (image - low) / (high - low)
+        image = (image - low).div_(high - low)
     image = image.clamp(0, 1)
     if chance(0.5 * strength, rng):
-        image = image ** math.exp(uniform(-0.7, 0.7, rng))
+        image.pow_(math.exp(uniform(-0.7, 0.7, rng)))
     if chance(0.25 * strength, rng):
-        image = 1 - image
+        image.neg_().add_(1)
     if chance(0.2 * strength, rng):
         low = uniform(0.0, 0.4, rng)
-        image = low + image * uniform(0.3, 1.0 - low, rng)
+        image.mul_(uniform(0.3, 1.0 - low, rng)).add_(low)
     return image
 
 
@@ -249,8 +249,7 @@ def coarsen(image: Tensor, labels: Tensor, rng: torch.Generator) -> tuple[Tensor
     grey = image[:, :1] if image.stride(1) == 0 else image
     grey = F.interpolate(grey, size=coarse, mode="area")
     grey = F.interpolate(grey, size=hw, mode="bilinear", align_corners=False)
-    few = F.interpolate(labels[:, None].double(), size=coarse, mode="nearest-exact")
-    return grey.expand(-1, 3, -1, -1), F.interpolate(few, size=hw, mode="nearest-exact")[:, 0].long()
+    return grey.expand(-1, 3, -1, -1), resize_labels(resize_labels(labels, coarse), hw)
 
 
 def resize_pair(image: Tensor, labels: Tensor, side: int) -> tuple[Tensor, Tensor]:
@@ -273,10 +272,20 @@ def resize_pair(image: Tensor, labels: Tensor, side: int) -> tuple[Tensor, Tenso
     height, width = image.shape[-2:]
     scale = side / max(height, width)
     new_hw = (max(1, round(height * scale)), max(1, round(width * scale)))
+    grey = image[:, :1] if image.stride(1) == 0 else image
     if new_hw != (height, width):
-        grey = image[:, :1] if image.stride(1) == 0 else image
-        image = F.interpolate(grey, size=new_hw, mode="bilinear", align_corners=False, antialias=scale < 1)
-        image = image.expand(-1, 3, -1, -1)
-        labels = F.interpolate(labels[:, None].double(), size=new_hw, mode="nearest-exact")[:, 0].long()
+        grey = F.interpolate(grey, size=new_hw, mode="bilinear", align_corners=False, antialias=scale < 1)
+        labels = resize_labels(labels, new_hw)
     pad = (0, side - new_hw[1], 0, side - new_hw[0])
-    return F.pad(image, pad, value=math.nan), F.pad(labels, pad)
+    if any(pad):
+        grey, labels = F.pad(grey, pad, value=math.nan), F.pad(labels, pad)
+    return grey.expand(-1, 3, -1, -1), labels
+
+
+def resize_labels(labels: Tensor, hw: tuple[int, int]) -> Tensor:
+    """Take the nearest label; ``(P, h, w)`` to ``(P, H, W)``."""
+    rows, columns = (
+        ((torch.arange(new, device=labels.device) + 0.5) * (old / new)).long().clamp_(max=old - 1)
+        for new, old in zip(hw, labels.shape[1:], strict=True)
+    )
+    return labels.index_select(2, columns).index_select(1, rows)

@@ -123,7 +123,7 @@ def gas_lungs(hw: tuple[int, int], rng: torch.Generator) -> Scene:
         canvas.fill(lung, canvas.new("gas", parent=both))
         bright = torch.sigmoid(lung.depth / uniform(0.006, 0.02, rng)) * uniform(0.5, 1.0, rng)
         patch.of(light).copy_(torch.maximum(patch.of(light), bright))
-    light = light * (1 + texture).clamp(min=0.2) * torch.exp(0.3 * canvas.frame.noise[0])
+    light = light * (1 + texture).clamp(min=0.2) * torch.exp(0.3 * canvas.frame.noise.of(0, rng)[0])
     amount = uniform(0.01, 0.1, rng)
     noise = torch.randn(2, *light.shape, generator=rng, device=rng.device) * amount
     grey = torch.sqrt((light + noise[0]) ** 2 + noise[1] ** 2) * uniform(0.6, 1.1, rng)

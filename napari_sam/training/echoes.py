@@ -69,7 +69,7 @@ def _listen(canvas: Canvas, echo: Tensor) -> Tensor:
     across = uniform(1.0, 3.6, rng)
     coarse = scatter[:, :, :: max(1, round(across))]
     scatter = torch.nn.functional.interpolate(coarse[None], size=(height, width), mode="bilinear")[0]
-    loud = scatter.view(2, 2, height, width).norm(dim=1)
+    loud = scatter[::2].square().addcmul_(scatter[1::2], scatter[1::2]).sqrt_()
     fine = uniform(0.35, 1.0, rng)
     loud = (loud / (loud.mean() + 1e-6)) ** fine * blur(echo, uniform(0.5, 1.5, rng)).clamp(min=1e-3)
     y = canvas.frame.y

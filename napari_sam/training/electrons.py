@@ -7,7 +7,7 @@ import math
 import torch
 
 from napari_sam.training.anything import any_canvas
-from napari_sam.training.fields import blur, chance, noise_pairs, octaves, uniform
+from napari_sam.training.fields import blur, chance, looked_up, noise_pairs, octaves, uniform
 from napari_sam.training.scene import Scene
 from napari_sam.training.tessellation import Tessellation, tessellate
 
@@ -20,15 +20,15 @@ def axons(hw: tuple[int, int], rng: torch.Generator) -> Scene:
     n = found.n_owners
     draw = torch.rand(4, n, generator=rng, device=rng.device)
     gap, most = uniform(0.0, 0.06, rng), uniform(0.35, 0.6, rng)
-    bare = (draw[0] < uniform(0.0, 0.3, rng))[found.owner]
+    bare = looked_up(draw[0] < uniform(0.0, 0.3, rng), found.owner)
     border = torch.minimum(found.depth - gap, most - found.first) * (~bare | (found.depth > 0.1))
-    thick = (uniform(0.03, 0.08, rng) + draw[1] * uniform(0.0, 0.12, rng))[found.owner]
+    thick = looked_up(uniform(0.03, 0.08, rng) + draw[1] * uniform(0.0, 0.12, rng), found.owner)
     sheath, inside = border > 0, border > torch.where(bare, 0.02, thick)
     labels = torch.where(sheath, 2 * found.owner + 1, 0)
     labels = torch.where(inside, 2 * found.owner + 2, labels)
     dark = uniform(0.0, 0.3, rng)
     image = torch.where(sheath, dark, uniform(0.4, 0.8, rng))
-    tone = (uniform(0.5, 0.9, rng) + (draw[2] - 0.5) * uniform(0.0, 0.25, rng))[found.owner]
+    tone = looked_up(uniform(0.5, 0.9, rng) + (draw[2] - 0.5) * uniform(0.0, 0.25, rng), found.owner)
     image = torch.where(inside, tone, image)
     spots = noise_pairs(1, hw, 3.5 * n_cells, 0.3, rng)[0]
     image = torch.where(inside & (spots > uniform(1.2, 2.5, rng)), tone - uniform(0.1, 0.4, rng), image)
@@ -44,7 +44,7 @@ def membranes(hw: tuple[int, int], rng: torch.Generator) -> Scene:
     wall = uniform(0.012, 0.04, rng)
     inside = found.depth > wall
     tone = torch.rand(found.n_owners, generator=rng, device=rng.device)
-    image = torch.where(inside, uniform(0.6, 0.8, rng) + 0.1 * tone[found.owner], uniform(0.1, 0.4, rng))
+    image = torch.where(inside, uniform(0.6, 0.8, rng) + 0.1 * looked_up(tone, found.owner), uniform(0.1, 0.4, rng))
     labels = torch.where(inside, 2 * found.owner + 1, 0)
     if chance(0.8, rng):  # mitochondria and the like
         image, labels = _organelles(image, labels, found, n_cells, rng)
@@ -75,7 +75,7 @@ def _numbered(labels: torch.Tensor, n_owners: int) -> tuple[torch.Tensor, dict[i
     for label, small in number.items():
         table[label] = small
     pairs = [(label, label - 1) for label in number if label % 2 == 0 and label - 1 in number]
-    return table[labels], {number[child]: number[parent] for child, parent in pairs}
+    return looked_up(table, labels), {number[child]: number[parent] for child, parent in pairs}
 
 
 def _finish(image: torch.Tensor, hw: tuple[int, int], rng: torch.Generator) -> torch.Tensor:

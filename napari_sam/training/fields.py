@@ -7,16 +7,32 @@ generator's device, so that one seed gives one picture.
 from __future__ import annotations
 
 import math
+import threading
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+_CUBIC = ((0.0, 1.0, 0.0, 0.0), (-0.75, 0.0, 0.75, 0.0), (1.5, -2.25, 1.5, -0.75), (-0.75, 1.25, -1.25, 0.75))
+"""Weights of the four points around a place, by powers of how far it lies behind the second one."""
+
+
+class _Cell(threading.local):
+    """Where a thread draws single numbers, which are many: making a tensor for each takes twice as long."""
+
+    def __init__(self) -> None:
+        self.number = torch.zeros(())
+
+
+_CELL = _Cell()
+
 
 def uniform(low: float, high: float, rng: torch.Generator) -> float:
     """Draw one number from ``low`` to ``high``."""
-    return low + (high - low) * float(torch.rand((), generator=rng, device=rng.device))
+    if rng.device.type != "cpu":
+        return low + (high - low) * float(torch.rand((), generator=rng, device=rng.device))
+    return low + (high - low) * float(_CELL.number.uniform_(generator=rng).item())
 
 
 def chance(probability: float, rng: torch.Generator) -> bool:
@@ -74,22 +90,34 @@ def _enlarge(coarse: Tensor, hw: tuple[int, int]) -> Tensor:
 
 @lru_cache(maxsize=512)
 def _cubic_weights(n: int, size: int, device: torch.device) -> Tensor:
-    """Give what each of `n` lattice points contributes to each of `size` pixels; ``(size, n)``."""
-    points = torch.eye(n, device=device)[None, None]
-    return F.interpolate(points, size=(size, n), mode="bicubic", align_corners=False)[0, 0]
+    """Give what each of `n` lattice points contributes to each of `size` pixels; ``(size, n)``.
+
+    Cubic convolution after Keys, "Cubic convolution interpolation for digital image processing" (1981).
+    """
+    place = torch.arange(0.5, size, device=device).mul_(n / size).sub_(0.5)
+    before = place.floor()
+    powers = torch.stack([torch.ones_like(place), place.sub_(before), place * place, place**3], dim=1)
+    taps = powers @ torch.tensor(_CUBIC, device=device)
+    points = (before.long()[:, None] + torch.arange(-1, 3, device=device)).clamp_(0, n - 1)
+    return torch.zeros(size, n, device=device).scatter_add_(1, points, taps)
 
 
 def octaves(hw: tuple[int, int], n_cells: float, n_octaves: int, rng: torch.Generator) -> Tensor:
     """Add up noise of doubling frequency and falling strength; gives ``(H, W)``, about unit variance."""
     total = torch.zeros(hw, device=rng.device)
     for octave in range(n_octaves):
-        total = total + smooth_noise(1, hw, n_cells * 2**octave, rng)[0] / 1.6**octave
-    return total / (total.std() + 1e-6)
+        total.add_(smooth_noise(1, hw, n_cells * 2**octave, rng)[0], alpha=1 / 1.6**octave)
+    return total.div_(total.std() + 1e-6)
 
 
 def rotate_noise(first: Tensor, second: Tensor, angle: float) -> Tensor:
     """Move along a third axis: noise fields a small angle apart are alike, as neighbouring planes are."""
     return math.cos(angle) * first + math.sin(angle) * second
+
+
+def looked_up(table: Tensor, labels: Tensor) -> Tensor:
+    """Give each label's entry of a table ``(n,)``, in the shape of `labels` (int64)."""
+    return table.index_select(0, labels.reshape(-1)).view(labels.shape)
 
 
 def blur(image: Tensor, sigma: float) -> Tensor:
@@ -100,14 +128,22 @@ def blur(image: Tensor, sigma: float) -> Tensor:
     weights = [math.exp(-0.5 * (i / sigma) ** 2) for i in range(radius + 1)]
     total = weights[0] + 2 * sum(weights[1:])
     weights = [weight / total for weight in weights]
-    for dim in (1, 2):
-        padding = (0, 0, radius, radius) if dim == 1 else (radius, radius, 0, 0)
-        padded, size = F.pad(image, padding, mode="reflect"), image.shape[dim]
-        image = padded.narrow(dim, radius, size) * weights[0]
-        for i in range(1, radius + 1):
-            image.add_(padded.narrow(dim, radius - i, size), alpha=weights[i])
-            image.add_(padded.narrow(dim, radius + i, size), alpha=weights[i])
-    return image
+    blurred = torch.empty(image.shape, dtype=image.dtype, device=image.device)
+    for plane, found in zip(image.split(1), blurred.split(1), strict=True):  # a plane stays in the cache
+        _spread(_spread(plane, 1, weights), 2, weights, found)
+    return blurred
+
+
+def _spread(plane: Tensor, dim: int, weights: list[float], out: Tensor | None = None) -> Tensor:
+    """Weigh ``(1, H, W)`` with its mirrored neighbours along rows or columns."""
+    radius, size = len(weights) - 1, plane.shape[dim]
+    padding = (0, 0, radius, radius) if dim == 1 else (radius, radius, 0, 0)
+    padded = F.pad(plane, padding, mode="reflect")
+    out = torch.mul(padded.narrow(dim, radius, size), weights[0], out=out)
+    for i in range(1, radius + 1):
+        out.add_(padded.narrow(dim, radius - i, size), alpha=weights[i])
+        out.add_(padded.narrow(dim, radius + i, size), alpha=weights[i])
+    return out
 
 
 def unit_grid(hw: tuple[int, int], device: torch.device) -> tuple[Tensor, Tensor]:

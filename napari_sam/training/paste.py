@@ -13,7 +13,7 @@ from torch import Tensor
 
 from napari_sam.training.anything import figures, regions
 from napari_sam.training.appearance import paint
-from napari_sam.training.fields import blur, chance, uniform, whole
+from napari_sam.training.fields import blur, chance, looked_up, uniform, whole
 from napari_sam.training.real_images import LabelledFrames, draw_real_pair
 
 LENDERS = ("video", "nuclei")
@@ -55,7 +55,7 @@ def paste_pair(
         seen, numbers = draw_real_pair(lenders[whole(0, len(lenders) - 1, rng)], hw, rng)
         numbers = _thinned(numbers, rng)
         soft = blur((numbers > 0).float(), uniform(0.4, 1.2, rng)).unsqueeze(1)
-        image = image * (1 - soft) + _recoloured(seen, rng) * soft
+        image = torch.lerp(image, _recoloured(seen, rng), soft)
         labels = torch.where(numbers > 0, numbers + int(labels.max()), labels)
     return image, labels
 
@@ -76,10 +76,11 @@ def _recoloured(image: Tensor, rng: torch.Generator) -> Tensor:
     """Change brightness, contrast and colours a little, at times a lot."""
     spread = 0.15 if chance(0.7, rng) else 0.5
     gain = 1 + (torch.rand(3, generator=rng, device=rng.device) - 0.5) * spread
-    image = image * gain.view(1, 3, 1, 1) * uniform(0.75, 1.25, rng) + uniform(-0.1, 0.1, rng)
+    image = image * (gain * uniform(0.75, 1.25, rng)).view(1, 3, 1, 1)
+    image.add_(uniform(-0.1, 0.1, rng)).clamp_(0, 1)
     if chance(0.1, rng):
         image = image[:, torch.randperm(3, generator=rng, device=rng.device)]
-    return image.clamp(0, 1)
+    return image
 
 
 def _thinned(numbers: Tensor, rng: torch.Generator) -> Tensor:
@@ -88,6 +89,6 @@ def _thinned(numbers: Tensor, rng: torch.Generator) -> Tensor:
     luck = torch.rand(n_most + 1, generator=rng, device=rng.device)
     kept = luck > uniform(0.0, 0.7, rng)
     ended = torch.rand(n_most + 1, generator=rng, device=rng.device) < ENDED_SHARE
-    first = torch.where(kept[numbers[0]], numbers[0], 0)
-    second = torch.where((kept & ~ended)[numbers[1]], numbers[1], 0)
+    first = torch.where(looked_up(kept, numbers[0]), numbers[0], 0)
+    second = torch.where(looked_up(kept & ~ended, numbers[1]), numbers[1], 0)
     return torch.stack([first, second])

@@ -263,10 +263,10 @@ def _expose(image: Tensor, rng: torch.Generator) -> Tensor:
         if chance(0.7, rng)
         else uniform(0.75, 1.25, rng)
     )
-    image = (image * cast.view(1, 3, 1, 1) * gain).clamp(0, 1)
+    image = (image * (cast * gain).view(1, 3, 1, 1)).clamp_(0, 1)
     if chance(0.25, rng):
         low = uniform(0, 0.4, rng)
-        image = low + image * uniform(0.3, 1 - low, rng)
+        image.mul_(uniform(0.3, 1 - low, rng)).add_(low)
     if chance(0.15, rng):
         image = _compress(image, uniform(0.015, 0.12, rng))
     if chance(0.1, rng):
@@ -284,6 +284,7 @@ def _compress(image: Tensor, step: float) -> Tensor:
     waves = torch.cos(math.pi * order[:, None] * (order[None] + 0.5) / 8) / 2
     waves[0] = math.sqrt(1 / 8)
     steps = step * (1 + order[:, None] + order[None])
-    rounded = (waves @ blocks @ waves.T / steps).round() * steps
-    blocks = (waves.T @ rounded @ waves).transpose(3, 4)
+    # one side of the blocks at a time, then turned: many small products in one
+    rounded = ((blocks @ waves.T).transpose(-1, -2) @ waves.T).div_(steps).round_().mul_(steps)
+    blocks = ((rounded @ waves).transpose(-1, -2) @ waves).transpose(3, 4)
     return blocks.reshape(padded.shape)[:, :, :height, :width].clamp(0, 1)

@@ -11,7 +11,6 @@ import csv
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_sam.training.fields import chance, smooth_noise, uniform, unit_grid, whole
+from napari_sam.training.fields import chance, looked_up, smooth_noise, uniform, unit_grid, whole
 
 LONGEST_SIDE = 640
 """Pictures are kept no larger than this, to bound memory."""
@@ -82,7 +81,16 @@ def _read_pair(image_path: Path, mask_path: Path) -> tuple[NDArray[np.uint8], ND
         size = (round(image.width * scale), round(image.height * scale))
         image = image.resize(size, Image.Resampling.BOX)
         labels = labels.resize(size, Image.Resampling.NEAREST)
-    return np.array(image, dtype=np.uint8), np.array(labels, dtype=np.int32)
+    return _by_channel(np.array(image, dtype=np.uint8)), np.array(labels, dtype=np.int32)
+
+
+def _by_channel(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Keep ``(H, W, 3)`` channel by channel in memory, and a grey one once: both are read faster."""
+    channels = np.ascontiguousarray(image.transpose(2, 0, 1))
+    if (channels[0] == channels[1]).all() and (channels[0] == channels[2]).all():
+        strides = (*channels[0].strides, 0)
+        return np.lib.stride_tricks.as_strided(channels[0].copy(), image.shape, strides, writeable=True)
+    return channels.transpose(1, 2, 0)
 
 
 def held_out(
@@ -121,37 +129,85 @@ def draw_real_pair(item: LabelledFrames, hw: tuple[int, int], rng: torch.Generat
     for plane, frame in enumerate((first, second)):
         worn = plane * uniform(0.2, 1.0, rng) * (1.0 if first == second else 0.3)
         more_turn, more_zoom = worn * uniform(-0.1, 0.1, rng), 1 + worn * uniform(-0.1, 0.1, rng)
-        grid = _grid(hw, turn + more_turn, zoom * more_zoom, rng)
-        grid[..., 0] = grid[..., 0] * flip + centre[0] + worn * uniform(-0.04, 0.04, rng)
-        grid[..., 1] = grid[..., 1] + centre[1] + worn * uniform(-0.04, 0.04, rng)
+        y, x = _places(hw, turn + more_turn, zoom * more_zoom, rng)
+        x = x * flip + (centre[0] + worn * uniform(-0.04, 0.04, rng))
+        y = y + (centre[1] + worn * uniform(-0.04, 0.04, rng))
         if worn:
             bend = smooth_noise(2, hw, uniform(2, 6, rng), rng) * uniform(0.0, 0.02, rng)
-            grid = grid + bend.permute(1, 2, 0)
-        image, label = _sample(item.images[frame], item.labels[frame], grid)
-        images.append(image)
-        labels.append(label)
+            x, y = x + bend[0], y + bend[1]
+        look_up = _LookUp(item.images[frame].shape[:2], y, x)
+        images.append(look_up.pixels(item.images[frame]))
+        labels.append(look_up.labels(item.labels[frame]))
+    if all(image.stride(0) == 0 for image in images):  # grey: all channels are one
+        return torch.stack([image[:1] for image in images]).expand(-1, 3, -1, -1), torch.stack(labels)
     return torch.stack(images), torch.stack(labels)
 
 
-def _grid(hw: tuple[int, int], turn: float, zoom: float, rng: torch.Generator) -> Tensor:
-    """Give sampling positions ``(H, W, 2)``, x then y, for a turned and scaled view."""
+def _places(hw: tuple[int, int], turn: float, zoom: float, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Give sampling positions y and x, each ``(H, W)``, for a turned and scaled view."""
     yy, xx = unit_grid(hw, rng.device)
+    yy, xx = yy[:, :1], xx[:1]
     cos, sin = math.cos(turn) * zoom, math.sin(turn) * zoom
-    return torch.stack([cos * xx - sin * yy, sin * xx + cos * yy], dim=-1)
+    return sin * xx + cos * yy, cos * xx - sin * yy
 
 
-def _sample(image: NDArray[np.uint8], labels: NDArray[np.int32], grid: Tensor) -> tuple[Tensor, Tensor]:
-    """Look up a picture at ``grid (H, W, 2)``, the longer side from -1 to 1; mirrored outside."""
-    height, width = labels.shape
-    longest = max(height, width)
-    stretch = grid.new_tensor([longest / width, longest / height])
-    placed = (grid * stretch)[None]
-    pixels = torch.as_tensor(image, device=grid.device).permute(2, 0, 1)[None].float() / 255
-    numbers = torch.as_tensor(labels, device=grid.device)[None, None].double()
-    look_up = partial(F.grid_sample, padding_mode="reflection", align_corners=False)
-    seen = look_up(pixels, placed, mode="bilinear")
-    named = look_up(numbers, placed.double(), mode="nearest")
-    return seen[0], named[0, 0].long()
+class _LookUp:
+    """Looks up a picture of a size at places ``(H, W)``, the longer side from -1 to 1; mirrored outside.
+
+    Only the part of the picture that is seen is read.
+    """
+
+    def __init__(self, size: tuple[int, int], y: Tensor, x: Tensor) -> None:
+        half = max(size) / 2
+        self._y = _mirrored(y * half + size[0] / 2, size[0])
+        self._x = _mirrored(x * half + size[1] / 2, size[1])
+        self._rows, self._columns = _seen(self._y, size[0]), _seen(self._x, size[1])
+
+    def pixels(self, image: NDArray[np.uint8]) -> Tensor:
+        """Look up an ``(h, w, 3)`` picture between its pixels; ``(3, H, W)`` from 0 to 1."""
+        if image.strides[2] == 0:
+            return self.mean(image).expand(3, -1, -1)
+        seen = torch.as_tensor(image[self._rows, self._columns]).to(self._y.device)
+        return self._between(seen.permute(2, 0, 1).float().div_(255))
+
+    def mean(self, image: NDArray[np.uint8]) -> Tensor:
+        """Look up the mean of an ``(h, w, 3)`` picture's channels; ``(H, W)`` from 0 to 1."""
+        grey = image.strides[2] == 0
+        seen = torch.as_tensor(image[self._rows, self._columns, : 1 if grey else 3]).to(self._y.device)
+        total = seen.sum(dim=2, dtype=torch.float32)
+        return self._between(total.div_(255 * seen.shape[2])[None])[0]
+
+    def labels(self, labels: NDArray[np.int32]) -> Tensor:
+        """Look up the nearest of labels ``(h, w)``; ``(H, W)`` int64."""
+        seen = torch.as_tensor(np.ascontiguousarray(labels[self._rows, self._columns])).to(self._y.device)
+        row = (self._y - self._rows.start).round_().long()
+        column = (self._x - self._columns.start).round_().long()
+        return looked_up(seen.reshape(-1), row.mul_(seen.shape[1]).add_(column)).long()
+
+    def _between(self, seen: Tensor) -> Tensor:
+        height, width = seen.shape[1:]
+        at = self._x.new_empty(*self._x.shape, 2)
+        for axis, (place, start, size) in enumerate(
+            ((self._x, self._columns.start, width), (self._y, self._rows.start, height))
+        ):
+            step = 2 / max(size - 1, 1)
+            torch.mul(place, step, out=at[..., axis]).sub_(start * step + 1)
+        return F.grid_sample(seen[None], at[None], padding_mode="border", align_corners=True)[0]
+
+
+def _mirrored(place: Tensor, size: int) -> Tensor:
+    """Bring places, from 0 to `size` within the picture, to the middles of pixels from 0 to `size` - 1."""
+    low, high = torch.aminmax(place)
+    if float(low) < 0 or float(high) > size:
+        place = place.remainder(2 * size)
+        place = torch.minimum(place, 2 * size - place)
+    return (place - 0.5).clamp_(0, size - 1)
+
+
+def _seen(place: Tensor, size: int) -> slice:
+    """Give the rows or columns that are looked at."""
+    low, high = torch.aminmax(place)
+    return slice(math.floor(float(low)), min(math.ceil(float(high)) + 1, size))
 
 
 def draw_textures(
@@ -161,8 +217,7 @@ def draw_textures(
     pieces = []
     for _ in range(n):
         item = items[whole(0, len(items) - 1, rng)]
-        grid = _grid(hw, uniform(-math.pi, math.pi, rng), math.exp(uniform(-2.0, 0.0, rng)), rng)
-        pixels, _labels = _sample(item.images[0], item.labels[0], grid)
-        grey = pixels.mean(dim=0)
+        y, x = _places(hw, uniform(-math.pi, math.pi, rng), math.exp(uniform(-2.0, 0.0, rng)), rng)
+        grey = _LookUp(item.images[0].shape[:2], y, x).mean(item.images[0])
         pieces.append((grey - grey.mean()) / (grey.std() + 0.02))
     return torch.stack(pieces)

@@ -165,9 +165,13 @@ class PairSampler:
 
 def normalise(image: Tensor) -> Tensor:
     """Turn ``(2, 3, S, S)`` from 0..1, NaN in the padding, into the network's input."""
-    mean = image.new_tensor(PIXEL_MEAN).view(1, 3, 1, 1)
-    std = image.new_tensor(PIXEL_STD).view(1, 3, 1, 1)
-    return torch.nan_to_num(((image * 255).round() - mean) / std, nan=0.0)
+    grey = image[:, :1] if image.stride(1) == 0 else image
+    grey = (grey * 255).round_()
+    pixels = torch.empty(image.shape, dtype=image.dtype, device=image.device)
+    for channel, (mean, std) in enumerate(zip(PIXEL_MEAN, PIXEL_STD, strict=True)):
+        seen = grey[:, min(channel, grey.shape[1] - 1)]
+        torch.sub(seen, mean, out=pixels[:, channel]).div_(std)
+    return pixels.nan_to_num_(nan=0.0)
 
 
 def choose_objects(
@@ -198,5 +202,5 @@ def choose_objects(
 
 def _channels(plane: Tensor) -> NDArray[np.float32]:
     """Give ``(C, S, S)`` with a single channel where all are alike."""
-    grey = bool((plane[0] == plane[1]).logical_or(plane[0].isnan()).all())
+    grey = plane.stride(0) == 0 or bool((plane[0] == plane[1]).logical_or(plane[0].isnan()).all())
     return np.asarray((plane[:1] if grey else plane).float().cpu().numpy())

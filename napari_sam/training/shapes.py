@@ -102,6 +102,33 @@ class Lump:
     slant: float = 0.4
 
 
+class FrameNoise:
+    """Smooth fields in two planes, two of each of `N_CELLS`, drawn when they are first asked for.
+
+    Parameters
+    ----------
+    hw : tuple of int
+        Height and width in pixels.
+    moved : float
+        Distance of the planes in the longer side's halves: fields of small cells are less alike.
+    """
+
+    def __init__(self, hw: tuple[int, int], moved: float) -> None:
+        self._hw, self._moved = hw, moved
+        self._drawn: dict[tuple[int, bool], Tensor] = {}
+
+    def of(self, level: int, rng: torch.Generator, hw: tuple[int, int] | None = None) -> Tensor:
+        """Give fields of a level, ``(2, 2, H, W)``; where `hw` is enough, perhaps half as high and wide."""
+        height, width = self._hw
+        half = (height + 1) // 2, (width + 1) // 2
+        small = level > 1 and hw is not None and hw[0] <= half[0] and hw[1] <= half[1]
+        key = level, small
+        if key not in self._drawn:
+            size, n_cells = (half, N_CELLS[level] / 2) if small else (self._hw, N_CELLS[level])
+            self._drawn[key] = noise_pairs(2, size, n_cells, min(1.2, self._moved * N_CELLS[level]), rng)
+        return self._drawn[key]
+
+
 @dataclass(frozen=True)
 class Frame:
     """Two parallel planes through a body.
@@ -114,8 +141,8 @@ class Frame:
         How the body lies.
     step, spacing : float
         Distance of the two planes, and of two neighbouring ones, in the body's lengths.
-    noise : Tensor
-        ``(2 * len(N_CELLS), 2, H, W)`` smooth fields, alike in both planes.
+    noise : FrameNoise
+        Smooth fields, alike in both planes.
     """
 
     y: Tensor
@@ -123,7 +150,7 @@ class Frame:
     pose: Pose
     step: float
     spacing: float
-    noise: Tensor
+    noise: FrameNoise
 
     @property
     def hw(self) -> tuple[int, int]:
@@ -146,10 +173,10 @@ class Frame:
         """Cut noise that varies over about `radius` (body's lengths) anywhere; ``(2, h, w)``."""
         wanted = 1.4 / max(radius * self.pose.scale, 1e-3)
         nearest = min(range(len(N_CELLS)), key=lambda i: abs(math.log(N_CELLS[i] / wanted)))
-        pick = 2 * nearest + int(chance(0.5, rng))
-        row = int(uniform(0, self.hw[0] - hw[0], rng))
-        column = int(uniform(0, self.hw[1] - hw[1], rng))
-        return self.noise[pick][:, row : row + hw[0], column : column + hw[1]]
+        fields = self.noise.of(nearest, rng, hw)[int(chance(0.5, rng))]
+        row = int(uniform(0, fields.shape[1] - hw[0], rng))
+        column = int(uniform(0, fields.shape[2] - hw[1], rng))
+        return fields[:, row : row + hw[0], column : column + hw[1]]
 
 
 def _span(middle: float, reach: float, size: int) -> slice:
@@ -172,15 +199,19 @@ def lay_frame(hw: tuple[int, int], pose: Pose, rng: torch.Generator) -> Frame:
     spacing = math.exp(uniform(math.log(0.006), math.log(0.03), rng))
     step = spacing * (1 + int(4 * uniform(0, 1, rng) ** 2))
     moved = step * pose.scale * 0.8
-    noise = torch.cat([noise_pairs(2, hw, n_cells, min(1.2, moved * n_cells), rng) for n_cells in N_CELLS])
+    noise = FrameNoise(hw, moved)
+    coarse, finer = noise.of(0, rng), noise.of(1, rng)
     yy, xx = unit_grid(hw, rng.device)
+    yy, xx = yy[:, :1], xx[:1]
     cos, sin = math.cos(pose.turn), math.sin(pose.turn)
     down, across = cos * yy - sin * xx, cos * xx + sin * yy
     flip = -1.0 if pose.flip else 1.0
     strength = [pose.bend / n_cells / pose.scale for n_cells in (N_CELLS[0], N_CELLS[1])]
-    y = down / (pose.scale * pose.stretch) + pose.centre[0] + strength[0] * noise[0]
-    x = across * (flip / pose.scale) + pose.centre[1] + strength[0] * noise[1]
-    return Frame(y + strength[1] * noise[2], x + strength[1] * noise[3], pose, step, spacing, noise)
+    down.mul_(1 / (pose.scale * pose.stretch)).add_(pose.centre[0])
+    across.mul_(flip / pose.scale).add_(pose.centre[1])
+    y = torch.add(down, coarse[0], alpha=strength[0]).add_(finer[0], alpha=strength[1])
+    x = torch.add(across, coarse[1], alpha=strength[0]).add_(finer[1], alpha=strength[1])
+    return Frame(y, x, pose, step, spacing, noise)
 
 
 def depth(frame: Frame, lump: Lump, rng: torch.Generator) -> Patch:
@@ -188,19 +219,24 @@ def depth(frame: Frame, lump: Lump, rng: torch.Generator) -> Patch:
     reach = max(lump.ry, lump.rx) * (1.05 + 2.2 * lump.wobble) * (1.2 if lump.boxy else 1.0)
     shift = [frame.step * uniform(-lump.slant, lump.slant, rng) for _ in (0, 1)]
     rows, columns = frame.window(lump.y, lump.x, reach + max(abs(shift[0]), abs(shift[1])))
-    y, x = frame.y[:, rows, columns] - lump.y, frame.x[:, rows, columns] - lump.x
-    if lump.slant:
-        y, x = y - y.new_tensor([[[0.0]], [[shift[0]]]]), x - x.new_tensor([[[0.0]], [[shift[1]]]])
+    y, x = frame.y[:, rows, columns], frame.x[:, rows, columns]
+    least = min(lump.ry, lump.rx)
     cos, sin = math.cos(lump.turn), math.sin(lump.turn)
-    u = y * (cos / lump.ry) + x * (sin / lump.ry)
-    v = x * (cos / lump.rx) - y * (sin / lump.rx)
-    u, v = u * u, v * v
-    squared = torch.sqrt(u * u + v * v) if lump.boxy else u + v
-    away = torch.sqrt(squared + squared.new_tensor(_ends(frame, lump, rng)).view(2, 1, 1))
+    middles = [(lump.y, lump.x), (lump.y + shift[0], lump.x + shift[1])]
+    off_u = [-(cos * cy + sin * cx) / lump.ry for cy, cx in middles]
+    off_v = [-(cos * cx - sin * cy) / lump.rx for cy, cx in middles]
+    offsets = y.new_tensor([off_u, off_v, _ends(frame, lump, rng)]).view(3, 2, 1, 1)
+    u = torch.add(offsets[0], y, alpha=cos / lump.ry).add_(x, alpha=sin / lump.ry)
+    v = torch.add(offsets[1], x, alpha=cos / lump.rx).add_(y, alpha=-sin / lump.rx)
+    if lump.boxy:
+        u, v = u.mul_(u), v.mul_(v)
+        away = u.mul_(u).addcmul_(v, v).sqrt_().add_(offsets[2]).sqrt_()
+    else:
+        away = u.mul_(u).addcmul_(v, v).add_(offsets[2]).sqrt_()
     if lump.wobble:
         hw = (away.shape[1], away.shape[2])
-        away = away + lump.wobble * frame.field(min(lump.ry, lump.rx), hw, rng)
-    return Patch(rows, columns, (1 - away) * min(lump.ry, lump.rx))
+        away.add_(frame.field(least, hw, rng), alpha=lump.wobble)
+    return Patch(rows, columns, away.mul_(-least).add_(least))
 
 
 def _ends(frame: Frame, lump: Lump, rng: torch.Generator) -> tuple[float, float]:

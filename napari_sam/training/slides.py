@@ -13,7 +13,7 @@ from torch import Tensor
 
 from napari_sam.training.anything import any_canvas
 from napari_sam.training.canvas import Canvas
-from napari_sam.training.fields import blur, chance, octaves, smooth_noise, uniform, whole
+from napari_sam.training.fields import blur, chance, looked_up, octaves, smooth_noise, uniform, whole
 from napari_sam.training.scene import Scene
 from napari_sam.training.shapes import Lump
 
@@ -80,7 +80,7 @@ def _glow(canvas: Canvas, grain: float) -> Tensor:
     """Paint fluorescence; `grain` from 0 to 1 says how few photons there were; ``(2, 3, H, W)``."""
     rng, hw = canvas.rng, canvas.frame.hw
     table = _strengths(canvas, {"nucleus": 1.0, "nucleolus": uniform(0.4, 1.3, rng)}, uniform(0.0, 0.7, rng))
-    light = table[canvas.labels]
+    light = looked_up(table, canvas.labels)
     light = light * (1 + octaves(hw, uniform(15, 70, rng), 2, rng) * uniform(0.0, 0.3, rng)).clamp(min=0.1)
     sigma = uniform(0.4, 1.5, rng) + (grain > 0.5) * uniform(0.0, 1.5, rng)
     light = blur(light, sigma * max(hw) / 256)
@@ -113,7 +113,7 @@ def _stain(canvas: Canvas, grain: float) -> Tensor:
     for names, amount in ((dark, strength[0]), (pale, strength[1])):
         dye = torch.tensor(DYES[whole(0, len(DYES) - 1, rng)], device=rng.device)
         dye = dye * (0.7 + 0.6 * torch.rand(3, generator=rng, device=rng.device))
-        density = _strengths(canvas, names, 0.25)[canvas.labels] * amount
+        density = looked_up(_strengths(canvas, names, 0.25) * amount, canvas.labels)
         texture = octaves(hw, uniform(20, 90, rng), 2, rng) * uniform(0.05, 0.35, rng)
         density = density * (1 + texture).clamp(min=0.1) + (ground.clamp(min=0) if names is pale else 0.0)
         density = blur(density, uniform(0.4, 1.4, rng) * max(hw) / 256)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
+
+from napari_sam.training.outlines import outline_share, view_of
 
 VISIBLE_STEP = 0.03
 """Least difference of grey across an outline, of the range 0 to 1, that counts as seen."""
@@ -22,6 +25,14 @@ KEPT_UNSEEN = 0.04
 
 ENDING_WEIGHT = 1.4
 """How much rather an object that ends between the planes is chosen."""
+
+_FEW_NAMES = 8
+_CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], dtype=bool)
+
+_Boxes = list[tuple[slice, slice] | None]
+"""Windows of labels 1, 2, …, None for those that are missing."""
+
+_EMPTY = (slice(0, 0), slice(0, 0)), np.zeros((0, 0), dtype=bool)
 
 
 @dataclass(frozen=True)
@@ -45,20 +56,17 @@ class Roles:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """An object in the first plane: its window, its mask there, and all that is of its name."""
+    """An object in the first plane: its window, its mask there, its area, and all that is of its name."""
 
     rows: slice
     columns: slice
     mask: NDArray[np.bool_]
+    area: int
     names: tuple[int, ...]
     whole: bool
 
-    @property
-    def area(self) -> int:
-        return int(self.mask.sum())
 
-
-def find_objects(plane: NDArray[np.int64], roles: Roles, min_area: int) -> list[_Candidate]:
+def find_objects(plane: NDArray[np.integer], roles: Roles, min_area: int) -> list[_Candidate]:
     """List the objects of a plane: pieces of each label, without and with what lies in them."""
     boxes = ndimage.find_objects(plane)
     families = _families(roles)
@@ -99,22 +107,19 @@ def _is_fixed(name: int, label: int, roles: Roles) -> bool:
 
 
 def _pieces(
-    plane: NDArray[np.int64],
-    boxes: list[tuple[slice, slice] | None],
-    names: tuple[int, ...],
-    whole: bool,
-    min_area: int,
+    plane: NDArray[np.integer], boxes: _Boxes, names: tuple[int, ...], whole: bool, min_area: int
 ) -> list[_Candidate]:
     """Cut what has one of the names into 4-connected pieces, or leave it whole."""
-    window = _around([boxes[n - 1] for n in names if n <= len(boxes)])
+    window = _around(boxes, names)
     if window is None:
         return []
     mask = _named(plane[window], names)
-    if whole:
-        return [_Candidate(*window, mask, names, whole=True)] if mask.sum() >= min_area else []
-    pieces, n_pieces = ndimage.label(mask)
+    area = int(np.count_nonzero(mask))
+    if area < min_area:
+        return []
+    pieces, n_pieces = (mask, 1) if whole else ndimage.label(mask, _CROSS)
     if n_pieces == 1:
-        return [_Candidate(*window, mask, names, whole=False)] if mask.sum() >= min_area else []
+        return [_Candidate(*window, mask, area, names, whole)]
     areas = np.bincount(pieces.ravel(), minlength=n_pieces + 1)
     found = []
     for piece, box in enumerate(ndimage.find_objects(pieces), start=1):
@@ -122,15 +127,17 @@ def _pieces(
             rows, columns = (
                 slice(w.start + b.start, w.start + b.stop) for w, b in zip(window, box, strict=True)
             )
-            found.append(_Candidate(rows, columns, pieces[box] == piece, names, whole=False))
+            found.append(_Candidate(rows, columns, pieces[box] == piece, int(areas[piece]), names, False))
     return found
 
 
-def _around(boxes: list[tuple[slice, slice] | None]) -> tuple[slice, slice] | None:
-    """Give the window around boxes."""
-    real = [box for box in boxes if box is not None]
+def _around(boxes: _Boxes, names: tuple[int, ...]) -> tuple[slice, slice] | None:
+    """Give the window around the boxes of some names."""
+    real = [box for box in (boxes[n - 1] for n in names if n <= len(boxes)) if box is not None]
     if not real:
         return None
+    if len(real) == 1:
+        return real[0]
     rows, columns = zip(*real, strict=True)
     return (
         slice(min(r.start for r in rows), max(r.stop for r in rows)),
@@ -138,37 +145,59 @@ def _around(boxes: list[tuple[slice, slice] | None]) -> tuple[slice, slice] | No
     )
 
 
-def _named(plane: NDArray[np.int64], names: tuple[int, ...]) -> NDArray[np.bool_]:
+def _named(plane: NDArray[np.integer], names: tuple[int, ...]) -> NDArray[np.bool_]:
     """Mark where a plane has one of the names."""
-    if len(names) == 1:
-        return np.asarray(plane == names[0])
-    lookup = np.zeros(max(int(plane.max()), *names) + 1, dtype=bool)
-    lookup[list(names)] = True
-    return np.asarray(lookup[plane])
+    if len(names) > _FEW_NAMES:
+        lookup = np.zeros(max(int(plane.max()), *names) + 1, dtype=bool)
+        lookup[list(names)] = True
+        return np.asarray(lookup[plane])
+    found = np.asarray(plane == names[0])
+    for name in names[1:]:
+        found |= plane == name
+    return found
 
 
-def follow(candidate: _Candidate, second: NDArray[np.int64], n_named: int) -> NDArray[np.bool_]:
-    """Find an object of the first plane in the second, ``(H, W)``.
+def follow(
+    candidate: _Candidate, second: NDArray[np.integer], boxes: _Boxes, n_named: int
+) -> tuple[tuple[slice, slice], NDArray[np.bool_]]:
+    """Find an object of the first plane in the second ``(H, W)``: the window that it lies in, and its mask there.
 
     Pieces of the same name that overlap it are it; where none does, and it was the only one of its
-    name (`n_named` pixels of that name in the first plane), all of that name.
+    name (`n_named` pixels of that name in the first plane), all of that name. `boxes` are the windows of
+    the second plane's labels.
     """
-    same = _named(second, candidate.names)
-    if candidate.whole or not same.any():
-        return same
-    pieces, n_pieces = ndimage.label(same)
-    touched = np.unique(pieces[candidate.rows, candidate.columns][candidate.mask])
-    touched = touched[touched > 0]
-    if len(touched) == n_pieces or (not len(touched) and n_named == candidate.area):
-        return same
-    return np.asarray(np.isin(pieces, touched))
+    window = _around(boxes, candidate.names)
+    if window is None:
+        return _EMPTY
+    same = _named(second[window], candidate.names)
+    if candidate.whole:
+        return window, same
+    pieces, n_pieces = ndimage.label(same, _CROSS)
+    rows, columns = (
+        slice(max(w.start, c.start), min(w.stop, c.stop))
+        for w, c in zip(window, (candidate.rows, candidate.columns), strict=True)
+    )
+    touched = np.zeros(n_pieces + 1, dtype=bool)
+    if rows.start < rows.stop and columns.start < columns.stop:
+        mask = _within(candidate.mask, (candidate.rows, candidate.columns), (rows, columns))
+        touched[_within(pieces, window, (rows, columns))[mask]] = True
+        touched[0] = False
+    n_touched = int(np.count_nonzero(touched))
+    if n_touched == n_pieces or (not n_touched and n_named == candidate.area):
+        return window, same
+    return window, np.asarray(touched[pieces])
+
+
+def _within(field: NDArray[Any], window: tuple[slice, slice], inner: tuple[slice, slice]) -> NDArray[Any]:
+    """Cut an inner window out of what was cut with `window`; both in the plane's rows and columns."""
+    rows, columns = (
+        slice(i.start - w.start, i.stop - w.start) for i, w in zip(inner, window, strict=True)
+    )
+    return field[rows, columns]
 
 
 def seen_share(image: NDArray[np.float32], candidate: _Candidate, step: float = VISIBLE_STEP) -> float:
-    """Measure how much of an object's outline can be seen.
-
-    Greys just inside and just outside are compared along the outline, each averaged over a few
-    pixels; a difference counts that is above `step` and above the pixels' noise.
+    """Measure how much of an object's outline can be seen; see `outlines.outline_share`.
 
     Parameters
     ----------
@@ -184,40 +213,7 @@ def seen_share(image: NDArray[np.float32], candidate: _Candidate, step: float = 
     float
         Part of the outline, 0 to 1.
     """
-    grey, mask = _around_object(image, candidate, 3)
-    skip = 2 if mask.size > 96 * 96 else 1
-    grey, mask = grey[:, ::skip, ::skip], mask[::skip, ::skip]
-    valid = ~np.isnan(grey[0])
-    inside, outside = mask.astype(np.float32), (~mask & valid).astype(np.float32)
-    n_inside, n_outside = _mean5(inside), _mean5(outside)
-    outline = (n_inside > 0.15) & (n_outside > 0.15) & valid
-    if not outline.any():
-        return 0.0
-    seen = np.zeros(int(outline.sum()), dtype=bool)
-    for channel in np.nan_to_num(grey):
-        noise = 1.05 * float(np.median(np.abs(np.diff(channel, axis=1))))
-        within = _mean5(channel * inside)[outline] / n_inside[outline]
-        beside = _mean5(channel * outside)[outline] / n_outside[outline]
-        seen |= np.abs(within - beside) > max(step, 0.8 * noise)
-    return float(seen.mean())
-
-
-def _around_object(
-    image: NDArray[np.float32], candidate: _Candidate, grow: int
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Cut image and mask `grow` pixels around an object."""
-    rows = slice(max(candidate.rows.start - grow, 0), candidate.rows.stop + grow)
-    columns = slice(max(candidate.columns.start - grow, 0), candidate.columns.stop + grow)
-    grey = image[:, rows, columns]
-    mask = np.zeros(grey.shape[1:], dtype=bool)
-    top, left = candidate.rows.start - rows.start, candidate.columns.start - columns.start
-    mask[top : top + candidate.mask.shape[0], left : left + candidate.mask.shape[1]] = candidate.mask
-    return grey, mask
-
-
-def _mean5(field: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Average over 5 by 5 pixels."""
-    return np.asarray(ndimage.uniform_filter(field, 5, mode="constant"))
+    return outline_share(view_of(image), (candidate.rows, candidate.columns), candidate.mask, step)
 
 
 def choose(
@@ -240,30 +236,55 @@ def choose(
         ``(2, M, S, S)`` bool, or None where no object is fit.
     """
     n_objects, min_area = limits
-    candidates = [c for c in find_objects(labels[0], roles, min_area) if c.area < 0.7 * labels[0].size]
+    first, second = labels.astype(np.int32)
+    candidates = [c for c in find_objects(first, roles, min_area) if c.area < 0.7 * first.size]
     if not candidates:
         return None
-    areas = _named_areas(candidates, labels)
+    areas = _named_areas(candidates, (first, second))
     weights = np.array([c.area for c in candidates]) ** 0.3
     weights *= np.where(areas[:, 1] < 0.3 * areas[:, 0], ENDING_WEIGHT, 1.0)
     n_tried = min(len(candidates), 3 * n_objects)
     order = torch.multinomial(torch.as_tensor(weights, device=rng.device), n_tried, generator=rng).tolist()
     spared = torch.rand(n_tried, generator=rng, device=rng.device).tolist()
-    masks: list[NDArray[np.bool_]] = []
+    view = None if image is None else view_of(image)
+    chosen: list[tuple[_Candidate, int]] = []
     for index, luck in zip(order, spared, strict=True):
         one = candidates[index]
-        if image is not None and luck > KEPT_UNSEEN and seen_share(image, one, step) < VISIBLE_SHARE:
+        where = one.rows, one.columns
+        if view and luck > KEPT_UNSEEN and outline_share(view, where, one.mask, step) < VISIBLE_SHARE:
             continue
-        first = np.zeros_like(labels[0], dtype=bool)
-        first[one.rows, one.columns] = one.mask
-        masks.append(np.stack([first, follow(one, labels[1], int(areas[index, 0]))]))
-        if len(masks) == n_objects:
+        chosen.append((one, int(areas[index, 0])))
+        if len(chosen) == n_objects:
             break
-    return torch.as_tensor(np.stack(masks, axis=1)) if masks else None
+    return torch.as_tensor(_drawn(chosen, second)) if chosen else None
 
 
-def _named_areas(candidates: list[_Candidate], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+def _drawn(chosen: list[tuple[_Candidate, int]], second: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Draw objects in the first plane and, followed, in the second ``(H, W)``; ``(2, M, H, W)``."""
+    masks = np.zeros((2, len(chosen), *second.shape), dtype=bool)
+    boxes = ndimage.find_objects(second)
+    for mask, (one, n_named) in zip(masks.swapaxes(0, 1), chosen, strict=True):
+        mask[0, one.rows, one.columns] = one.mask
+        window, there = follow(one, second, boxes, n_named)
+        mask[1][window] = there
+    return masks
+
+
+def _named_areas(
+    candidates: list[_Candidate], planes: tuple[NDArray[np.int32], NDArray[np.int32]]
+) -> NDArray[np.float64]:
     """Count the pixels of each object's names in both planes; ``(n_candidates, 2)``."""
-    n_names = 1 + max(int(labels.max()), *(name for c in candidates for name in c.names))
-    counts = [np.bincount(plane.ravel(), minlength=n_names) for plane in labels]
-    return np.array([[n[[*c.names]].sum() for n in counts] for c in candidates], dtype=np.float64)
+    names = {candidate.names for candidate in candidates}
+    n_names = 1 + max(name for some in names for name in some)
+    counts = [_count_names(plane, n_names) for plane in planes]
+    areas = {some: [sum(n[name] for name in some) for n in counts] for some in names}
+    return np.array([areas[candidate.names] for candidate in candidates], dtype=np.float64)
+
+
+def _count_names(plane: NDArray[np.int32], n_names: int) -> list[float]:
+    """Count the pixels of each label, run by run."""
+    flat = plane.ravel()
+    starts = np.append(0, np.flatnonzero(flat[1:] != flat[:-1]) + 1)
+    lengths = np.diff(starts, append=len(flat))
+    found: list[float] = np.bincount(flat[starts], lengths, minlength=n_names).tolist()
+    return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from napari_sam.training.fields import chance, uniform
+from napari_sam.training.fields import chance, looked_up, uniform
 from napari_sam.training.shapes import Frame
 
 MARGIN = 3
@@ -58,24 +58,36 @@ def tessellate(frame: Frame, n_cells: float, rng: torch.Generator, spread: float
     y = (frame.y - pose.centre[0] + reach) * (n_cells / 2) + MARGIN
     x = (frame.x - pose.centre[1] + reach) * (n_cells / 2) + MARGIN
     side = int(reach * n_cells) + 2 * MARGIN + 2
-    row, column = (c.floor().clamp(1, side - 2) for c in (y, x))
+    row, column = (c.floor().clamp_(1, side - 2) for c in (y, x))
     centres = _centres(side, spread, rng)
-    best = torch.full_like(y, 1e3)
-    second, owner = best.clone(), torch.zeros_like(y, dtype=torch.int64)
-    corner = (row * side + column).long()
+    corner = (row * side).add_(column).long()
     corner[1] += side * side  # the second plane's centres stand behind the first's
-    y, x = y - row, x - column
-    for down in (-1, 0, 1):
-        for across in (-1, 0, 1):
-            index = corner + (down * side + across)
-            off_y, off_x = y - (centres[0][index] + down), x - (centres[1][index] + across)
-            found = torch.hypot(off_y, off_x).sub_(centres[2][index])
-            nearer = found < best
-            second = torch.minimum(second, torch.maximum(best, found))
-            owner = torch.where(nearer, index, owner)
-            best = torch.minimum(best, found)
+    y, x = y.sub_(row), x.sub_(column)
+    found = [_nearest(centres, side, *plane) for plane in zip(corner, y, x, strict=True)]
+    owner, first, second = (torch.stack(fields) for fields in zip(*found, strict=True))
     owner[1] -= side * side
-    return Tessellation(owner, best, second, side * side)
+    return Tessellation(owner, first, second, side * side)
+
+
+def _nearest(centres: Tensor, side: int, corner: Tensor, y: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Find the nearest two centres of each pixel ``(H, W)``, which lies at y and x within a lattice's square.
+
+    Gives the nearest one's number and the distances of both, less their sizes.
+    """
+    offsets = [(down, across) for down in (-1, 0, 1) for across in (-1, 0, 1)]
+    best = torch.full_like(y, 1e3)
+    second, which = best.clone(), torch.zeros_like(y, dtype=torch.uint8)
+    index = corner.clone()
+    for number, (down, across) in enumerate(offsets):
+        torch.add(corner, down * side + across, out=index)
+        away = looked_up(centres[0] + down, index).sub_(y).square_()
+        off_x = looked_up(centres[1] + across, index).sub_(x)
+        away.addcmul_(off_x, off_x).sqrt_().sub_(looked_up(centres[2], index))
+        which.masked_fill_(away < best, number)
+        second = torch.minimum(second, torch.maximum(best, away, out=off_x), out=second)
+        best = torch.minimum(best, away, out=best)
+    steps = torch.tensor([down * side + across for down, across in offsets], device=y.device)
+    return corner.add_(looked_up(steps, which.long())), best, second
 
 
 def _centres(side: int, spread: float, rng: torch.Generator) -> Tensor:

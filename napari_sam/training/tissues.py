@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor
 
-from napari_sam.training.fields import blur, chance, octaves, smooth_noise, uniform, whole
+from napari_sam.training.fields import blur, chance, looked_up, octaves, smooth_noise, uniform, whole
 from napari_sam.training.scene import Scene
 
 HOUNSFIELD: dict[str, tuple[float, float, float]] = {
@@ -94,10 +94,10 @@ def _paint_ct(scene: Scene, rng: torch.Generator) -> Tensor:
     noise = torch.randn(image.shape, generator=rng, device=rng.device)
     noise = blur(noise, uniform(0.3, 1.3, rng))
     amount = math.exp(uniform(math.log(2), math.log(5 if scene.kind == "brain" else 35), rng))
-    image = image + noise * (amount / (noise.std() + 1e-6))
+    image.add_(noise.mul_(amount / (noise.std() + 1e-6)))
     low, high = _draw_window(BRAIN_WINDOWS if scene.kind == "brain" else WINDOWS, rng)
     low, high = low + uniform(-0.1, 0.1, rng) * (high - low), high + uniform(-0.15, 0.15, rng) * (high - low)
-    return ((image - low) / (high - low)).clamp(0, 1)
+    return image.sub_(low).div_(high - low).clamp_(0, 1)
 
 
 def _draw_window(
@@ -122,7 +122,8 @@ def _paint_mr(scene: Scene, rng: torch.Generator) -> Tensor:
         image = image * torch.sigmoid(1.0 + coil * uniform(0.5, 2.0, rng))
     noise = torch.randn(2, *image.shape, generator=rng, device=rng.device)
     amount = math.exp(uniform(math.log(0.004), math.log(0.08), rng))
-    image = torch.sqrt((image + amount * noise[0]) ** 2 + (amount * noise[1]) ** 2)
+    noise.mul_(amount)[0].add_(image)
+    image = noise.square_().sum(dim=0).sqrt_()
     high = torch.quantile(image[:, ::4, ::4].flatten(), uniform(0.97, 0.999, rng)).clamp(min=0.2)
     return (image / high).clamp(0, 1)
 
@@ -152,7 +153,7 @@ def _fill(scene: Scene, means: list[float], textures: list[float], rng: torch.Ge
     labels = scene.labels
     hw = (labels.shape[1], labels.shape[2])
     table = torch.tensor([means, textures], device=labels.device)
-    image = table[0][labels]
+    image = looked_up(table[0], labels)
     stuff = octaves(hw, math.exp(uniform(math.log(8), math.log(60), rng)), 2, rng)
-    image = image + table[1][labels] * stuff * uniform(0.3, 1.5, rng)
+    image.add_(looked_up(table[1], labels).mul_(stuff), alpha=uniform(0.3, 1.5, rng))
     return blur(image, uniform(0.3, 1.1, rng))

@@ -15,9 +15,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_sam.training.fields import octaves, smooth_noise, uniform, unit_grid
+from napari_sam.training.fields import looked_up, octaves, smooth_noise, uniform, unit_grid
 from napari_sam.training.things.forms import Form, Place
 from napari_sam.training.things.looks import Look
+
+_CHUNK = 1 << 15
+"""Pixels that are coloured at once."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ class Easel:
     @property
     def labels(self) -> Tensor:
         """Whose label each pixel has, ``(2, H, W)``."""
-        return torch.tensor(self._labels, device=self.rng.device)[self.forms]
+        return looked_up(torch.tensor(self._labels, device=self.rng.device), self.forms)
 
     def set(self, pieces: Sequence[Piece], stand: Stand, label: int, parts: dict[str, int]) -> None:
         """Paint a thing over what is there; some of its parts may have a label of their own."""
@@ -119,7 +122,7 @@ class Easel:
 
     @staticmethod
     def _write(there: Tensor, values: Tensor, inside: Tensor) -> None:
-        there.copy_(torch.where(inside, values, there))
+        torch.where(inside, values, there, out=there)
 
     def _turn_normals(self, rows: slice, columns: slice, mine: Tensor, stand: Stand) -> None:
         """Let surfaces look where they do in the picture, not on the thing."""
@@ -161,38 +164,61 @@ class Easel:
 
         The light's direction points down, right and to the camera. Gives ``(2, 3, H, W)``.
         """
-        shown = self.forms > 0
-        which = self.forms[shown]
-        if not len(which):
+        shown = self.forms.flatten().nonzero()[:, 0]
+        if not len(shown):
             return ground
         columns = torch.tensor(self._rows, device=ground.device).T.contiguous()
-        look = columns[:, which]
-        y, x = self._y[shown], self._x[shown]
-        rough, fine, other = self._sample_noise(y, x)
-        wave = torch.sin(look[6] * x + look[7] * y + 0.6 * rough)
-        crossing = torch.sin(look[6] * y - look[7] * x + 0.6 * other)
-        wave = wave * (1 + look[8] * (crossing - 1)) + look[9] * rough
-        share = torch.sigmoid(look[10] * (wave - look[11]))
-        colour = look[0:3] + (look[3:6] - look[0:3]) * share
-        down, right = self._down[shown] + look[13] * fine, self._right[shown] + look[13] * other
-        front = torch.sqrt((1 - down * down - right * right).clamp_(min=0.02))
-        facing = (down * light[0] + right * light[1] + front * light[2]).clamp_(min=0)
-        bright = ambient + (1.25 - ambient) * facing + look[15]
-        shine = look[14] * facing**14
-        seen = colour * (bright * (1 + look[12] * fine)) + shine
-        image = ground.clone()
-        planes = image.permute(1, 0, 2, 3)
-        planes[:, shown] = seen
-        return image
+        tile = self._draw_tile()
+        fields = (self.forms, self._y, self._x, self._down, self._right)
+        maps = [field.view(-1).index_select(0, shown) for field in fields]
+        seen = [  # some pixels at a time, so that they stay in the cache
+            _shade(columns.index_select(1, part[0]), part[1:], _sample_noise(tile, part[1], part[2]), (*light, ambient))
+            for part in zip(*(field.split(_CHUNK) for field in maps), strict=True)
+        ]
+        image = ground.transpose(0, 1).clone(memory_format=torch.contiguous_format)
+        for plane, colours in zip(image.view(3, -1), torch.cat(seen, dim=1), strict=True):
+            plane.index_copy_(0, shown, colours)
+        return image.transpose(0, 1)
 
-    def _sample_noise(self, y: Tensor, x: Tensor) -> Tensor:
-        """Look up noise that is fixed to the things, coarse, fine and fine, ``(3, N)``."""
+    def _draw_tile(self) -> Tensor:
+        """Draw noise that is fixed to the things, coarse, fine and fine, ``(3, h, w)``."""
         rng = self.rng
         n_cells = uniform(3, 9, rng), uniform(20, 60, rng)
-        tile = torch.stack([octaves((160, 160), n, 2, rng) for n in (*n_cells, n_cells[1])])
-        at = torch.stack([x, y], dim=-1)[None, None] * 0.95
-        found = F.grid_sample(tile[None], at, mode="bilinear", padding_mode="reflection", align_corners=False)
-        return found[0, :, 0]
+        return torch.stack([octaves((160, 160), n, 2, rng) for n in (*n_cells, n_cells[1])])
+
+
+def _sample_noise(tile: Tensor, y: Tensor, x: Tensor) -> Tensor:
+    """Look up a tile ``(3, h, w)`` of noise at places on the things; ``(3, N)``."""
+    at = torch.stack([x, y], dim=-1)[None, None] * 0.95
+    found = F.grid_sample(tile[None], at, mode="bilinear", padding_mode="reflection", align_corners=False)
+    return found[0, :, 0]
+
+
+def _shade(
+    look: Tensor, maps: Sequence[Tensor], noise: Tensor, light: tuple[float, float, float, float]
+) -> Tensor:
+    """Colour and light pixels.
+
+    Their looks are ``(16, N)``, the maps y and x on the thing and the surface's direction down and
+    right, each ``(N,)``, the noise ``(3, N)``; the light ends with how strong it is in the shade.
+    Gives ``(3, N)``.
+    """
+    y, x, down, right = maps
+    rough, fine, other = noise
+    ambient = light[3]
+    wave = torch.sin(look[6] * x + look[7] * y + 0.6 * rough)
+    crossing = torch.sin(look[6] * y - look[7] * x + 0.6 * other)
+    wave = wave * (1 + look[8] * (crossing - 1)) + look[9] * rough
+    share = torch.sigmoid(look[10] * (wave - look[11]))
+    colour = torch.lerp(look[0:3], look[3:6], share)
+    down, right = down + look[13] * fine, right + look[13] * other
+    front = torch.sqrt((1 - down * down - right * right).clamp_(min=0.02))
+    facing = (down * light[0] + right * light[1] + front * light[2]).clamp_(min=0)
+    bright = ambient + (1.25 - ambient) * facing + look[15]
+    squared = facing * facing
+    fourth = squared * squared
+    shine = fourth * fourth * fourth * squared * look[14]  # the 14th power
+    return colour.mul_(bright * (1 + look[12] * fine)).add_(shine)
 
 
 def _span(reaches: Sequence[tuple[float, float]], size: int) -> slice:
