@@ -23,6 +23,12 @@ N_CELLS = (3.0, 7.0, 16.0, 40.0)
 LASTING = 400.0
 """An extent in planes that does not end within a pair."""
 
+NEAR_END = 0.3
+"""Part of the lumps of no given extent that end close to the second plane, before or beyond it."""
+
+BEYOND = 2.4
+"""How far from the first plane such a lump ends at most, in distances of the two planes."""
+
 
 @dataclass(frozen=True)
 class Pose:
@@ -206,9 +212,14 @@ def depth(frame: Frame, lump: Lump, rng: torch.Generator) -> Patch:
 def _ends(frame: Frame, lump: Lump, rng: torch.Generator) -> tuple[float, float]:
     """Draw what the third axis adds to the squared distance from a lump's middle in both planes."""
     n_planes = lump.n_planes or math.exp(uniform(math.log(3), math.log(60), rng))
-    if lump.n_planes is None and chance(0.75, rng):  # mostly about as long as wide
-        n_planes = max(n_planes, min(60.0, 1.5 * min(lump.ry, lump.rx) / frame.spacing))
-    half = n_planes * frame.spacing / 2
-    middle = uniform(-0.92, 0.92, rng) * half if n_planes < LASTING else 0.0
-    power = 2.0 if chance(0.4, rng) else 5.0
+    is_near_end = lump.n_planes is None and chance(NEAR_END, rng)
+    if is_near_end:
+        half = max(n_planes, 4) ** 0.8 * frame.spacing / 2
+        middle = min(frame.step * uniform(0.15, BEYOND, rng), 1.9 * half) - half
+    else:
+        if lump.n_planes is None and chance(0.75, rng):  # mostly about as long as wide
+            n_planes = max(n_planes, min(60.0, 1.5 * min(lump.ry, lump.rx) / frame.spacing))
+        half = n_planes * frame.spacing / 2
+        middle = uniform(-0.92, 0.92, rng) * half if n_planes < LASTING else 0.0
+    power = 2.0 if chance(0.7 if is_near_end else 0.4, rng) else 5.0
     return (abs(middle) / half) ** power, min((abs(frame.step - middle) / half) ** power, 1e6)

@@ -20,8 +20,14 @@ VISIBLE_SHARE = 0.45
 KEPT_UNSEEN = 0.04
 """How many of the objects that are not seen well enough are kept all the same."""
 
-ENDING_WEIGHT = 1.4
+ENDING_WEIGHT = 2.5
 """How much rather an object that ends between the planes is chosen."""
+
+SHRINKING = 0.75
+"""An object that keeps less of its area than this is near its end."""
+
+SHRINKING_WEIGHT = 2.0
+"""How much rather an object is chosen that is near its end and goes on."""
 
 
 @dataclass(frozen=True)
@@ -245,7 +251,7 @@ def choose(
         return None
     areas = _named_areas(candidates, labels)
     weights = np.array([c.area for c in candidates]) ** 0.3
-    weights *= np.where(areas[:, 1] < 0.3 * areas[:, 0], ENDING_WEIGHT, 1.0)
+    weights *= _near_ends(areas)
     n_tried = min(len(candidates), 3 * n_objects)
     order = torch.multinomial(torch.as_tensor(weights, device=rng.device), n_tried, generator=rng).tolist()
     spared = torch.rand(n_tried, generator=rng, device=rng.device).tolist()
@@ -260,6 +266,15 @@ def choose(
         if len(masks) == n_objects:
             break
     return torch.as_tensor(np.stack(masks, axis=1)) if masks else None
+
+
+def _near_ends(areas: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give objects that end or are near their end more weight, from `_named_areas`; ``(n_candidates,)``.
+
+    Both are wanted: what is asked in a volume is which of two small things is the last of an object.
+    """
+    kept = areas[:, 1] / areas[:, 0]
+    return np.select([kept == 0, kept < SHRINKING], [ENDING_WEIGHT, SHRINKING_WEIGHT], 1.0)
 
 
 def _named_areas(candidates: list[_Candidate], labels: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -87,6 +87,7 @@ def _centres(side: int, spread: float, rng: torch.Generator) -> Tensor:
     second[:2] += (draw[3:5] - 0.5) * 0.2
     second[2] += (draw[5] - 0.5) * uniform(0.0, 0.3, rng)
     if chance(0.7, rng):
-        ended = draw[5] < uniform(0.0, 0.3, rng)
-        second[2] = torch.where(ended, second[2] - uniform(0.2, 1.5, rng), second[2])
+        share = uniform(0.0, 0.5, rng)  # of the cells: they shrink, some to nothing
+        less = (1 - draw[5] / (share + 1e-6)) * uniform(0.4, 1.6, rng)
+        second[2] = second[2] - less.clamp(min=0)
     return torch.cat([first, second], dim=1)

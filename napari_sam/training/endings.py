@@ -1,0 +1,121 @@
+"""How ends look between two planes of a volume: slabs have a thickness, and something comes in the place.
+
+A plane shows a slab. So the last plane of an object is pale, a plane or two beyond it there may be a
+ghost, and where an object shrinks its old outline shines through. What is less than half there is
+gone, as people draw it: ghosts stay below half of the object's contrast, what goes on stays above.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from napari_sam.training.fields import blur, chance, uniform
+from napari_sam.training.scene import Scene
+
+FLAT = frozenset({"photographs", "figures", "blood", "film", "ultrasound", "regions", "vessels"})
+"""Kinds of scenes whose second plane is no slab beside the first."""
+
+MOST = 5
+"""Most objects of a pair that are softened towards their ends: it takes time."""
+
+LEAST_AREA = 16
+"""Least area in the first plane, in pixels, of an object that is softened."""
+
+SHRINKING = 0.8
+"""An object that keeps less of its area than this is softened."""
+
+_MARGIN = 5
+
+
+class _Window(NamedTuple):
+    """A label in its window, ``(2, h, w)`` bool, and its grey less that around it, ``(C, 1, 1)``."""
+
+    rows: slice
+    columns: slice
+    here: Tensor
+    contrast: Tensor
+
+
+def soften_ends(image: Tensor, scene: Scene, rng: torch.Generator) -> Tensor:
+    """Show the slabs' thickness where objects end or are near their end.
+
+    Parameters
+    ----------
+    image : Tensor
+        ``(2, 3, H, W)``, 0 to 1, as painted.
+    scene : Scene
+        What was painted.
+    rng : torch.Generator
+        Where chance comes from.
+
+    Returns
+    -------
+    Tensor
+        ``(2, 3, H, W)``, 0 to 1; the same where there is nothing to soften.
+    """
+    if scene.kind in FLAT or not chance(0.85, rng):
+        return image
+    labels, image_hw = scene.labels, scene.labels.shape[1:]
+    n_labels = int(labels.max()) + 1
+    areas = torch.stack([torch.bincount(plane.flatten(), minlength=n_labels) for plane in labels])
+    areas[:, 0] = 0
+    fit = (areas[0] >= LEAST_AREA) & (areas[0] < 0.5 * image_hw.numel()) & (areas[1] < SHRINKING * areas[0])
+    found = torch.nonzero(fit)[:, 0].tolist()
+    if not found:
+        return image
+    grey = image[:, :1] if image.stride(1) == 0 else image
+    grey = grey.clone()
+    ghost, paling = uniform(0.0, 0.45, rng), uniform(0.0, 0.5, rng)
+    for label in _some(found, rng):
+        _soften(grey, labels, label, (ghost, paling, bool(areas[1, label] == 0)), rng)
+    return grey.clamp_(0, 1).expand(-1, 3, -1, -1)
+
+
+def _some(found: list[int], rng: torch.Generator) -> list[int]:
+    order = torch.randperm(len(found), generator=rng, device=rng.device)[:MOST]
+    return [found[index] for index in order.tolist()]
+
+
+def _soften(
+    grey: Tensor, labels: Tensor, label: int, how: tuple[float, float, bool], rng: torch.Generator
+) -> None:
+    """Change ``grey (2, C, H, W)`` in place: `how` is the ghost's share, the paling, whether it ended."""
+    found = _look(grey, labels, label)
+    if found is None:
+        return
+    ghost, paling, ended = how
+    planes = grey[:, :, found.rows, found.columns]
+    sigma = min(uniform(0.5, 0.12 * min(found.here.shape[1:]) + 0.6, rng), 4.0)
+    if ended:
+        smaller = uniform(0.0, 0.5, rng)  # the body tapers within the slab
+        left = ((blur(found.here[:1].float(), 1.5 * sigma) - smaller) / (1 - smaller)).clamp(min=0)
+        step = planes[0] - planes[1]
+        planes[1] += ghost * uniform(0.5, 1.0, rng) * left * step
+        planes[0] -= paling * uniform(0.2, 1.0, rng) * blur(found.here[:1].float(), sigma) * step
+    else:
+        lost = blur((found.here[:1] & ~found.here[1:]).float(), sigma)
+        planes[1] += ghost * uniform(0.3, 1.0, rng) * lost * (planes[0] - planes[1])
+        planes[1] -= paling * uniform(0.3, 1.0, rng) * blur(found.here[1:].float(), sigma) * found.contrast
+
+
+def _look(grey: Tensor, labels: Tensor, label: int) -> _Window | None:
+    """Cut a label's window in the first plane, a little larger, and measure how it stands out."""
+    mask = labels[0] == label
+    rows, columns = (torch.nonzero(mask.any(dim=dim))[:, 0] for dim in (1, 0))
+    height, width = labels.shape[1:]
+    window = (
+        slice(max(int(rows[0]) - _MARGIN, 0), min(int(rows[-1]) + 1 + _MARGIN, height)),
+        slice(max(int(columns[0]) - _MARGIN, 0), min(int(columns[-1]) + 1 + _MARGIN, width)),
+    )
+    here = labels[:, window[0], window[1]] == label
+    inside = here[0].float()
+    around = F.max_pool2d(inside[None], 7, stride=1, padding=3)[0] - inside
+    if float(around.sum()) < 1:
+        return None
+    first = grey[0][:, window[0], window[1]]
+    contrast = (first * inside).sum((1, 2)) / inside.sum() - (first * around).sum((1, 2)) / around.sum()
+    return _Window(*window, here, contrast.view(-1, 1, 1))
