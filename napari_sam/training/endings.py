@@ -22,6 +22,9 @@ FLAT = frozenset({"photographs", "figures", "blood", "film", "ultrasound", "regi
 MOST = 5
 """Most objects of a pair that are softened towards their ends: it takes time."""
 
+CHANGING = 0.25
+"""Part of the pairs in which an object that goes on changes its grey."""
+
 LEAST_AREA = 16
 """Least area in the first plane, in pixels, of an object that is softened."""
 
@@ -65,19 +68,31 @@ def soften_ends(image: Tensor, scene: Scene, rng: torch.Generator) -> Tensor:
     areas[:, 0] = 0
     fit = (areas[0] >= LEAST_AREA) & (areas[0] < 0.5 * image_hw.numel()) & (areas[1] < SHRINKING * areas[0])
     found = torch.nonzero(fit)[:, 0].tolist()
-    if not found:
+    going_on = torch.nonzero((areas[0] >= LEAST_AREA) & (areas[1] >= SHRINKING * areas[0]))[:, 0].tolist()
+    changing = _some(going_on, rng, 1) if chance(CHANGING, rng) else []
+    if not found and not changing:
         return image
     grey = image[:, :1] if image.stride(1) == 0 else image
     grey = grey.clone()
+    for label in changing:
+        _change(grey, labels, label, uniform(-0.45, 0.35, rng))
     ghost, paling = uniform(0.0, 0.45, rng), uniform(0.0, 0.5, rng)
-    for label in _some(found, rng):
+    for label in _some(found, rng, MOST):
         _soften(grey, labels, label, (ghost, paling, bool(areas[1, label] == 0)), rng)
     return grey.clamp_(0, 1).expand(-1, 3, -1, -1)
 
 
-def _some(found: list[int], rng: torch.Generator) -> list[int]:
-    order = torch.randperm(len(found), generator=rng, device=rng.device)[:MOST]
+def _some(found: list[int], rng: torch.Generator, most: int) -> list[int]:
+    order = torch.randperm(len(found), generator=rng, device=rng.device)[:most]
     return [found[index] for index in order.tolist()]
+
+
+def _change(grey: Tensor, labels: Tensor, label: int, amount: float) -> None:
+    """Let an object that goes on stand out less or more in the second plane of ``grey``, in place."""
+    found = _look(grey, labels, label)
+    if found is not None:
+        here = blur(found.here[1:].float(), 0.6)
+        grey[1, :, found.rows, found.columns] += amount * here * found.contrast
 
 
 def _soften(
