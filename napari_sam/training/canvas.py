@@ -12,6 +12,9 @@ from napari_sam.training.fields import chance, uniform
 from napari_sam.training.scene import Scene
 from napari_sam.training.shapes import Frame, Lump, Patch, depth
 
+FOLLOWED = 0.12
+"""Part of the objects beneath which something else begins in the second plane: it is seen where they end."""
+
 
 class Canvas:
     """Collects the labels of one scene.
@@ -91,6 +94,8 @@ class Canvas:
 
     def put(self, tissue: str, lump: Lump, *, over: int | None = None, target: bool = True) -> int:
         """Paint a lump made of one tissue, where asked as a part of what it lies in."""
+        if target and over is None:
+            self._begin_beneath(tissue, lump)
         label = self.new(tissue, parent=over or 0, target=target)
         return self.fill(self.depth(lump), label, over=over)
 
@@ -100,10 +105,29 @@ class Canvas:
 
     def lined(self, tissue: str, lump: Lump, lining: str = "fat", gap: float = 0.012) -> tuple[int, Patch]:
         """Paint a lump with, mostly, a thin line of something else around it."""
+        self._begin_beneath(tissue, lump)
         patch = self.depth(lump)
         if chance(0.7, self.rng):
             self.fill(patch, self.new(lining, target=False), above=-gap * uniform(0.2, 2.0, self.rng))
         return self.fill(patch, self.new(tissue)), patch
+
+    def _begin_beneath(self, tissue: str, lump: Lump) -> None:
+        """At times let another thing begin in the second plane, beside a lump's middle and beneath it."""
+        if not chance(FOLLOWED, self.rng):
+            return
+        is_like = chance(0.4, self.rng)  # of its own tissue only further away, lest it be taken for it
+        names = [tissue] if is_like else self._tissues[1:] or [tissue]
+        angle, away = uniform(0, 2 * math.pi, self.rng), uniform(0.7 if is_like else 0.0, 1.2, self.rng)
+        size = math.exp(uniform(-0.6, 0.4, self.rng))
+        other = Lump(
+            lump.y + away * lump.ry * math.sin(angle),
+            lump.x + away * lump.rx * math.cos(angle),
+            lump.ry * size * math.exp(uniform(-0.4, 0.4, self.rng)),
+            lump.rx * size,
+            uniform(0, math.pi, self.rng),
+            begins=True,
+        )
+        self.fill(self.depth(other), self.new(names[int(uniform(0, len(names), self.rng))]))
 
     def branches(self, tissue: str, organ: int, width: float, radius: float, *, target: bool = False) -> int:
         """Paint winding tubes that cross an organ: dots and streaks in the plane.

@@ -7,6 +7,7 @@ grey bodies like the hippocampus, lesions bright or dark with or without a rim.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -38,8 +39,10 @@ def brain(hw: tuple[int, int], rng: torch.Generator) -> Scene:
 def _paint_skull(canvas: Canvas, head: Lump) -> Patch:
     """Paint scalp, bone and fluid, or none of them; gives the brain's depth."""
     rng = canvas.rng
+    if chance(0.2, rng):  # at times close to the top of the head
+        head = replace(head, n_planes=None)
     if chance(0.4, rng):
-        patch = canvas.depth(Lump(0.0, 0.0, 0.9 * head.ry, 0.9 * head.rx, 0.0, 0.04, head.boxy, LASTING))
+        patch = canvas.depth(replace(head, ry=0.9 * head.ry, rx=0.9 * head.rx, wobble=0.04))
         canvas.back("csf" if chance(0.4, rng) else "air", patch)
         return patch.with_depth(patch.depth - 0.01)
     outer = canvas.depth(head)

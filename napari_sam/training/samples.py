@@ -13,6 +13,7 @@ from torch import Tensor
 
 from napari_sam.training.appearance import coarsen, degrade, paint, resize_pair
 from napari_sam.training.closer import CLOSER_SHARE, look_closer
+from napari_sam.training.endings import soften_ends
 from napari_sam.training.fields import chance, uniform, whole
 from napari_sam.training.natural_regions import NaturalRegions
 from napari_sam.training.paste import can_paste, paste_pair
@@ -140,12 +141,13 @@ class PairSampler:
             textures = draw_textures(self._real, hw, 1, rng) if self._real and chance(0.4, rng) else None
             return _Planes(degrade(paint(scene, textures, rng), rng, strength=0.2), scene.labels, roles)
         if scene.tissues or scene.image is not None:
-            image, labels = paint(scene, None, rng), scene.labels
+            image, labels = soften_ends(paint(scene, None, rng), scene, rng), scene.labels
             if scene.tissues and chance(0.15, rng):
                 image, labels = coarsen(image, labels, rng)
             return _Planes(degrade(image, rng, strength=0.3), labels, roles)
         textures = draw_textures(self._real, hw, 2, rng) if self._real and chance(0.6, rng) else None
-        return _Planes(degrade(paint(scene, textures, rng), rng, strength=0.7), scene.labels, roles)
+        image = soften_ends(paint(scene, textures, rng), scene, rng)
+        return _Planes(degrade(image, rng, strength=0.7), scene.labels, roles)
 
     def _draw_item(self, rng: torch.Generator) -> LabelledFrames:
         words = list(self._by_kind)

@@ -2,8 +2,8 @@
 
 A `Frame` lays the planes through the body: every pixel's position in the body's own lengths, bent
 by smooth noise so that outlines are organic. A `Lump` is an ellipsoid or a rounded box in that
-frame, which reaches over 3 to 60 plane spacings along the third axis and so may end between the
-planes. `depth` gives how far pixels lie within it, in a window around it: thresholds of one depth
+frame, which reaches over 3 to 60 plane spacings along the third axis and so may end or begin between
+the planes. `depth` gives how far pixels lie within it, in a window around it: thresholds of one depth
 make shells (a wall around a cavity) that start and end together.
 """
 
@@ -22,6 +22,18 @@ N_CELLS = (3.0, 7.0, 16.0, 40.0)
 
 LASTING = 400.0
 """An extent in planes that does not end within a pair."""
+
+NEAR_END = 0.3
+"""Part of the lumps of no given extent that end close to the second plane, before or beyond it."""
+
+BEYOND = 2.4
+"""How far from the first plane such a lump ends at most, in distances of the two planes."""
+
+BEGINNING = 0.07
+"""Part of the lumps of no given extent that begin between the planes: what comes in another's place."""
+
+SLIDING = 0.1
+"""Part of the lumps that move three times as far sideways from plane to plane."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +101,8 @@ class Lump:
         Extent along the third axis in plane spacings; None draws it.
     slant : float
         Largest move sideways for a step along the third axis.
+    begins : bool
+        Lies in the second plane only.
     """
 
     y: float
@@ -100,6 +114,7 @@ class Lump:
     boxy: bool = False
     n_planes: float | None = None
     slant: float = 0.4
+    begins: bool = False
 
 
 class FrameNoise:
@@ -217,7 +232,8 @@ def lay_frame(hw: tuple[int, int], pose: Pose, rng: torch.Generator) -> Frame:
 def depth(frame: Frame, lump: Lump, rng: torch.Generator) -> Patch:
     """Say how far each pixel lies within a lump, in the body's lengths; negative is outside."""
     reach = max(lump.ry, lump.rx) * (1.05 + 2.2 * lump.wobble) * (1.2 if lump.boxy else 1.0)
-    shift = [frame.step * uniform(-lump.slant, lump.slant, rng) for _ in (0, 1)]
+    slant = lump.slant * (3.0 if chance(SLIDING, rng) else 1.0)
+    shift = [frame.step * uniform(-slant, slant, rng) for _ in (0, 1)]
     rows, columns = frame.window(lump.y, lump.x, reach + max(abs(shift[0]), abs(shift[1])))
     y, x = frame.y[:, rows, columns], frame.x[:, rows, columns]
     least = min(lump.ry, lump.rx)
@@ -242,9 +258,17 @@ def depth(frame: Frame, lump: Lump, rng: torch.Generator) -> Patch:
 def _ends(frame: Frame, lump: Lump, rng: torch.Generator) -> tuple[float, float]:
     """Draw what the third axis adds to the squared distance from a lump's middle in both planes."""
     n_planes = lump.n_planes or math.exp(uniform(math.log(3), math.log(60), rng))
-    if lump.n_planes is None and chance(0.75, rng):  # mostly about as long as wide
-        n_planes = max(n_planes, min(60.0, 1.5 * min(lump.ry, lump.rx) / frame.spacing))
-    half = n_planes * frame.spacing / 2
-    middle = uniform(-0.92, 0.92, rng) * half if n_planes < LASTING else 0.0
-    power = 2.0 if chance(0.4, rng) else 5.0
+    fate = uniform(0.0, 1.0, rng) if lump.n_planes is None else 1.0
+    is_near_end = BEGINNING <= fate < BEGINNING + NEAR_END
+    if is_near_end:
+        half = max(n_planes, 4) ** 0.8 * frame.spacing / 2
+        middle = min(frame.step * uniform(0.15, BEYOND, rng), 1.9 * half) - half
+    else:
+        if lump.n_planes is None and chance(0.75, rng):  # mostly about as long as wide
+            n_planes = max(n_planes, min(60.0, 1.5 * min(lump.ry, lump.rx) / frame.spacing))
+        half = n_planes * frame.spacing / 2
+        middle = uniform(-0.92, 0.92, rng) * half if n_planes < LASTING else 0.0
+    power = 2.0 if chance(0.7 if is_near_end else 0.4, rng) else 5.0
+    if lump.begins or fate < BEGINNING:
+        return 1e6, uniform(0.0, 0.8, rng)
     return (abs(middle) / half) ** power, min((abs(frame.step - middle) / half) ** power, 1e6)

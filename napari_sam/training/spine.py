@@ -44,7 +44,10 @@ def _paint_canal(canvas: Canvas, x: Tensor, behind: float) -> None:
     if not chance(0.9, rng):
         return
     shift = uniform(-0.4, 0.4, rng) * (canal / 2 - cord)
-    label = _band(canvas, "cord", cord - (middle - shift).abs(), target=True)
+    half = torch.full((2, 1, 1), cord, device=x.device)
+    if chance(0.3, rng):  # cut near its side: thinner in the second plane, or gone
+        half[1] *= uniform(-0.6, 1.0, rng)
+    label = _band(canvas, "cord", half - (middle - shift).abs(), target=True)
     canvas.adopt((label,), fluid)
     if chance(0.2, rng):
         at = Lump(uniform(-0.8, 0.8, rng), behind + canal / 2 + shift, uniform(0.03, 0.15, rng), 0.5 * cord)

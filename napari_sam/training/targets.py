@@ -23,8 +23,14 @@ VISIBLE_SHARE = 0.45
 KEPT_UNSEEN = 0.04
 """How many of the objects that are not seen well enough are kept all the same."""
 
-ENDING_WEIGHT = 1.4
+ENDING_WEIGHT = 2.5
 """How much rather an object that ends between the planes is chosen."""
+
+SHRINKING = 0.75
+"""An object that keeps less of its area than this is near its end."""
+
+SHRINKING_WEIGHT = 2.0
+"""How much rather an object is chosen that is near its end and goes on."""
 
 _FEW_NAMES = 8
 _CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], dtype=bool)
@@ -190,9 +196,7 @@ def follow(
 
 def _within(field: NDArray[Any], window: tuple[slice, slice], inner: tuple[slice, slice]) -> NDArray[Any]:
     """Cut an inner window out of what was cut with `window`; both in the plane's rows and columns."""
-    rows, columns = (
-        slice(i.start - w.start, i.stop - w.start) for i, w in zip(inner, window, strict=True)
-    )
+    rows, columns = (slice(i.start - w.start, i.stop - w.start) for i, w in zip(inner, window, strict=True))
     return field[rows, columns]
 
 
@@ -242,7 +246,7 @@ def choose(
         return None
     areas = _named_areas(candidates, (first, second))
     weights = np.array([c.area for c in candidates]) ** 0.3
-    weights *= np.where(areas[:, 1] < 0.3 * areas[:, 0], ENDING_WEIGHT, 1.0)
+    weights *= _near_ends(areas)
     n_tried = min(len(candidates), 3 * n_objects)
     order = torch.multinomial(torch.as_tensor(weights, device=rng.device), n_tried, generator=rng).tolist()
     spared = torch.rand(n_tried, generator=rng, device=rng.device).tolist()
@@ -257,6 +261,15 @@ def choose(
         if len(chosen) == n_objects:
             break
     return torch.as_tensor(_drawn(chosen, second)) if chosen else None
+
+
+def _near_ends(areas: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give objects that end or are near their end more weight, from `_named_areas`; ``(n_candidates,)``.
+
+    Both are wanted: what is asked in a volume is which of two small things is the last of an object.
+    """
+    kept = areas[:, 1] / areas[:, 0]
+    return np.select([kept == 0, kept < SHRINKING], [ENDING_WEIGHT, SHRINKING_WEIGHT], 1.0)
 
 
 def _drawn(chosen: list[tuple[_Candidate, int]], second: NDArray[np.integer]) -> NDArray[np.bool_]:

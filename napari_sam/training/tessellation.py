@@ -69,7 +69,9 @@ def tessellate(frame: Frame, n_cells: float, rng: torch.Generator, spread: float
     return Tessellation(owner, first, second, side * side)
 
 
-def _nearest(centres: Tensor, side: int, corner: Tensor, y: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _nearest(
+    centres: Tensor, side: int, corner: Tensor, y: Tensor, x: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     """Find the nearest two centres of each pixel ``(H, W)``, which lies at y and x within a lattice's square.
 
     Gives the nearest one's number and the distances of both, less their sizes.
@@ -99,6 +101,7 @@ def _centres(side: int, spread: float, rng: torch.Generator) -> Tensor:
     second[:2] += (draw[3:5] - 0.5) * 0.2
     second[2] += (draw[5] - 0.5) * uniform(0.0, 0.3, rng)
     if chance(0.7, rng):
-        ended = draw[5] < uniform(0.0, 0.3, rng)
-        second[2] = torch.where(ended, second[2] - uniform(0.2, 1.5, rng), second[2])
+        share = uniform(0.0, 0.5, rng)  # of the cells: they shrink, some to nothing
+        less = (1 - draw[5] / (share + 1e-6)) * uniform(0.4, 1.6, rng)
+        second[2] = second[2] - less.clamp(min=0)
     return torch.cat([first, second], dim=1)

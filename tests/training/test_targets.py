@@ -84,9 +84,28 @@ def test_an_object_that_moved_off_its_place_is_found_by_its_name():
     assert masks[1, 0, 22, 22]
 
 
-def test_about_an_eighth_of_the_generated_objects_have_ended_or_nearly():
+def test_many_generated_objects_end_and_as_many_are_near_their_end_and_go_on():
     sampler, rng = PairSampler(SampleSettings(side=128), []), seeded(3)
     pairs = [sampler.draw(rng) for _ in range(120)]
     first, second = torch.cat([p.masks.flatten(2).sum(dim=2) for p in pairs], dim=1).float()
-    share = (second < 0.3 * first).float().mean()
-    assert 0.08 < float(share) < 0.2
+    kept = second / first
+    ended, near = kept == 0, (kept > 0) & (kept < 0.75)
+    assert 0.12 < float(ended.float().mean()) < 0.28
+    assert 0.1 < float(near.float().mean()) < 0.3
+    assert float(first[ended].median()) > 0.2 * float(first[~ended].median())
+    assert int((first[ended] > first[~ended].median()).sum()) >= 5, "large objects end, too"
+
+
+def test_objects_that_end_or_shrink_are_rather_chosen():
+    labels = np.zeros((2, 40, 60), dtype=np.int64)
+    for number, column in enumerate((4, 18, 32, 46), start=1):
+        labels[0, 4:14, column : column + 10] = number
+    labels[1] = np.where(labels[0] >= 3, labels[0], 0)
+    labels[1][labels[0] == 2] = 2
+    labels[1, 4:10, 18:28] = 0  # the second shrinks, the first is gone
+    n_times = [0, 0, 0, 0]
+    for seed in range(300):
+        masks = choose(labels, Roles(), (1, 10), seeded(seed))
+        assert masks is not None
+        n_times[[4, 18, 32, 46].index(int(masks[0, 0].any(dim=0).int().argmax()))] += 1
+    assert min(n_times[:2]) > 1.3 * max(n_times[2:])
