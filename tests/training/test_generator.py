@@ -5,15 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 from napari_sam.training.appearance import coarsen, paint
 from napari_sam.training.canvas import Canvas
 from napari_sam.training.fields import blur, noise_pairs, smooth_noise
+from napari_sam.training.folds import paint_even_folds
+from napari_sam.training.hippocampus import hippocampus
 from napari_sam.training.paste import can_paste, paste_pair
 from napari_sam.training.real_images import LabelledFrames
 from napari_sam.training.samples import PairSampler, SampleSettings
 from napari_sam.training.scenes import SCENES
 from napari_sam.training.shapes import LASTING, Lump, Pose, lay_frame
+from napari_sam.training.targets import Roles, find_objects
 from napari_sam.training.tessellation import tessellate
 from napari_sam.training.tissues import HOUNSFIELD, MR_DARK, MR_LIKE, MR_NAMES, MR_TONES
 
@@ -136,3 +140,32 @@ def test_real_and_generated_pairs_come_from_one_seed():
     for one, other in zip(first, again, strict=True):
         assert torch.equal(one.pixels, other.pixels)
         assert torch.equal(one.masks, other.masks)
+
+
+def test_both_parts_of_the_hippocampus_are_asked_for_and_so_is_the_whole():
+    n_both = 0
+    for seed in range(12):
+        scene = hippocampus((50, 64), seeded(seed))
+        halves = [child for child, parent in scene.parents.items() if parent in scene.whole]
+        if len(halves) < 2 or not all(bool((scene.labels[0] == half).any()) for half in halves):
+            continue
+        n_both += 1
+        found = find_objects(scene.labels[0].numpy(), Roles(scene.parents, scene.backdrop, scene.whole), 4)
+        names = [set(one.names) & set(halves) for one in found]
+        assert all(names.count({half}) >= 1 for half in halves)
+        assert names.count(set(halves)) == 1
+    assert n_both >= 4
+
+
+def test_the_ribbon_of_grey_matter_is_about_as_thick_everywhere_and_halves_may_part():
+    for seed in range(4):
+        rng = seeded(seed)
+        canvas = Canvas(lay_frame((160, 160), Pose(bend=0.0), rng), rng)
+        surface = canvas.depth(Lump(0.0, 0.0, 0.9, 0.75, 0.0, 0.0, n_planes=LASTING, slant=0.0))
+        brain = paint_even_folds(canvas, surface)
+        tissue = np.array(canvas.tissues)[canvas.labels[0].numpy()]
+        assert canvas.scene("brain").parents[brain + 1] == brain
+        share = (tissue == "grey").sum() / (tissue != "air").sum()
+        assert 0.2 < share < 0.8
+        inside = ndimage.distance_transform_edt(tissue == "grey")
+        assert inside.max() < 0.13 * 80  # pixels: two ribbons of 0.05, back to back, and their junctions
