@@ -51,7 +51,7 @@ SCENES: tuple[tuple[float, Callable[[tuple[int, int], torch.Generator], Scene]],
     (0.03, membranes),
     (0.02, regions),
     (0.06, anatomy),
-    (0.03, rings),
+    (0.05, rings),
     (0.04, cells),
     (0.02, vessels),
     (0.02, figures),
@@ -66,8 +66,11 @@ FEW_PIXELS = {hippocampus: (32, 64), cord: (40, 80)}
 FEW_PIXELS_SHARE = 0.7
 """How often such a family is drawn that small, and enlarged."""
 
+SHARP = (photographs, ultrasound)
+"""Families whose pictures have more pixels than the model takes in."""
+
 SHARP_SHARE = 0.75
-"""How often a photograph has all the pixels that the model takes in: cameras have more than that."""
+"""How often they are drawn with all the pixels that the model takes in."""
 
 
 def draw_scene(hw: tuple[int, int], rng: torch.Generator, side: int | None = None) -> Scene:
@@ -92,7 +95,7 @@ def _fit_size(
     if family in FEW_PIXELS and chance(FEW_PIXELS_SHARE, rng):
         low, high = FEW_PIXELS[family]
         longest = min(longest, round(math.exp(uniform(math.log(low), math.log(high), rng))))
-    elif family is photographs and chance(SHARP_SHARE, rng):
+    elif family in SHARP and chance(SHARP_SHARE, rng):
         longest = side
     height, width = (max(16, round(size * longest / max(hw))) for size in hw)
     return height, width

@@ -9,6 +9,8 @@ from scipy import ndimage
 
 from napari_sam.training.appearance import coarsen, paint
 from napari_sam.training.canvas import Canvas
+from napari_sam.training.chest import paint_lobe, short_axis
+from napari_sam.training.echoes import _paint_ragged
 from napari_sam.training.fields import blur, noise_pairs, smooth_noise
 from napari_sam.training.folds import paint_even_folds
 from napari_sam.training.hippocampus import hippocampus
@@ -17,6 +19,7 @@ from napari_sam.training.real_images import LabelledFrames
 from napari_sam.training.samples import PairSampler, SampleSettings
 from napari_sam.training.scenes import SCENES
 from napari_sam.training.shapes import LASTING, Lump, Pose, lay_frame
+from napari_sam.training.spine import cord
 from napari_sam.training.targets import Roles, find_objects
 from napari_sam.training.tessellation import tessellate
 from napari_sam.training.tissues import HOUNSFIELD, MR_DARK, MR_LIKE, MR_NAMES, MR_TONES
@@ -169,3 +172,49 @@ def test_the_ribbon_of_grey_matter_is_about_as_thick_everywhere_and_halves_may_p
         assert 0.2 < share < 0.8
         inside = ndimage.distance_transform_edt(tissue == "grey")
         assert inside.max() < 0.13 * 80  # pixels: two ribbons of 0.05, back to back, and their junctions
+
+
+def test_a_lung_and_its_lobe_are_both_asked_for():
+    rng = seeded(1)
+    canvas = Canvas(lay_frame((80, 80), Pose(bend=0.0), rng), rng)
+    lung = canvas.put("lung", Lump(0.0, 0.44, 0.7, 0.5, wobble=0.0, n_planes=LASTING))
+    n_before = int((canvas.labels[0] == lung).sum())
+    lobe = paint_lobe(canvas, lung)
+    scene = canvas.scene("body")
+    found = find_objects(scene.labels[0].numpy(), Roles(scene.parents, scene.backdrop, scene.whole), 4)
+    areas = {one.area for one in found}
+    assert n_before in areas
+    assert int((canvas.labels[0] == lobe).sum()) in areas
+    assert 0 < int((canvas.labels[0] == lobe).sum()) < n_before
+
+
+def test_the_ring_of_muscle_is_mostly_all_that_its_box_can_mean():
+    n_rings, n_whole = 0, 0
+    for seed in range(40):
+        scene = short_axis((64, 64), seeded(seed))
+        cavity = scene.tissues.index("blood")
+        n_rings += 1
+        n_whole += cavity in scene.parents
+    assert 0.08 < n_whole / n_rings < 0.45
+
+
+def test_grey_matter_of_the_cord_lies_within_it_as_one():
+    for seed in range(6):
+        scene = cord((64, 64), seeded(seed))
+        grey = scene.tissues.index("cord_grey")
+        assert grey in scene.whole
+        assert scene.tissues[scene.parents[grey]] == "cord"
+        found = find_objects(scene.labels[0].numpy(), Roles(scene.parents, scene.backdrop, scene.whole), 1)
+        n_grey = int((scene.labels[0] == grey).sum())
+        assert [one.area for one in found if one.names == (grey,)] == [n_grey]
+
+
+def test_a_ragged_tumour_is_one_object_darker_than_what_is_beside_it():
+    rng = seeded(2)
+    canvas = Canvas(lay_frame((96, 96), Pose(bend=0.0), rng), rng)
+    echo = torch.full_like(canvas.frame.y, 0.8)
+    _paint_ragged(canvas, echo, 0.1)
+    inside = canvas.labels > 0
+    assert canvas.scene("ultrasound").whole == {1}
+    assert int(inside[0].sum()) > 100
+    assert float(echo[inside].mean()) < 0.5 < float(echo[~inside].mean())
