@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import torch
 
-from napari_sam.training.abdomen import abdomen, pelvis
+from napari_sam.training.abdomen import abdomen
 from napari_sam.training.anything import anatomy, cells, figures, regions, rings, vessels
 from napari_sam.training.chest import chest, short_axis
 from napari_sam.training.cuts import coronal, gas_lungs, joint
@@ -23,6 +23,7 @@ from napari_sam.training.electrons import axons, membranes
 from napari_sam.training.fields import chance, uniform
 from napari_sam.training.head import brain
 from napari_sam.training.hippocampus import hippocampus
+from napari_sam.training.pelvis import pelvis
 from napari_sam.training.photographs import photographs
 from napari_sam.training.radiographs import chest_film, limb_film
 from napari_sam.training.scene import Scene
@@ -31,7 +32,7 @@ from napari_sam.training.spine import cord, spine
 
 SCENES: tuple[tuple[float, Callable[[tuple[int, int], torch.Generator], Scene]], ...] = (
     (0.12, abdomen),
-    (0.04, pelvis),
+    (0.05, pelvis),
     (0.07, chest),
     (0.06, short_axis),
     (0.11, brain),

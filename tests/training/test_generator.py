@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy import ndimage
 
+from napari_sam.training.abdomen import paint_hollow
 from napari_sam.training.appearance import coarsen, paint
 from napari_sam.training.canvas import Canvas
 from napari_sam.training.chest import paint_lobe, short_axis
@@ -15,6 +16,7 @@ from napari_sam.training.fields import blur, noise_pairs, smooth_noise
 from napari_sam.training.folds import paint_even_folds
 from napari_sam.training.hippocampus import hippocampus
 from napari_sam.training.paste import can_paste, paste_pair
+from napari_sam.training.pelvis import _paint_hip_joint, _paint_wing
 from napari_sam.training.real_images import LabelledFrames
 from napari_sam.training.samples import PairSampler, SampleSettings
 from napari_sam.training.scenes import SCENES
@@ -218,3 +220,43 @@ def test_a_ragged_tumour_is_one_object_darker_than_what_is_beside_it():
     assert canvas.scene("ultrasound").whole == {1}
     assert int(inside[0].sum()) > 100
     assert float(echo[inside].mean()) < 0.5 < float(echo[~inside].mean())
+
+
+def test_gluteal_muscles_lie_on_the_iliac_bone_and_do_not_overlap():
+    rng = seeded(4)
+    canvas = Canvas(lay_frame((160, 160), Pose(bend=0.0), rng), rng)
+    _paint_wing(canvas, 1)
+    tissues, plane = np.array(canvas.tissues), canvas.labels[0].numpy()
+    muscles = [n for n in np.unique(plane) if tissues[n] == "muscle"]
+    bone = np.isin(plane, np.flatnonzero(np.isin(tissues, ("compact", "marrow"))))
+    assert len(muscles) == 4
+    assert bone.sum() > 100
+    middles = [float(np.nonzero(plane == n)[1].mean()) for n in muscles]
+    assert middles[0] < float(np.nonzero(bone)[1].mean()) < middles[1] < middles[2]
+
+
+def test_head_neck_and_trochanter_are_one_bone():
+    all_widths = []
+    for seed in range(10):
+        rng = seeded(seed)
+        canvas = Canvas(lay_frame((128, 128), Pose(bend=0.0), rng), rng)
+        _paint_hip_joint(canvas, -1)
+        scene = canvas.scene("body")
+        femur = [n for n, tissue in enumerate(scene.tissues) if tissue == "compact"][-1]
+        found = find_objects(scene.labels[0].numpy(), Roles(scene.parents, scene.backdrop, scene.whole), 30)
+        widths = [one.columns.stop - one.columns.start for one in found if femur in one.names]
+        assert len(widths) == 1
+        all_widths += widths
+    assert min(all_widths) < 0.3 * 64 < 0.4 * 64 < max(all_widths)
+
+
+def test_stool_may_be_mottled_with_gas_that_belongs_to_the_bowel():
+    n_mottled = 0
+    for seed in range(40):
+        rng = seeded(seed)
+        canvas = Canvas(lay_frame((64, 64), Pose(bend=0.0), rng), rng)
+        paint_hollow(canvas, Lump(0.0, 0.0, 0.6, 0.6, n_planes=LASTING), wall=0.03)
+        organ = canvas.tissues.index("wall")
+        assert set(canvas.scene("body").parents.values()) == {organ}
+        n_mottled += "stool" in canvas.tissues and "gas" in canvas.tissues
+    assert n_mottled > 3
