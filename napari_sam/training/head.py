@@ -159,4 +159,6 @@ def _paint_lesions(canvas: Canvas, brain: Tensor) -> None:
         for _ in range(whole(2, 12, rng)):
             size = uniform(0.015, 0.05, rng)
             at = uniform(-0.5, 0.5, rng), uniform(-0.4, 0.4, rng)
+            if chance(0.5, rng):  # beside the ventricles
+                at = uniform(-0.45, 0.45, rng), (1 if chance(0.5, rng) else -1) * uniform(0.1, 0.25, rng)
             canvas.put("lesion_bright", near(rng, at, (size, size * 1.5), uniform(0, 3, rng), 0.3))

@@ -61,10 +61,10 @@ SCENES: tuple[tuple[float, Callable[[tuple[int, int], torch.Generator], Scene]],
 """Families of scenes with their share."""
 
 
-FEW_PIXELS = {hippocampus: (32, 64), cord: (40, 80)}
+FEW_PIXELS = {hippocampus: (32, 64), cord: (40, 80), embryo: (80, 130), blood: (90, 130)}
 """Least and largest longer side of families that are mostly seen in small crops, in voxels."""
 
-FEW_PIXELS_SHARE = 0.7
+FEW_PIXELS_SHARE = 0.6
 """How often such a family is drawn that small, and enlarged."""
 
 SHARP = (photographs, ultrasound)

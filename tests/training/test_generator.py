@@ -12,6 +12,7 @@ from napari_sam.training.appearance import coarsen, paint
 from napari_sam.training.canvas import Canvas
 from napari_sam.training.chest import paint_lobe, short_axis
 from napari_sam.training.echoes import _paint_ragged
+from napari_sam.training.electrons import axons
 from napari_sam.training.fields import blur, noise_pairs, smooth_noise
 from napari_sam.training.folds import paint_even_folds
 from napari_sam.training.hippocampus import hippocampus
@@ -21,6 +22,7 @@ from napari_sam.training.real_images import LabelledFrames
 from napari_sam.training.samples import PairSampler, SampleSettings
 from napari_sam.training.scenes import SCENES
 from napari_sam.training.shapes import LASTING, Lump, Pose, lay_frame
+from napari_sam.training.slides import embryo
 from napari_sam.training.spine import cord
 from napari_sam.training.targets import Roles, find_objects
 from napari_sam.training.tessellation import tessellate
@@ -260,3 +262,14 @@ def test_stool_may_be_mottled_with_gas_that_belongs_to_the_bowel():
         assert set(canvas.scene("body").parents.values()) == {organ}
         n_mottled += "stool" in canvas.tissues and "gas" in canvas.tissues
     assert n_mottled > 3
+
+
+def test_sheaths_that_touch_are_at_times_one_net():
+    n_nets = sum(int(axons((64, 64), seeded(seed)).labels.max()) == 2 for seed in range(40))
+    assert 4 < n_nets < 24
+
+
+def test_nuclei_are_at_times_dim_and_never_out_of_range():
+    brightest = [float(embryo((64, 64), seeded(seed)).image.mean(1).quantile(0.97)) for seed in range(40)]
+    assert 0.0 < min(brightest) < 0.35
+    assert 0.8 < max(brightest) <= 1.0
