@@ -91,8 +91,9 @@ def _paint_heart(canvas: Canvas) -> None:
     canvas.back("fat", patch, -uniform(0.005, 0.03, rng))
     organ = canvas.fill(patch, canvas.new("myocardium"))
     rooms = ((-0.05, 0.28, 0.17, 0.1, 0.5), (-0.22, 0.05, 0.15, 0.11, 0.9), (0.1, 0.1, 0.09, 0.16, 0.0))
+    wide = uniform(0.95, 1.5, rng)  # with muscle all around, or so wide that they meet
     for index, (y, x, ry, rx, turn) in enumerate((*rooms, (-0.08, -0.1, 0.14, 0.1, 0.2))):
-        lump = near(rng, (y, x), (ry, rx), turn, 0.1)
+        lump = near(rng, (y, x), (ry * wide, rx * wide), turn, 0.1)
         canvas.put("blood" if index % 2 == 0 else "blood_right", lump, over=organ)
     if chance(0.4, rng):
         canvas.put("vessel", near(rng, (-0.06, 0.08), (0.07, 0.07), 0.0, 0.05))
@@ -148,7 +149,7 @@ def _paint_ventricles(canvas: Canvas) -> None:
     size = uniform(0.14, 0.24, rng)
     if chance(0.4, rng):
         canvas.back("fat", canvas.depth(Lump(0.0, -0.3 * size, 1.3 * size, 1.8 * size, 0.0, 0.1)))
-    n_planes = math.exp(uniform(math.log(4), math.log(60), rng))
+    n_planes = math.exp(uniform(math.log(4), math.log(30), rng))  # of 8 to 10 mm, or thinner ones
     right = Lump(
         -0.1 * size, -0.95 * size, size, 0.9 * size, uniform(-0.4, 0.4, rng), 0.08, n_planes=n_planes
     )

@@ -53,7 +53,7 @@ def _paint_around(canvas: Canvas) -> None:
 def _club(rng: torch.Generator) -> list[Lump]:
     """Give a thick head, a body and a thin tail along a bow, the head to the left."""
     bow, size = uniform(-0.35, 0.35, rng), uniform(0.85, 1.15, rng)
-    n_planes = math.exp(uniform(math.log(6), math.log(60), rng))
+    n_planes = math.exp(uniform(math.log(4), math.log(35), rng))  # as many as such a crop has
     lumps = []
     for x, ry, rx in ((-0.42, 0.21, 0.27), (-0.12, 0.16, 0.25), (0.18, 0.14, 0.25), (0.45, 0.11, 0.22)):
         radius = ry * size * uniform(0.85, 1.15, rng)

@@ -67,7 +67,7 @@ CROWD_SHARE = 0.35
 CROWDS = (person, person, vehicle, motorcycle, plant, furniture, creature)
 """What crowds are of."""
 
-ENDING_SHARE = 0.12
+ENDING_SHARE = 0.15
 """How often a thing is gone in the second plane."""
 
 

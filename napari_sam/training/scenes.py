@@ -56,7 +56,7 @@ SCENES: tuple[tuple[float, Callable[[tuple[int, int], torch.Generator], Scene]],
     (0.04, cells),
     (0.02, vessels),
     (0.02, figures),
-    (0.13, photographs),
+    (0.16, photographs),
 )
 """Families of scenes with their share."""
 
