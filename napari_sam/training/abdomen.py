@@ -1,4 +1,4 @@
-"""Abdomen and pelvis, across the body's axis: organs of nearly equal greys with thin fat between.
+"""Abdomen, across the body's axis: organs of nearly equal greys with thin fat between.
 
 Loose templates: every organ may be missing, bigger, elsewhere or turned. The liver has vessels and
 lesions, kidneys have cortex, medulla and sinus, stomach and bowel a wall, fluid and gas that rises.
@@ -11,7 +11,7 @@ import torch
 from napari_sam.training.canvas import Canvas, near
 from napari_sam.training.fields import chance, uniform, whole
 from napari_sam.training.scene import Scene
-from napari_sam.training.shapes import LASTING, Lump
+from napari_sam.training.shapes import Lump
 from napari_sam.training.trunk import paint_ribs, paint_spine, paint_walls, start_trunk
 
 
@@ -42,7 +42,10 @@ def abdomen(hw: tuple[int, int], rng: torch.Generator) -> Scene:
 def _paint_liver(canvas: Canvas) -> None:
     """Paint two lobes as one, with vessels, lesions and at times the gall bladder."""
     rng = canvas.rng
-    right = canvas.depth(near(rng, (-0.03, -0.45), (0.42, 0.38), 0.2, 0.1))
+    if chance(0.4, rng):  # it lies against the wall, and cannot be told from its muscle by its grey
+        right = canvas.depth(near(rng, (-0.06, -0.55), (0.55, 0.48), 0.2, 0.1))
+    else:
+        right = canvas.depth(near(rng, (-0.03, -0.45), (0.42, 0.38), 0.2, 0.1))
     left = canvas.depth(near(rng, (-0.22, -0.1), (0.2, 0.36), uniform(-0.3, 0.3, rng), 0.12))
     liver = canvas.new("liver")
     if chance(0.7, rng):
@@ -112,7 +115,11 @@ def paint_hollow(canvas: Canvas, lump: Lump, wall: float) -> None:
         canvas.back("fat", patch, -uniform(0.004, 0.015, rng))
     organ = canvas.fill(patch, canvas.new("wall"))
     filling = ("fluid", "stool", "contrast", "wall")[min(3, int(4.5 * uniform(0, 1, rng)))]
-    canvas.fill(patch, canvas.new(filling, parent=organ, target=False), above=wall)
+    inside = canvas.fill(patch, canvas.new(filling, parent=organ, target=False), above=wall)
+    if filling == "stool" and chance(0.6, rng):  # mottled with gas
+        bubbles = canvas.frame.field(0.04, (patch.depth.shape[1], patch.depth.shape[2]), rng)
+        mottled = patch.with_depth(torch.minimum(patch.depth - wall, bubbles - uniform(0.2, 1.2, rng)))
+        canvas.fill(mottled, canvas.new("gas", parent=organ, target=False), over=inside)
     if chance(0.5, rng):
         level = lump.y + uniform(-0.9, 0.9, rng) * lump.ry
         above_level = (level - patch.of(canvas.frame.y)) * 2
@@ -147,33 +154,6 @@ def paint_great_vessels(canvas: Canvas) -> None:
         if chance(0.2, rng):
             canvas.fill(patch, canvas.new("lesion_dark", target=False), over=label)
             canvas.fill(patch, canvas.new("vessel", parent=label), above=uniform(0.005, 0.02, rng))
-
-
-def pelvis(hw: tuple[int, int], rng: torch.Generator) -> Scene:
-    """Draw a cut through the pelvis: hip bones, femoral heads, bladder, rectum, muscles."""
-    canvas = start_trunk(hw, rng)
-    paint_walls(canvas)
-    paint_bowel(canvas, whole(0, 6, rng), (-0.4, 0.0))
-    low = chance(0.5, rng)
-    for side in (-1, 1):
-        canvas.limit = None
-        canvas.lined("muscle", near(rng, (0.38, side * 0.42), (0.16, 0.32), -side * 0.3, 0.1, LASTING))
-        canvas.lined("muscle", near(rng, (-0.2, side * 0.55), (0.16, 0.14), 0.0, 0.1))
-        if low:
-            paint_bone(canvas, near(rng, (0.02, side * 0.62), (0.12, 0.12), 0.0, 0.05))
-            paint_bone(canvas, near(rng, (0.05, side * 0.43), (0.2, 0.045), side * 0.2, 0.15))
-        else:
-            paint_bone(canvas, near(rng, (0.05, side * 0.58), (0.27, 0.05), side * 0.5, 0.15))
-    paint_bone(canvas, near(rng, (0.42, 0.0), (0.06, 0.1 if low else 0.22), 0.0, 0.2))
-    canvas.lined("fluid", near(rng, (-0.2, 0.0), (0.18, 0.22), 0.0, 0.08))
-    if chance(0.7, rng):
-        canvas.lined("gland", near(rng, (0.05, 0.0), (0.1, 0.13), 0.0, 0.1))
-    if chance(0.8, rng):
-        paint_hollow(canvas, near(rng, (0.24, 0.0), (0.09, 0.08)), wall=0.02)
-    for side in (-1, 1):
-        for _ in range(whole(1, 3, rng)):
-            canvas.put("vessel", near(rng, (-0.2, side * 0.4), (0.028, 0.028), 0.0, 0.05))
-    return canvas.scene("body")
 
 
 def paint_bone(canvas: Canvas, lump: Lump) -> int:

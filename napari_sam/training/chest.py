@@ -11,10 +11,16 @@ import math
 import torch
 
 from napari_sam.training.canvas import Canvas, near
-from napari_sam.training.fields import chance, uniform, whole
+from napari_sam.training.fields import chance, uniform, unit_grid, whole
 from napari_sam.training.scene import Scene
 from napari_sam.training.shapes import LASTING, Lump, Pose, lay_frame
 from napari_sam.training.trunk import paint_ribs, paint_spine, paint_walls, start_trunk
+
+LOBES_SHARE = 0.4
+"""How often a lung's lobes are objects of their own."""
+
+VENTRICLE_SHARE = 0.25
+"""How often muscle and cavity are one object, too: from the same box the ring of muscle is asked for more."""
 
 
 def chest(hw: tuple[int, int], rng: torch.Generator) -> Scene:
@@ -45,15 +51,36 @@ def _paint_lungs(canvas: Canvas) -> None:
     for side in (-1, 1):
         patch = canvas.depth(near(rng, (0.02, side * 0.44), (0.44, 0.32), 0.0, 0.05))
         lung = canvas.fill(patch, canvas.new("lung", parent=both))
+        below = paint_lobe(canvas, lung) if chance(LOBES_SHARE, rng) else 0
         if chance(0.9, rng):
-            width = uniform(0.05, 0.2, rng)
-            canvas.branches("vessel_soft", lung, width, uniform(0.04, 0.09, rng))
+            width, distance = uniform(0.05, 0.2, rng), uniform(0.04, 0.09, rng)
+            for lobe in (lung, below) if below else (lung,):
+                canvas.branches("vessel_soft", lobe, width, distance)
         if chance(0.4, rng):
             size = math.exp(uniform(math.log(0.015), math.log(0.12), rng))
             place = uniform(-0.3, 0.3, rng), side * uniform(0.3, 0.65, rng)
             canvas.put("node", near(rng, place, (size, size), 0.0, 0.2))
         if chance(0.15, rng):
             canvas.put("fluid", near(rng, (0.35, side * 0.5), (0.12, 0.3), 0.0, 0.1))
+
+
+def paint_lobe(canvas: Canvas, lung: int) -> int:
+    """Split the lower or rear lobe off a lung along a bowed fissure, hardly seen, or thin and bright.
+
+    Gives the lobe's label. The lung itself is then its upper lobe, or both with what lies in it.
+    """
+    rng, frame = canvas.rng, canvas.frame
+    lean, bow = uniform(-0.8, 0.8, rng), uniform(-0.6, 0.6, rng)
+    beyond = (
+        frame.y - uniform(-0.15, 0.2, rng) - lean * (frame.x.abs() - 0.44) - bow * (frame.x.abs() - 0.44) ** 2
+    )
+    below = canvas.new("lung", parent=lung)
+    mine = canvas.labels == lung
+    canvas.labels.masked_fill_(mine & (beyond > 0), below)
+    if chance(0.5, rng):
+        fissure = canvas.new("vessel_soft", parent=lung, target=False)
+        canvas.labels.masked_fill_(mine & (beyond.abs() < uniform(0.003, 0.008, rng)), fissure)
+    return below
 
 
 def _paint_heart(canvas: Canvas) -> None:
@@ -64,8 +91,9 @@ def _paint_heart(canvas: Canvas) -> None:
     canvas.back("fat", patch, -uniform(0.005, 0.03, rng))
     organ = canvas.fill(patch, canvas.new("myocardium"))
     rooms = ((-0.05, 0.28, 0.17, 0.1, 0.5), (-0.22, 0.05, 0.15, 0.11, 0.9), (0.1, 0.1, 0.09, 0.16, 0.0))
+    wide = uniform(0.95, 1.5, rng)  # with muscle all around, or so wide that they meet
     for index, (y, x, ry, rx, turn) in enumerate((*rooms, (-0.08, -0.1, 0.14, 0.1, 0.2))):
-        lump = near(rng, (y, x), (ry, rx), turn, 0.1)
+        lump = near(rng, (y, x), (ry * wide, rx * wide), turn, 0.1)
         canvas.put("blood" if index % 2 == 0 else "blood_right", lump, over=organ)
     if chance(0.4, rng):
         canvas.put("vessel", near(rng, (-0.06, 0.08), (0.07, 0.07), 0.0, 0.05))
@@ -109,6 +137,9 @@ def short_axis(hw: tuple[int, int], rng: torch.Generator) -> Scene:
         canvas.put("stool", near(rng, (0.45, 0.3), (0.15, 0.2), 0.0, 0.2))
     _paint_ventricles(canvas)
     canvas.put("vessel", near(rng, (0.2, 0.45), (0.05, 0.05), 0.0, 0.05))
+    if chance(0.3, rng):  # only a disc of it is imaged
+        y, x = unit_grid(hw, rng.device)
+        canvas.labels.mul_(torch.hypot(y, x) < uniform(0.85, 1.05, rng) * min(hw) / max(hw))
     return canvas.scene("heart")
 
 
@@ -116,8 +147,9 @@ def _paint_ventricles(canvas: Canvas) -> None:
     """Paint a ring of muscle around the left cavity with papillary muscles, and the right's crescent."""
     rng = canvas.rng
     size = uniform(0.14, 0.24, rng)
-    canvas.back("fat", canvas.depth(Lump(0.0, -0.3 * size, 1.3 * size, 1.8 * size, 0.0, 0.1)))
-    n_planes = math.exp(uniform(math.log(4), math.log(60), rng))
+    if chance(0.4, rng):
+        canvas.back("fat", canvas.depth(Lump(0.0, -0.3 * size, 1.3 * size, 1.8 * size, 0.0, 0.1)))
+    n_planes = math.exp(uniform(math.log(4), math.log(30), rng))  # of 8 to 10 mm, or thinner ones
     right = Lump(
         -0.1 * size, -0.95 * size, size, 0.9 * size, uniform(-0.4, 0.4, rng), 0.08, n_planes=n_planes
     )
@@ -126,14 +158,15 @@ def _paint_ventricles(canvas: Canvas) -> None:
     canvas.fill(outer, canvas.new("blood_right"), above=0.12 * size, over=wall)
     left = Lump(0.0, 0.0, size, size * uniform(0.85, 1.1, rng), uniform(0, 3, rng), 0.04, n_planes=n_planes)
     ring = canvas.depth(left)
-    whole_ventricle = canvas.new("myocardium")
-    muscle = canvas.fill(ring, canvas.new("myocardium", parent=whole_ventricle))
-    cavity = canvas.new("blood", parent=whole_ventricle)
-    canvas.fill(ring, cavity, above=size * uniform(0.2, 0.55, rng))
+    muscle, cavity = canvas.new("myocardium"), canvas.new("blood")
+    if chance(VENTRICLE_SHARE, rng):
+        canvas.adopt((muscle, cavity), canvas.new("myocardium"))
+    canvas.fill(ring, muscle)
+    canvas.fill(ring, cavity, above=size * uniform(0.12, 0.5, rng))
     for _ in range(whole(0, 3, rng)):
-        angle, reach = uniform(0, 2 * math.pi, rng), uniform(0.3, 0.6, rng) * size
-        radius = uniform(0.06, 0.14, rng) * size
+        angle, reach = uniform(0, 2 * math.pi, rng), uniform(0.3, 0.75, rng) * size
+        radius = uniform(0.06, 0.18, rng) * size
         place = near(rng, (reach * math.sin(angle), reach * math.cos(angle)), (radius, radius))
-        part_of = cavity if chance(0.5, rng) else muscle
+        part_of = cavity if chance(0.75, rng) else muscle
         patch = canvas.depth(place)
         canvas.fill(patch, canvas.new("myocardium", parent=part_of, target=False), over=cavity)

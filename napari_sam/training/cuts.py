@@ -115,7 +115,7 @@ def gas_lungs(hw: tuple[int, int], rng: torch.Generator) -> Scene:
     canvas = Canvas(lay_frame(hw, pose, rng), rng)
     both = canvas.new("gas", whole=True)
     light = torch.zeros_like(canvas.frame.y)
-    texture = octaves(hw, uniform(6, 25, rng), 3, rng) * uniform(0.05, 0.3, rng)
+    texture = octaves(hw, uniform(6, 40, rng), 3, rng) * uniform(0.05, 0.45, rng)
     for side in (-1, 1):
         patch = canvas.depth(near(rng, (0.0, side * 0.4), (0.62, 0.28), -side * 0.08, 0.08))
         floor = 0.45 + 0.5 * (patch.of(canvas.frame.x) - side * 0.4) ** 2 - patch.of(canvas.frame.y)

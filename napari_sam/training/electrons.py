@@ -11,6 +11,9 @@ from napari_sam.training.fields import blur, chance, looked_up, noise_pairs, oct
 from napari_sam.training.scene import Scene
 from napari_sam.training.tessellation import Tessellation, tessellate
 
+NET_SHARE = 0.3
+"""How often sheaths that touch are one object, as where all myelin has one label."""
+
 
 def axons(hw: tuple[int, int], rng: torch.Generator) -> Scene:
     """Draw axons: each an inside, a sheath around it, and both together."""
@@ -32,6 +35,9 @@ def axons(hw: tuple[int, int], rng: torch.Generator) -> Scene:
     image = torch.where(inside, tone, image)
     spots = noise_pairs(1, hw, 3.5 * n_cells, 0.3, rng)[0]
     image = torch.where(inside & (spots > uniform(1.2, 2.5, rng)), tone - uniform(0.1, 0.4, rng), image)
+    if chance(NET_SHARE, rng):
+        labels = torch.where(labels > 0, 1 + (labels - 1) % 2, 0)
+        return Scene(labels, "axons", {}, image=_finish(image, hw, rng))
     numbers, parents = _numbered(labels, n)
     return Scene(numbers, "axons", parents, image=_finish(image, hw, rng))
 

@@ -14,8 +14,12 @@ from torch import Tensor
 
 from napari_sam.training.canvas import Canvas, near
 from napari_sam.training.fields import chance, uniform, whole
+from napari_sam.training.folds import paint_even_folds
 from napari_sam.training.scene import Scene
 from napari_sam.training.shapes import LASTING, Lump, Patch, Pose, lay_frame
+
+EVEN_SHARE = 0.7
+"""How often the ribbon of grey matter is equally thick everywhere; else it is anything."""
 
 
 def brain(hw: tuple[int, int], rng: torch.Generator) -> Scene:
@@ -29,7 +33,7 @@ def brain(hw: tuple[int, int], rng: torch.Generator) -> Scene:
     canvas = Canvas(lay_frame(hw, pose, rng), rng)
     across = uniform(0.68, 0.9, rng)
     surface = _paint_skull(canvas, Lump(0.0, 0.0, 0.92, across, 0.0, 0.03, chance(0.2, rng), LASTING))
-    tissue = _paint_folds(canvas, surface, across)
+    tissue = _paint_brain(canvas, surface, across)
     _paint_ventricles(canvas)
     _paint_nuclei(canvas, tissue)
     _paint_lesions(canvas, tissue)
@@ -58,8 +62,26 @@ def _paint_skull(canvas: Canvas, head: Lump) -> Patch:
     return outer.with_depth(outer.depth - inside - uniform(0.005, 0.03, rng))
 
 
-def _paint_folds(canvas: Canvas, surface: Patch, across: float) -> Tensor:
-    """Paint white matter under a folded ribbon of grey; gives where the brain is, ``(2, H, W)``."""
+def _paint_brain(canvas: Canvas, surface: Patch, across: float) -> Tensor:
+    """Paint folded grey over white matter and the cerebellum; gives where the brain is, ``(2, H, W)``."""
+    rng = canvas.rng
+    fold = paint_even_folds if chance(EVEN_SHARE, rng) else _paint_uneven_folds
+    brain = fold(canvas, surface)
+    if chance(0.3, rng):  # cerebellum: finer leaves
+        at = near(rng, (0.62, 0.0), (0.24, 0.5 * across), 0.0, 0.06)
+        patch = canvas.depth(at)
+        canvas.back("csf", patch, -0.02)
+        leaves = canvas.fill(patch, canvas.new("grey", parent=brain))
+        canvas.branches("white", leaves, 0.5, 0.04)
+    limit = torch.zeros_like(canvas.labels, dtype=torch.bool)
+    surface.of(limit).copy_(surface.depth > 0)
+    canvas.limit = limit
+    canvas.labels.masked_fill_(limit & (canvas.labels == 0), brain)
+    return limit
+
+
+def _paint_uneven_folds(canvas: Canvas, surface: Patch) -> int:
+    """Paint white matter under a folded ribbon of grey of any thickness; gives the brain's label."""
     rng, frame = canvas.rng, canvas.frame
     inside = surface.depth > 0
     hw = (inside.shape[1], inside.shape[2])
@@ -69,7 +91,7 @@ def _paint_folds(canvas: Canvas, surface: Patch, across: float) -> Tensor:
     furrow = torch.minimum(folds.abs() / (0.02 + fade), middle * 0.6 + 0.1)
     sulcus, ribbon = uniform(0.02, 0.25, rng), uniform(0.35, 0.9, rng)
     brain = canvas.new("white", whole=True)
-    white = canvas.fill(surface, canvas.new("white", parent=brain, whole=True))
+    canvas.fill(surface, canvas.new("white", parent=brain, whole=True))
     grey = canvas.new("grey", parent=brain, whole=True)
     shell = surface.depth - uniform(0.02, 0.06, rng)
     ribbon_depth = torch.maximum(ribbon * (fade > 0) - furrow, -shell)
@@ -77,17 +99,7 @@ def _paint_folds(canvas: Canvas, surface: Patch, across: float) -> Tensor:
     canvas.fill(
         surface.with_depth(torch.where(inside, sulcus - furrow, -1.0)), canvas.new("csf", target=False)
     )
-    if chance(0.3, rng):  # cerebellum: finer leaves
-        at = near(rng, (0.62, 0.0), (0.24, 0.5 * across), 0.0, 0.06)
-        patch = canvas.depth(at)
-        canvas.back("csf", patch, -0.02)
-        leaves = canvas.fill(patch, canvas.new("grey", parent=brain))
-        canvas.branches("white", leaves, 0.5, 0.04)
-    limit = torch.zeros_like(canvas.labels, dtype=torch.bool)
-    surface.of(limit).copy_(inside)
-    canvas.limit = limit
-    canvas.labels.masked_fill_(limit & (canvas.labels == 0), white)
-    return limit
+    return brain
 
 
 def _paint_ventricles(canvas: Canvas) -> None:
@@ -150,4 +162,6 @@ def _paint_lesions(canvas: Canvas, brain: Tensor) -> None:
         for _ in range(whole(2, 12, rng)):
             size = uniform(0.015, 0.05, rng)
             at = uniform(-0.5, 0.5, rng), uniform(-0.4, 0.4, rng)
+            if chance(0.5, rng):  # beside the ventricles
+                at = uniform(-0.45, 0.45, rng), (1 if chance(0.5, rng) else -1) * uniform(0.1, 0.25, rng)
             canvas.put("lesion_bright", near(rng, at, (size, size * 1.5), uniform(0, 3, rng), 0.3))

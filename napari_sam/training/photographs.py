@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from napari_sam.training.crowds import add_crowd
 from napari_sam.training.fields import blur, chance, smooth_noise, uniform, unit_grid, whole
 from napari_sam.training.grounds import draw_ground
 from napari_sam.training.scene import Scene
@@ -30,36 +31,43 @@ from napari_sam.training.things.looks import Colour, blend, draw_look, vary
 from napari_sam.training.things.people import person, rider
 from napari_sam.training.things.plants import fruit, plant
 from napari_sam.training.things.unknown import assembly
-from napari_sam.training.things.vehicles import bicycle, craft, vehicle
+from napari_sam.training.things.vehicles import bicycle, craft, motorcycle, vehicle
 
 THINGS: tuple[tuple[float, Callable[[torch.Generator], list[Piece]]], ...] = (
     (0.18, creature),
     (0.17, person),
-    (0.04, rider),
+    (0.08, rider),
     (0.07, bird),
     (0.04, plant),
     (0.03, fruit),
     (0.10, vehicle),
-    (0.06, bicycle),
+    (0.04, bicycle),
+    (0.06, motorcycle),
     (0.04, craft),
     (0.06, furniture),
     (0.05, vessel),
     (0.07, instrument),
     (0.03, sign),
-    (0.12, assembly),
+    (0.10, assembly),
 )
 """Kinds of things with their share."""
 
-RIGID = (vehicle, bicycle, craft, furniture, vessel, instrument, sign)
+RIGID = (vehicle, bicycle, motorcycle, craft, furniture, vessel, instrument, sign)
 """Kinds of things with even outlines."""
 
 PARTS_SHARE = 0.08
 """How often a part of a thing is an object of its own, too."""
 
-HIDDEN_SHARE = 0.12
+HIDDEN_SHARE = 0.2
 """How often things have nearly the colours of their ground."""
 
-ENDING_SHARE = 0.12
+CROWD_SHARE = 0.35
+"""How often a crowd stands, or things are parked, in the ground."""
+
+CROWDS = (person, person, vehicle, motorcycle, plant, furniture, creature)
+"""What crowds are of."""
+
+ENDING_SHARE = 0.15
 """How often a thing is gone in the second plane."""
 
 
@@ -165,13 +173,15 @@ def _hide(pieces: list[Piece], tones: tuple[Colour, Colour], share: float) -> li
 
 
 def _ground(film: _Film) -> tuple[str, Tensor]:
-    """Draw a ground, out of focus at times, and cut what the camera sees of it; ``(2, 3, H, W)``."""
+    """Draw a ground, out of focus at times or with a crowd, and cut what is seen; ``(2, 3, H, W)``."""
     rng, (height, width) = film.rng, film.hw
     half = max(film.hw) / 2
     down, right = round(film.pan.imag * half), round(film.pan.real * half)
     name, ground = draw_ground((height + abs(down), width + abs(right)), rng)
     if chance(0.5, rng):
         ground = blur(ground, uniform(0.3, 4.0, rng) * max(film.hw) / 256)
+    if name != "tissue" and chance(CROWD_SHARE, rng):
+        add_crowd(film.easel, CROWDS[whole(0, len(CROWDS) - 1, rng)], film.pan)
     starts = [(max(down, 0), max(right, 0)), (max(-down, 0), max(-right, 0))]
     return name, torch.stack([ground[:, r : r + height, c : c + width] for r, c in starts])
 

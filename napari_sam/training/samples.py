@@ -135,7 +135,7 @@ class PairSampler:
         return _Planes(degrade(image, rng, strength=0.5), labels, Roles(whole=whole_objects), REAL_STEP)
 
     def _draw_generated(self, hw: tuple[int, int], rng: torch.Generator) -> _Planes:
-        scene = draw_scene(hw, rng)
+        scene = draw_scene(hw, rng, self.settings.side)
         roles = Roles(scene.parents, scene.backdrop, scene.whole)
         if scene.kind == "photographs":
             textures = draw_textures(self._real, hw, 1, rng) if self._real and chance(0.4, rng) else None

@@ -64,7 +64,7 @@ def embryo(hw: tuple[int, int], rng: torch.Generator) -> Scene:
     size = uniform(0.5, 0.95, rng) * math.sqrt(0.8 / n_nuclei)
     for lump in _clumps(canvas, n_nuclei, min(size, 0.3)):
         canvas.put("nucleus", lump)
-    return canvas.scene("nuclei", _glow(canvas, uniform(0.3, 1.0, rng)))
+    return canvas.scene("nuclei", _glow(canvas, uniform(0.3, 1.0, rng), uniform(0.4, 1.5, rng)))
 
 
 def _strengths(canvas: Canvas, strength: dict[str, float], spread: float) -> Tensor:
@@ -76,21 +76,29 @@ def _strengths(canvas: Canvas, strength: dict[str, float], spread: float) -> Ten
     )
 
 
-def _glow(canvas: Canvas, grain: float) -> Tensor:
-    """Paint fluorescence; `grain` from 0 to 1 says how few photons there were; ``(2, 3, H, W)``."""
+def _glow(canvas: Canvas, grain: float, haze: float = 0.4) -> Tensor:
+    """Paint fluorescence, ``(2, 3, H, W)``.
+
+    `grain` from 0 to 1 says how few photons there were, `haze` how much light comes from other depths at
+    most: through thick specimens nearly as much as from nuclei.
+    """
     rng, hw = canvas.rng, canvas.frame.hw
     table = _strengths(canvas, {"nucleus": 1.0, "nucleolus": uniform(0.4, 1.3, rng)}, uniform(0.0, 0.7, rng))
     light = looked_up(table, canvas.labels)
-    light = light * (1 + octaves(hw, uniform(15, 70, rng), 2, rng) * uniform(0.0, 0.3, rng)).clamp(min=0.1)
+    blotches = octaves(hw, math.exp(uniform(math.log(6), math.log(70), rng)), 2, rng)
+    light = light * (1 + blotches * uniform(0.0, 0.4, rng)).clamp(min=0.1)
     sigma = uniform(0.4, 1.5, rng) + (grain > 0.5) * uniform(0.0, 1.5, rng)
     light = blur(light, sigma * max(hw) / 256)
     if chance(0.5, rng):  # light from other depths
-        light = light + uniform(0.05, 0.4, rng) * blur(light, 0.03 * max(hw))
+        light = light + uniform(0.05, haze, rng) * blur(light, 0.03 * max(hw))
     if chance(0.5, rng):
         light = light * torch.exp(smooth_noise(1, hw, 1.5, rng) * uniform(0.1, 0.5, rng))
-    light = light + uniform(0.0, 0.25, rng) * (1 + 0.3 * smooth_noise(1, hw, 3, rng))
+    ground = uniform(0.0, 0.25, rng) if haze < 1.0 else uniform(0.0, 0.8, rng)
+    light = light + ground * (1 + 0.3 * smooth_noise(1, hw, 3, rng))
     high = torch.quantile(light[0, ::3, ::3].flatten(), 0.98).clamp(min=0.2)
-    light = (light * (uniform(0.3, 1.25, rng) / high)).clamp(min=0)
+    # a speck that outshines all leaves the others dim
+    shown = uniform(0.3, 1.25, rng) if chance(0.75, rng) else uniform(0.1, 0.3, rng)
+    light = (light * (shown / high)).clamp(min=0)
     photons = math.exp(uniform(math.log(100), math.log(2000), rng) * (1 - grain) + math.log(4) * grain)
     seen = torch.normal(light, (light / photons + 1e-5).sqrt(), generator=rng)
     return seen.clamp(0, 1).unsqueeze(1).expand(-1, 3, -1, -1)
@@ -114,7 +122,8 @@ def _stain(canvas: Canvas, grain: float) -> Tensor:
         dye = torch.tensor(DYES[whole(0, len(DYES) - 1, rng)], device=rng.device)
         dye = dye * (0.7 + 0.6 * torch.rand(3, generator=rng, device=rng.device))
         density = looked_up(_strengths(canvas, names, 0.25) * amount, canvas.labels)
-        texture = octaves(hw, uniform(20, 90, rng), 2, rng) * uniform(0.05, 0.35, rng)
+        n_cells = math.exp(uniform(math.log(6), math.log(90), rng))
+        texture = octaves(hw, n_cells, 2, rng) * uniform(0.05, 0.4, rng)
         density = density * (1 + texture).clamp(min=0.1) + (ground.clamp(min=0) if names is pale else 0.0)
         density = blur(density, uniform(0.4, 1.4, rng) * max(hw) / 256)
         image = image * torch.exp(-density.unsqueeze(1) * dye.view(1, 3, 1, 1))
@@ -128,7 +137,10 @@ def _stain(canvas: Canvas, grain: float) -> Tensor:
 def blood(hw: tuple[int, int], rng: torch.Generator) -> Scene:
     """Draw white blood cells, with lobes of a nucleus in their plasma, among red cells."""
     canvas = any_canvas(hw, rng)
-    size = math.exp(uniform(math.log(0.1), math.log(0.6), rng))
+    if chance(0.45, rng):  # a crop around one cell
+        size = uniform(0.35, 0.75, rng)
+    else:
+        size = math.exp(uniform(math.log(0.1), math.log(0.6), rng))
     red = size * uniform(0.4, 0.8, rng)
     for _ in range(min(60, round(uniform(0.0, 0.9, rng) / red**2))):
         radius = red * uniform(0.85, 1.1, rng)

@@ -99,17 +99,26 @@ def cord(hw: tuple[int, int], rng: torch.Generator) -> Scene:
     body = canvas.depth(near(rng, (-0.5, 0.0), (0.3, 0.42), 0.0, 0.06, LASTING))
     bone = canvas.fill(body, canvas.new("compact"))
     canvas.fill(body, canvas.new("marrow", parent=bone, target=False), above=0.03)
-    size = uniform(0.12, 0.2, rng)
-    sac = Lump(0.0, 0.0, size * uniform(1.15, 1.6, rng), size * uniform(1.3, 1.8, rng), 0.0, 0.05)
+    size, wide = uniform(0.12, 0.2, rng), uniform(1.0, 1.9, rng)
+    around = size * uniform(1.05, 1.6, rng), size * wide * uniform(1.05, 1.4, rng)
+    sac = Lump(uniform(-0.2, 0.35, rng) * size, 0.0, *around, 0.0, 0.05)
     fluid = canvas.fill(canvas.depth(sac), canvas.new("csf"))
     patch = canvas.depth(
-        Lump(uniform(-0.03, 0.03, rng), 0.0, size * 0.8, size * 1.1, 0.0, 0.04, n_planes=LASTING)
+        Lump(uniform(-0.03, 0.03, rng), 0.0, size * 0.8, size * 0.8 * wide, 0.0, 0.04, n_planes=LASTING)
     )
     label = canvas.fill(patch, canvas.new("cord", parent=fluid))
-    butterfly = canvas.new("cord_grey", parent=label)
-    for side in (-1, 1):
-        for y, turn in ((-0.25, -0.3), (0.25, 0.3)):
-            horn = Lump(y * size, side * 0.35 * size, 0.4 * size, 0.14 * size, -side * turn, 0.1)
-            canvas.fill(canvas.depth(horn), butterfly, over=label)
-    canvas.fill(canvas.depth(Lump(0.0, 0.0, 0.1 * size, 0.4 * size)), butterfly, over=label)
+    _paint_butterfly(canvas, label, size, wide)
     return canvas.scene("spine")
+
+
+def _paint_butterfly(canvas: Canvas, label: int, size: float, wide: float) -> None:
+    """Paint grey matter in the cord: stout horns in front, thin ones behind, and a bridge, one object."""
+    rng = canvas.rng
+    butterfly = canvas.new("cord_grey", parent=label, whole=True)
+    thick, apart = uniform(0.08, 0.16, rng) * size, uniform(0.22, 0.36, rng) * size * wide
+    for side in (-1, 1):
+        for y, turn, share in ((-0.22, -0.35, 1.3), (0.25, 0.35, 0.7)):
+            lean = -side * turn * uniform(0.3, 1.6, rng)
+            horn = Lump(y * size, side * apart, 0.38 * size, thick * share, lean, 0.1)
+            canvas.fill(canvas.depth(horn), butterfly, over=label)
+    canvas.fill(canvas.depth(Lump(0.0, 0.0, 0.7 * thick, 1.1 * apart)), butterfly, over=label)

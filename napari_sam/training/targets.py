@@ -166,7 +166,7 @@ def _named(plane: NDArray[np.integer], names: tuple[int, ...]) -> NDArray[np.boo
 def follow(
     candidate: _Candidate, second: NDArray[np.integer], boxes: _Boxes, n_named: int
 ) -> tuple[tuple[slice, slice], NDArray[np.bool_]]:
-    """Find an object of the first plane in the second ``(H, W)``: the window that it lies in, and its mask there.
+    """Find an object of the first plane in the second ``(H, W)``: its window, and its mask in it.
 
     Pieces of the same name that overlap it are it; where none does, and it was the only one of its
     name (`n_named` pixels of that name in the first plane), all of that name. `boxes` are the windows of

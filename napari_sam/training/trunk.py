@@ -14,6 +14,9 @@ from napari_sam.training.canvas import Canvas, near
 from napari_sam.training.fields import chance, uniform, whole
 from napari_sam.training.shapes import LASTING, Lump, Patch, Pose, lay_frame
 
+UPSIDE_DOWN_SHARE = 0.3
+"""How often the back is up: volumes whose rows run from back to front are shown that way."""
+
 
 def body_pose(rng: torch.Generator, zoom: float = 2.6) -> Pose:
     """Draw how a trunk lies: mostly upright and whole, at times a part of it, turned or mirrored."""
@@ -24,7 +27,7 @@ def body_pose(rng: torch.Generator, zoom: float = 2.6) -> Pose:
     turn = uniform(-0.15, 0.15, rng)
     if chance(0.12, rng):
         turn += whole(1, 3, rng) * math.pi / 2
-    stretch = uniform(0.85, 1.15, rng) * (-1.0 if chance(0.12, rng) else 1.0)
+    stretch = uniform(0.85, 1.15, rng) * (-1.0 if chance(UPSIDE_DOWN_SHARE, rng) else 1.0)
     return Pose(scale, turn, centre, chance(0.3, rng), stretch, uniform(0.01, 0.09, rng))
 
 

@@ -5,15 +5,26 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
+from napari_sam.training.abdomen import paint_hollow
 from napari_sam.training.appearance import coarsen, paint
 from napari_sam.training.canvas import Canvas
+from napari_sam.training.chest import paint_lobe, short_axis
+from napari_sam.training.echoes import _paint_ragged
+from napari_sam.training.electrons import axons
 from napari_sam.training.fields import blur, noise_pairs, smooth_noise
+from napari_sam.training.folds import paint_even_folds
+from napari_sam.training.hippocampus import hippocampus
 from napari_sam.training.paste import can_paste, paste_pair
+from napari_sam.training.pelvis import _paint_hip_joint, _paint_wing
 from napari_sam.training.real_images import LabelledFrames
 from napari_sam.training.samples import PairSampler, SampleSettings
 from napari_sam.training.scenes import SCENES
 from napari_sam.training.shapes import LASTING, Lump, Pose, lay_frame
+from napari_sam.training.slides import embryo
+from napari_sam.training.spine import cord
+from napari_sam.training.targets import Roles, find_objects
 from napari_sam.training.tessellation import tessellate
 from napari_sam.training.tissues import HOUNSFIELD, MR_DARK, MR_LIKE, MR_NAMES, MR_TONES
 
@@ -136,3 +147,129 @@ def test_real_and_generated_pairs_come_from_one_seed():
     for one, other in zip(first, again, strict=True):
         assert torch.equal(one.pixels, other.pixels)
         assert torch.equal(one.masks, other.masks)
+
+
+def test_both_parts_of_the_hippocampus_are_asked_for_and_so_is_the_whole():
+    n_both = 0
+    for seed in range(12):
+        scene = hippocampus((50, 64), seeded(seed))
+        halves = [child for child, parent in scene.parents.items() if parent in scene.whole]
+        if len(halves) < 2 or not all(bool((scene.labels[0] == half).any()) for half in halves):
+            continue
+        n_both += 1
+        found = find_objects(scene.labels[0].numpy(), Roles(scene.parents, scene.backdrop, scene.whole), 4)
+        names = [set(one.names) & set(halves) for one in found]
+        assert all(names.count({half}) >= 1 for half in halves)
+        assert names.count(set(halves)) == 1
+    assert n_both >= 4
+
+
+def test_the_ribbon_of_grey_matter_is_about_as_thick_everywhere_and_halves_may_part():
+    for seed in range(4):
+        rng = seeded(seed)
+        canvas = Canvas(lay_frame((160, 160), Pose(bend=0.0), rng), rng)
+        surface = canvas.depth(Lump(0.0, 0.0, 0.9, 0.75, 0.0, 0.0, n_planes=LASTING, slant=0.0))
+        brain = paint_even_folds(canvas, surface)
+        tissue = np.array(canvas.tissues)[canvas.labels[0].numpy()]
+        assert canvas.scene("brain").parents[brain + 1] == brain
+        share = (tissue == "grey").sum() / (tissue != "air").sum()
+        assert 0.2 < share < 0.8
+        inside = ndimage.distance_transform_edt(tissue == "grey")
+        assert inside.max() < 0.13 * 80  # pixels: two ribbons of 0.05, back to back, and their junctions
+
+
+def test_a_lung_and_its_lobe_are_both_asked_for():
+    rng = seeded(1)
+    canvas = Canvas(lay_frame((80, 80), Pose(bend=0.0), rng), rng)
+    lung = canvas.put("lung", Lump(0.0, 0.44, 0.7, 0.5, wobble=0.0, n_planes=LASTING))
+    n_before = int((canvas.labels[0] == lung).sum())
+    lobe = paint_lobe(canvas, lung)
+    scene = canvas.scene("body")
+    found = find_objects(scene.labels[0].numpy(), Roles(scene.parents, scene.backdrop, scene.whole), 4)
+    areas = {one.area for one in found}
+    assert n_before in areas
+    assert int((canvas.labels[0] == lobe).sum()) in areas
+    assert 0 < int((canvas.labels[0] == lobe).sum()) < n_before
+
+
+def test_the_ring_of_muscle_is_mostly_all_that_its_box_can_mean():
+    n_rings, n_whole = 0, 0
+    for seed in range(40):
+        scene = short_axis((64, 64), seeded(seed))
+        cavity = scene.tissues.index("blood")
+        n_rings += 1
+        n_whole += cavity in scene.parents
+    assert 0.08 < n_whole / n_rings < 0.45
+
+
+def test_grey_matter_of_the_cord_lies_within_it_as_one():
+    for seed in range(6):
+        scene = cord((64, 64), seeded(seed))
+        grey = scene.tissues.index("cord_grey")
+        assert grey in scene.whole
+        assert scene.tissues[scene.parents[grey]] == "cord"
+        found = find_objects(scene.labels[0].numpy(), Roles(scene.parents, scene.backdrop, scene.whole), 1)
+        n_grey = int((scene.labels[0] == grey).sum())
+        assert [one.area for one in found if one.names == (grey,)] == [n_grey]
+
+
+def test_a_ragged_tumour_is_one_object_darker_than_what_is_beside_it():
+    rng = seeded(2)
+    canvas = Canvas(lay_frame((96, 96), Pose(bend=0.0), rng), rng)
+    echo = torch.full_like(canvas.frame.y, 0.8)
+    _paint_ragged(canvas, echo, 0.1)
+    inside = canvas.labels > 0
+    assert canvas.scene("ultrasound").whole == {1}
+    assert int(inside[0].sum()) > 100
+    assert float(echo[inside].mean()) < 0.5 < float(echo[~inside].mean())
+
+
+def test_gluteal_muscles_lie_on_the_iliac_bone_and_do_not_overlap():
+    rng = seeded(4)
+    canvas = Canvas(lay_frame((160, 160), Pose(bend=0.0), rng), rng)
+    _paint_wing(canvas, 1)
+    tissues, plane = np.array(canvas.tissues), canvas.labels[0].numpy()
+    muscles = [n for n in np.unique(plane) if tissues[n] == "muscle"]
+    bone = np.isin(plane, np.flatnonzero(np.isin(tissues, ("compact", "marrow"))))
+    assert len(muscles) == 4
+    assert bone.sum() > 100
+    middles = [float(np.nonzero(plane == n)[1].mean()) for n in muscles]
+    assert middles[0] < float(np.nonzero(bone)[1].mean()) < middles[1] < middles[2]
+
+
+def test_head_neck_and_trochanter_are_one_bone():
+    all_widths = []
+    for seed in range(10):
+        rng = seeded(seed)
+        canvas = Canvas(lay_frame((128, 128), Pose(bend=0.0), rng), rng)
+        _paint_hip_joint(canvas, -1)
+        scene = canvas.scene("body")
+        femur = [n for n, tissue in enumerate(scene.tissues) if tissue == "compact"][-1]
+        found = find_objects(scene.labels[0].numpy(), Roles(scene.parents, scene.backdrop, scene.whole), 30)
+        widths = [one.columns.stop - one.columns.start for one in found if femur in one.names]
+        assert len(widths) == 1
+        all_widths += widths
+    assert min(all_widths) < 0.3 * 64 < 0.4 * 64 < max(all_widths)
+
+
+def test_stool_may_be_mottled_with_gas_that_belongs_to_the_bowel():
+    n_mottled = 0
+    for seed in range(40):
+        rng = seeded(seed)
+        canvas = Canvas(lay_frame((64, 64), Pose(bend=0.0), rng), rng)
+        paint_hollow(canvas, Lump(0.0, 0.0, 0.6, 0.6, n_planes=LASTING), wall=0.03)
+        organ = canvas.tissues.index("wall")
+        assert set(canvas.scene("body").parents.values()) == {organ}
+        n_mottled += "stool" in canvas.tissues and "gas" in canvas.tissues
+    assert n_mottled > 3
+
+
+def test_sheaths_that_touch_are_at_times_one_net():
+    n_nets = sum(int(axons((64, 64), seeded(seed)).labels.max()) == 2 for seed in range(40))
+    assert 4 < n_nets < 24
+
+
+def test_nuclei_are_at_times_dim_and_never_out_of_range():
+    brightest = [float(embryo((64, 64), seeded(seed)).image.mean(1).quantile(0.97)) for seed in range(40)]
+    assert 0.0 < min(brightest) < 0.35
+    assert 0.8 < max(brightest) <= 1.0

@@ -9,12 +9,16 @@ import pytest
 import torch
 
 from napari_sam.training.appearance import paint
+from napari_sam.training.crowds import add_crowd
 from napari_sam.training.grounds import GROUNDS, draw_ground
 from napari_sam.training.photographs import THINGS, _compress, _hide, _pick_tones, photographs
 from napari_sam.training.targets import Roles, find_objects
+from napari_sam.training.things.animals import bird
 from napari_sam.training.things.easel import Easel, Piece, Stand
 from napari_sam.training.things.forms import Bar, Facet, Form, Oval, still
 from napari_sam.training.things.looks import Look, draw_look
+from napari_sam.training.things.people import person
+from napari_sam.training.things.vehicles import motorcycle
 
 MIDDLE = Stand((0j, 0j), (0.0, 0.0), (1.0, 1.0), bend=0.0)
 RED = Look((0.8, 0.1, 0.1), (0.8, 0.1, 0.1), grain=0.0, bump=0.0, gloss=0.0)
@@ -180,3 +184,25 @@ def test_a_real_texture_is_laid_over_a_photograph():
     assert not torch.equal(covered, scene.image)
     assert 0.0 <= float(covered.min()) <= float(covered.max()) <= 1.0
     assert torch.equal(paint(scene, None, seeded(8)), scene.image)
+
+
+def test_a_crowd_is_seen_and_is_no_object():
+    for seed in range(6):
+        easel = Easel((60, 100), seeded(seed))
+        add_crowd(easel, person, 0.02 + 0j)
+        assert int(easel.labels.max()) == 0
+        assert int((easel.forms > 0)[0].sum()) > 50
+        assert len(easel.forms.unique()) > 10
+
+
+def test_a_motorcycle_carries_somebody_mostly():
+    riders = [any(piece.part == "rider" for piece in motorcycle(seeded(seed))) for seed in range(40)]
+    assert 20 < sum(riders) < 40
+
+
+def test_a_swimming_bird_may_hold_its_head_high():
+    tops = []
+    for seed in range(40):
+        places = [place[0].imag for piece in bird(seeded(seed)) for place, _ in piece.form.anchors()]
+        tops.append(min(places))
+    assert 3 < sum(top < -0.6 for top in tops) < 30

@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from napari_sam.training.appearance import degrade, paint, resize_pair
+from napari_sam.training.hippocampus import hippocampus
+from napari_sam.training.photographs import photographs
 from napari_sam.training.samples import PairSampler, SampleSettings, choose_objects, normalise
-from napari_sam.training.scenes import SCENES
+from napari_sam.training.scenes import FEW_PIXELS, SCENES, _fit_size
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -107,3 +109,16 @@ def test_a_scene_without_large_objects_gives_none():
 def test_the_normalisation_is_that_of_the_published_models():
     pixels = normalise(torch.zeros(2, 3, 2, 2))
     assert math.isclose(float(pixels[0, 0, 0, 0]), -123.675 / 58.395, rel_tol=1e-6)
+
+
+def test_crops_are_small_and_photographs_sharp_of_the_same_shape():
+    rng = seeded(3)
+    small = [_fit_size(hippocampus, (200, 100), 256, rng) for _ in range(40)]
+    sharp = [_fit_size(photographs, (60, 30), 256, rng) for _ in range(40)]
+    plain = _fit_size(SCENES[0][1], (60, 30), 256, rng)
+    low, high = FEW_PIXELS[hippocampus]
+    assert 15 < sum(low <= max(hw) <= high for hw in small) < 40
+    assert {max(hw) for hw in small} - {200, *range(low, high + 1)} == set()
+    assert 15 < sum(hw == (256, 128) for hw in sharp) < 40
+    assert all(abs(height - 2 * width) <= 2 for height, width in small + sharp)
+    assert plain == (60, 30)

@@ -36,6 +36,9 @@ def creature(rng: torch.Generator) -> list[Piece]:
     bench.bar(rump, chest, (thick * lower, thick * uniform(0.85, 1.15, rng)), coat)
     if chance(0.5, rng):
         bench.oval(Oval(still(uniform(-0.2, 0.2, rng), 0.1), thick, 0.8 * reach), coat)
+    for _ in range(whole(1, 2, rng) if chance(0.12, rng) else 0):
+        hump = still(uniform(-0.6, 0.6, rng) * reach, -0.8 * thick)
+        bench.oval(Oval(hump, thick * uniform(0.4, 0.8, rng), thick * uniform(0.4, 0.7, rng)), coat)
     leg(shifted(rump, 0.05, 0.02), legs, uniform(0.0, 0.7, rng))
     leg(shifted(chest, -0.05, 0.02), legs, uniform(-0.5, 0.2, rng))
     _head(bench, shifted(chest, 0.3 * thick, -0.4 * thick), thick, coat)
@@ -68,7 +71,8 @@ def _tail(bench: Bench, rump: Place, thick: float, coat: Look) -> None:
 def _head(bench: Bench, base: Place, thick: float, coat: Look) -> None:
     """Add neck, head, snout, ears or horns, and an eye."""
     rng = bench.rng
-    length, size = uniform(0.02, 0.55, rng), thick * uniform(0.45, 0.85, rng)
+    length = uniform(0.02, 0.55, rng) if chance(0.85, rng) else uniform(0.5, 1.0, rng)
+    size = thick * uniform(0.45, 0.85, rng)
     face = coat if chance(0.6, rng) else draw_look(rng, vary(coat.first, rng, 0.1, uniform(0.5, 1.4, rng)))
     skull = beyond(base, bench.angles(uniform(-1.6, 0.2, rng)), length + 0.5 * size)
     bench.bar(base, skull, (thick * uniform(0.45, 0.8, rng), 0.7 * size), coat, "head")
@@ -90,11 +94,11 @@ def bird(rng: torch.Generator) -> list[Piece]:
     coat, wing = draw_look(rng), draw_look(rng)
     wing = coat if chance(0.4, rng) else wing
     long, high = uniform(0.4, 0.65, rng), uniform(0.16, 0.35, rng)
-    fish = chance(0.35, rng)
+    fish, swims = chance(0.3, rng), chance(0.3, rng)
     tail, spread = still(-0.85 * long, 0.0), uniform(0.1, 0.35, rng)
     ends = [beyond(tail, bench.angles(math.pi + s * spread), uniform(0.25, 0.45, rng)) for s in (1, -1)]
     bench.facet([shifted(tail, 0.1, 0), *ends], wing, (0.1, 0.2), "tail")
-    for _ in range(0 if fish else whole(0, 2, rng)):
+    for _ in range(0 if fish or swims else whole(0, 2, rng)):
         hip = still(uniform(-0.15, 0.15, rng), 0.7 * high)
         lengths, angles = [0.15, 0.2], [DOWN + uniform(-0.4, 0.4, rng), DOWN + uniform(-0.4, 0.4, rng)]
         bench.chain(hip, angles, lengths, [0.035, 0.02, 0.02], [Look((0.8, 0.5, 0.2), (0.3, 0.2, 0.1))] * 2)
@@ -103,19 +107,36 @@ def bird(rng: torch.Generator) -> list[Piece]:
         tip = beyond(still(0, 0), bench.angles(flap), uniform(0.4, 0.9, rng))
         bench.facet([still(-0.2, 0), tip, still(0.15, 0)], wing, (0.3, -0.2), "wing")
     bench.oval(Oval(still(0, 0), high, long, bench.angles(0.0, 0.2)), coat)
-    _beak(bench, (long, high), coat, fish)
+    face = still(0.8 * long, 0.0)
+    if not fish:
+        face = _long_neck(bench, (long, high), coat) if swims else _short_neck(bench, (long, high), coat)
+    _beak(bench, face, high, coat, fish)
     if chance(0.6, rng):
         bench.oval(Oval(still(-0.1, 0.02), 0.6 * high, 0.5 * long, bench.angles(-0.3)), wing, "wing")
     return bench.pieces
 
 
-def _beak(bench: Bench, size: tuple[float, float], coat: Look, fish: bool) -> None:
-    """Add a bird's neck, head and beak, and the eye that a fish has, too."""
+def _short_neck(bench: Bench, size: tuple[float, float], coat: Look) -> Place:
+    """Add a neck up and forward; gives where the head is."""
+    long, high = size
+    face = beyond(still(0.8 * long, 0.0), bench.angles(-0.8, 0.5), uniform(0.05, 0.3, bench.rng))
+    bench.bar(still(0.6 * long, 0), face, (0.6 * high, 0.4 * high), coat, "head")
+    return face
+
+
+def _long_neck(bench: Bench, size: tuple[float, float], coat: Look) -> Place:
+    """Add a thin neck in an S, as swans, geese and herons have; gives where the head is."""
     rng, (long, high) = bench.rng, size
-    face = still(0.8 * long, 0.0)
+    angles = [uniform(-1.2, -0.2, rng), uniform(-2.1, -1.2, rng), uniform(-2.0, -0.8, rng)]
+    part, thin = uniform(0.22, 0.45, rng), high * uniform(0.3, 0.45, rng)
+    radii = [1.5 * thin, thin, 0.8 * thin, 0.8 * thin]
+    return bench.chain(still(0.75 * long, -0.1 * high), angles, [part] * 3, radii, [coat] * 3, "head")
+
+
+def _beak(bench: Bench, face: Place, high: float, coat: Look, fish: bool) -> None:
+    """Add a bird's head and beak, and the eye that a fish has, too."""
+    rng = bench.rng
     if not fish:
-        face = beyond(face, bench.angles(-0.8, 0.5), uniform(0.05, 0.3, rng))
-        bench.bar(still(0.6 * long, 0), face, (0.6 * high, 0.4 * high), coat, "head")
         cap = coat if chance(0.5, rng) else draw_look(rng)
         bench.oval(Oval(face, 0.5 * high, 0.55 * high), cap, "head")
         beak = beyond(face, bench.angles(0.1, 0.3), uniform(0.6, 1.3, rng) * high)

@@ -113,7 +113,7 @@ def _face(bench: Bench, neck: Place, wide: float, skin: Look) -> None:
 
 def rider(rng: torch.Generator) -> list[Piece]:
     """Draw an animal with a person on it, one thing together."""
-    size = uniform(0.45, 0.75, rng)
+    size = uniform(0.55, 0.95, rng)
     return [*creature(rng), *seat(person(rng, seated=True), still(0.0, -0.15 - 0.1 * size), size)]
 
 

@@ -120,6 +120,33 @@ def bicycle(rng: torch.Generator) -> list[Piece]:
     return bench.pieces
 
 
+def motorcycle(rng: torch.Generator) -> list[Piece]:
+    """Draw a motorcycle or scooter of solid panels, black, bare and painted, mostly with somebody on it."""
+    bench, paint, other = Bench(rng), _draw_paint(rng), draw_look(rng)
+    radius, apart = uniform(0.2, 0.3, rng), uniform(0.45, 0.6, rng)
+    for x in (-apart, apart):
+        _wheel(bench, still(x, 0.45), radius, uniform(0.7, 1.0, rng))
+    head, seat_end = still(apart - 0.18, -0.15), still(-apart, uniform(-0.1, 0.1, rng))
+    bench.bar(head, still(apart, 0.45), (0.05, 0.05), METAL)
+    bench.oval(Oval(still(0, 0.35), uniform(0.1, 0.2, rng), 0.28), BLACK if chance(0.6, rng) else METAL)
+    bench.bar(still(-0.1, 0.45), still(-apart - 0.1, uniform(0.3, 0.5, rng)), (0.04, 0.06), METAL)
+    low = uniform(0.2, 0.45, rng)
+    rear = [seat_end, still(0.05, 0.02), still(0.1, low), still(-0.7 * apart, low)]
+    bench.facet(rear, paint, (0.3, 0.1), "panels")
+    if chance(0.5, rng):  # a tank; else a step to put the feet on
+        bench.oval(Oval(still(0.15, -0.02), 0.13, 0.24), paint, "panels")
+    else:
+        bench.bar(still(0.0, 0.42), still(apart - 0.25, 0.42), (0.05, 0.05), other, "panels")
+    shield = [head, still(apart - 0.05, -0.2), still(apart - 0.1, 0.35), still(apart - 0.3, 0.4)]
+    bench.facet(shield, paint if chance(0.6, rng) else other, (0.1, 0.4), "panels")
+    bench.bar(seat_end, still(0.0, 0.0), (0.06, 0.05), BLACK)
+    bench.bar(head, shifted(head, -0.08, -0.15), (0.03, 0.03), BLACK)
+    bench.oval(Oval(shifted(head, 0.12, 0.0), 0.08, 0.07), Look((0.95, 0.92, 0.8), (0.6,) * 3, glow=0.3))
+    if chance(0.75, rng):
+        return [*bench.pieces, *seat(person(rng, seated=True), still(-0.2, -0.1), uniform(0.75, 1.0, rng))]
+    return bench.pieces
+
+
 def craft(rng: torch.Generator) -> list[Piece]:
     """Draw a boat with sails, or an aeroplane."""
     bench, paint, other = Bench(rng), _draw_paint(rng), draw_look(rng)
