@@ -43,8 +43,8 @@ def real_item(kind: str = "video (RGB frames)") -> LabelledFrames:
 def test_a_lasting_lump_is_an_ellipse_in_both_planes():
     pose = Pose(bend=0.0)
     canvas = Canvas(lay_frame((100, 100), pose, seeded(0)), seeded(1))
-    canvas.put("liver", Lump(0.0, 0.0, 0.5, 0.25, wobble=0.0, n_planes=LASTING, slant=0.0))
-    areas = (canvas.labels == 1).sum(dim=(1, 2))
+    label = canvas.put("liver", Lump(0.0, 0.0, 0.5, 0.25, wobble=0.0, n_planes=LASTING, slant=0.0))
+    areas = (canvas.labels == label).sum(dim=(1, 2))
     assert areas[0] == areas[1]
     assert float(areas[0]) == pytest.approx(np.pi * 25 * 12.5, rel=0.02)
 
@@ -54,9 +54,9 @@ def test_a_short_lump_is_there_in_the_first_plane_and_may_end_before_the_second(
     for seed in range(60):
         rng = seeded(seed)
         canvas = Canvas(lay_frame((64, 64), Pose(bend=0.0), rng), rng)
-        canvas.put("liver", Lump(0.0, 0.0, 0.5, 0.5, wobble=0.0, n_planes=6.0, slant=0.0))
-        assert bool((canvas.labels[0] == 1).any())
-        n_ended += not bool((canvas.labels[1] == 1).any())
+        label = canvas.put("liver", Lump(0.0, 0.0, 0.5, 0.5, wobble=0.0, n_planes=6.0, slant=0.0))
+        assert bool((canvas.labels[0] == label).any())
+        n_ended += not bool((canvas.labels[1] == label).any())
     assert 5 < n_ended < 45
 
 
