@@ -18,6 +18,7 @@ from napari_sam.training.folds import paint_even_folds
 from napari_sam.training.hippocampus import hippocampus
 from napari_sam.training.paste import can_paste, paste_pair
 from napari_sam.training.pelvis import _paint_bladder, _paint_hip_joint, _paint_wing
+from napari_sam.training.photographs import photographs
 from napari_sam.training.real_images import LabelledFrames
 from napari_sam.training.samples import PairSampler, SampleSettings
 from napari_sam.training.scenes import SCENES
@@ -287,3 +288,10 @@ def test_nuclei_are_at_times_dim_and_never_out_of_range():
     brightest = [float(embryo((64, 64), seeded(seed)).image.mean(1).quantile(0.97)) for seed in range(40)]
     assert 0.0 < min(brightest) < 0.35
     assert 0.8 < max(brightest) <= 1.0
+
+
+def test_real_textures_fit_photographs_that_are_sharper_than_was_asked(monkeypatch):
+    monkeypatch.setattr("napari_sam.training.scenes.SCENES", ((1.0, photographs),))
+    sampler = PairSampler(SampleSettings(side=96, real_share=0.0), [real_item()])
+    for seed in range(12):
+        assert sampler.draw(seeded(seed)).pixels.shape == (2, 3, 96, 96)
