@@ -131,7 +131,7 @@ class PairSampler:
 
     def _draw_generated(self, hw: tuple[int, int], rng: torch.Generator) -> _Planes:
         scene = draw_scene(hw, rng, self.settings.side)
-        hw = (scene.labels.shape[1], scene.labels.shape[2])  # as the family has it
+        hw = scene.labels.shape[1], scene.labels.shape[2]
         roles = Roles(scene.parents, scene.backdrop, scene.whole)
         if scene.kind == "photographs":
             textures = draw_textures(self._real, hw, 1, rng) if self._real and chance(0.4, rng) else None
