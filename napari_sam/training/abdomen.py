@@ -22,6 +22,7 @@ def abdomen(hw: tuple[int, int], rng: torch.Generator) -> Scene:
     if chance(0.75, rng):
         paint_ribs(canvas, wall)
     paint_bowel(canvas, whole(0, 14, rng))
+    _paint_colon(canvas)
     if chance(0.75, rng):
         _paint_stomach(canvas)
     if chance(0.6, rng):
@@ -107,14 +108,14 @@ def _paint_stomach(canvas: Canvas) -> None:
     paint_hollow(canvas, lump, wall=uniform(0.01, 0.04, rng))
 
 
-def paint_hollow(canvas: Canvas, lump: Lump, wall: float) -> None:
-    """Paint a wall around fluid, food or stool, and gas above a level."""
+def paint_hollow(canvas: Canvas, lump: Lump, wall: float, filling: str = "") -> None:
+    """Paint a wall around fluid, food or stool (or what is asked for), and gas above a level."""
     rng = canvas.rng
     patch = canvas.depth(lump)
     if chance(0.7, rng):
         canvas.back("fat", patch, -uniform(0.004, 0.015, rng))
     organ = canvas.fill(patch, canvas.new("wall"))
-    filling = ("fluid", "stool", "contrast", "wall")[min(3, int(4.5 * uniform(0, 1, rng)))]
+    filling = filling or ("fluid", "stool", "contrast", "wall")[min(3, int(4.5 * uniform(0, 1, rng)))]
     inside = canvas.fill(patch, canvas.new(filling, parent=organ, target=False), above=wall)
     if filling == "stool" and chance(0.6, rng):  # mottled with gas
         bubbles = canvas.frame.field(0.04, (patch.depth.shape[1], patch.depth.shape[2]), rng)
@@ -135,6 +136,18 @@ def paint_bowel(canvas: Canvas, n_loops: int, y: tuple[float, float] = (-0.45, 0
         place = uniform(*y, rng), uniform(-0.65, 0.65, rng)
         lump = near(rng, place, (size, size * uniform(1.0, 1.8, rng)), uniform(0, 3, rng), 0.2)
         paint_hollow(canvas, lump, wall=size * uniform(0.1, 0.4, rng))
+
+
+def _paint_colon(canvas: Canvas) -> None:
+    """Paint the colon at both sides and, at times, across the front: thin walls, stool and gas."""
+    rng = canvas.rng
+    across = ((-0.35, uniform(-0.3, 0.3, rng)),) if chance(0.3, rng) else ()
+    for y, x in ((uniform(-0.2, 0.2, rng), -0.6), (uniform(-0.1, 0.25, rng), 0.6), *across):
+        if chance(0.6, rng):
+            size = uniform(0.07, 0.15, rng)
+            radii = (size, size * uniform(0.8, 1.3, rng)) if abs(x) > 0.5 else (size, 2.2 * size)
+            filling = "stool" if chance(0.65, rng) else "gas"
+            paint_hollow(canvas, near(rng, (y, x), radii, 0.0, 0.2), uniform(0.008, 0.02, rng), filling)
 
 
 def paint_great_vessels(canvas: Canvas) -> None:

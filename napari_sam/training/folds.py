@@ -17,6 +17,9 @@ from napari_sam.training.shapes import Patch
 FURROW_DISTANCE = 0.09
 """Size of the field that furrows follow, in the body's lengths (of about 9 cm): folds are 1 to 2 cm wide."""
 
+BRANCHING_SHARE = 0.5
+"""How often furrows follow two fields, so that they branch and ridges are narrow."""
+
 
 def paint_even_folds(canvas: Canvas, surface: Patch) -> int:
     """Paint grey and white matter within a surface; gives the brain's label.
@@ -46,13 +49,20 @@ def _from_furrow(canvas: Canvas, surface: Patch) -> Tensor:
     hw = (surface.depth.shape[1], surface.depth.shape[2])
     if min(hw) < 2:
         return torch.full_like(surface.depth, 1.0)
-    field = frame.field(FURROW_DISTANCE, hw, rng)
-    pixel = 2 / (max(frame.hw) * frame.pose.scale)
+    aside = _from_zero(canvas, hw)
+    if chance(BRANCHING_SHARE, rng):
+        aside = torch.minimum(aside, _from_zero(canvas, hw))
+    reach = uniform(0.12, 0.45, rng) * torch.exp(0.35 * frame.field(0.4, hw, rng))
+    return torch.hypot(aside, (surface.depth - reach).clamp(min=0))
+
+
+def _from_zero(canvas: Canvas, hw: tuple[int, int]) -> Tensor:
+    """Give about the distance from the zero lines of a field; ``(2, h, w)``."""
+    field = canvas.frame.field(FURROW_DISTANCE, hw, canvas.rng)
+    pixel = 2 / (max(canvas.frame.hw) * canvas.frame.pose.scale)
     down, right = torch.gradient(field, spacing=pixel, dim=(1, 2))
     least = 0.3 / FURROW_DISTANCE  # where the field is flat, it is no distance
-    aside = field.abs() / torch.sqrt(down * down + right * right + least * least)
-    reach = uniform(0.1, 0.32, rng) * torch.exp(0.35 * frame.field(0.4, hw, rng))
-    return torch.hypot(aside, (surface.depth - reach).clamp(min=0))
+    return field.abs() / torch.sqrt(down * down + right * right + least * least)
 
 
 def _from_cleft(canvas: Canvas, surface: Patch) -> Tensor:

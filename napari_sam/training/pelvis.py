@@ -32,7 +32,7 @@ def pelvis(hw: tuple[int, int], rng: torch.Generator) -> Scene:
         else:
             _paint_wing(canvas, side)
     paint_bone(canvas, near(rng, (0.42, 0.0), (0.06, 0.1 if low else 0.22), 0.0, 0.2))
-    canvas.lined("fluid", near(rng, (-0.2, 0.0), (0.18, 0.22), 0.0, 0.08))
+    _paint_bladder(canvas)
     if chance(0.7, rng):
         canvas.lined("gland", near(rng, (0.05, 0.0), (0.1, 0.13), 0.0, 0.1))
     if chance(0.8, rng):
@@ -41,6 +41,19 @@ def pelvis(hw: tuple[int, int], rng: torch.Generator) -> Scene:
         for _ in range(whole(1, 3, rng)):
             canvas.put("vessel", near(rng, (-0.2, side * 0.4), (0.028, 0.028), 0.0, 0.05))
     return canvas.scene("body")
+
+
+def _paint_bladder(canvas: Canvas) -> None:
+    """Paint a bladder: urine in a thin or thick wall, contrast medium that sinks to the back at times."""
+    rng = canvas.rng
+    lump = near(rng, (-0.2, 0.0), (0.18, 0.22), 0.0, 0.08)
+    bladder, patch = canvas.lined("wall" if chance(0.5, rng) else "fluid", lump)
+    wall = uniform(0.006, 0.03, rng)
+    canvas.fill(patch, canvas.new("fluid", parent=bladder, target=False), above=wall)
+    if chance(0.25, rng):
+        below = patch.of(canvas.frame.y) - lump.y - uniform(-0.5, 0.6, rng) * lump.ry
+        sunk = patch.with_depth(torch.minimum(patch.depth - wall, below))
+        canvas.fill(sunk, canvas.new("contrast", parent=bladder, target=False))
 
 
 def _paint_hip_joint(canvas: Canvas, side: int) -> None:

@@ -17,7 +17,8 @@ from napari_sam.training.fields import blur, noise_pairs, smooth_noise
 from napari_sam.training.folds import paint_even_folds
 from napari_sam.training.hippocampus import hippocampus
 from napari_sam.training.paste import can_paste, paste_pair
-from napari_sam.training.pelvis import _paint_hip_joint, _paint_wing
+from napari_sam.training.pelvis import _paint_bladder, _paint_hip_joint, _paint_wing
+from napari_sam.training.photographs import photographs
 from napari_sam.training.real_images import LabelledFrames
 from napari_sam.training.samples import PairSampler, SampleSettings
 from napari_sam.training.scenes import SCENES
@@ -264,6 +265,20 @@ def test_stool_may_be_mottled_with_gas_that_belongs_to_the_bowel():
     assert n_mottled > 3
 
 
+def test_the_bladder_is_one_object_with_what_has_sunk_in_it():
+    n_layered = 0
+    for seed in range(30):
+        rng = seeded(seed)
+        canvas = Canvas(lay_frame((64, 64), Pose(bend=0.0), rng), rng)
+        _paint_bladder(canvas)
+        scene = canvas.scene("body")
+        found = find_objects(scene.labels[0].numpy(), Roles(scene.parents, scene.backdrop, scene.whole), 4)
+        assert len(found) == 1
+        n_layered += "contrast" in scene.tissues
+        assert {scene.tissues[n] for n in found[0].names} <= {"wall", "fluid", "contrast"}
+    assert 2 < n_layered < 16
+
+
 def test_sheaths_that_touch_are_at_times_one_net():
     n_nets = sum(int(axons((64, 64), seeded(seed)).labels.max()) == 2 for seed in range(40))
     assert 4 < n_nets < 24
@@ -273,3 +288,10 @@ def test_nuclei_are_at_times_dim_and_never_out_of_range():
     brightest = [float(embryo((64, 64), seeded(seed)).image.mean(1).quantile(0.97)) for seed in range(40)]
     assert 0.0 < min(brightest) < 0.35
     assert 0.8 < max(brightest) <= 1.0
+
+
+def test_real_textures_fit_photographs_that_are_sharper_than_was_asked(monkeypatch):
+    monkeypatch.setattr("napari_sam.training.scenes.SCENES", ((1.0, photographs),))
+    sampler = PairSampler(SampleSettings(side=96, real_share=0.0), [real_item()])
+    for seed in range(12):
+        assert sampler.draw(seeded(seed)).pixels.shape == (2, 3, 96, 96)
