@@ -94,9 +94,9 @@ class Canvas:
 
     def put(self, tissue: str, lump: Lump, *, over: int | None = None, target: bool = True) -> int:
         """Paint a lump made of one tissue, where asked as a part of what it lies in."""
+        label = self.new(tissue, parent=over or 0, target=target)
         if target and over is None:
             self._begin_beneath(tissue, lump)
-        label = self.new(tissue, parent=over or 0, target=target)
         return self.fill(self.depth(lump), label, over=over)
 
     def back(self, tissue: str, patch: Patch, above: float = 0.0) -> int:
@@ -116,7 +116,8 @@ class Canvas:
         if not chance(FOLLOWED, self.rng):
             return
         is_like = chance(0.4, self.rng)  # of its own tissue only further away, lest it be taken for it
-        names = [tissue] if is_like else self._tissues[1:] or [tissue]
+        others = [name for name in self._tissues[1:] if name != tissue]
+        names = [tissue] if is_like or not others else others
         angle, away = uniform(0, 2 * math.pi, self.rng), uniform(0.7 if is_like else 0.0, 1.2, self.rng)
         size = math.exp(uniform(-0.6, 0.4, self.rng))
         other = Lump(

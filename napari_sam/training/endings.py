@@ -71,7 +71,7 @@ def soften_ends(image: Tensor, scene: Scene, rng: torch.Generator) -> Tensor:
     grey = grey.clone()
     for label in changing:
         _change(grey, labels, label, uniform(-0.45, 0.35, rng))
-    ghost, paling = uniform(0.0, 0.45, rng), uniform(0.0, 0.5, rng)
+    ghost, paling = uniform(0.05, 0.5, rng), uniform(0.0, 0.5, rng)
     for label in _some(found, rng, MOST):
         _soften(grey, labels, label, (ghost, paling), rng)
     return grey.clamp_(0, 1).expand(-1, 3, -1, -1)
@@ -114,7 +114,7 @@ def _soften(grey: Tensor, labels: Tensor, label: int, how: tuple[float, float], 
     if not bool((labels[1] == label).any()):  # it ended
         smaller = uniform(0.0, 0.5, rng)  # the body tapers within the slab
         left = ((first - smaller) / (1 - smaller)).clamp(min=0)
-        planes[1] += ghost * uniform(0.5, 1.0, rng) * left * step
+        planes[1] += ghost * uniform(0.6, 1.0, rng) * left * step
         planes[0] -= paling * uniform(0.2, 1.0, rng) * first * step
     else:
         planes[1] += ghost * uniform(0.3, 1.0, rng) * (first - second).clamp(min=0) * step
