@@ -8,7 +8,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_sam.training.fields import blur, chance, looked_up, octaves, smooth_noise, uniform, unit_grid, whole
+from napari_sam.training.fields import (
+    blur,
+    chance,
+    looked_up,
+    octaves,
+    smooth_noise,
+    uniform,
+    unit_grid,
+    whole,
+)
 from napari_sam.training.scene import Scene
 from napari_sam.training.tissues import paint_tissues
 

@@ -44,7 +44,9 @@ def membranes(hw: tuple[int, int], rng: torch.Generator) -> Scene:
     wall = uniform(0.012, 0.04, rng)
     inside = found.depth > wall
     tone = torch.rand(found.n_owners, generator=rng, device=rng.device)
-    image = torch.where(inside, uniform(0.6, 0.8, rng) + 0.1 * looked_up(tone, found.owner), uniform(0.1, 0.4, rng))
+    image = torch.where(
+        inside, uniform(0.6, 0.8, rng) + 0.1 * looked_up(tone, found.owner), uniform(0.1, 0.4, rng)
+    )
     labels = torch.where(inside, 2 * found.owner + 1, 0)
     if chance(0.8, rng):  # mitochondria and the like
         image, labels = _organelles(image, labels, found, n_cells, rng)

@@ -44,9 +44,7 @@ def view_of(image: NDArray[np.float32]) -> View:
     return View(np.where(missing, np.float32(0), image), ~missing)
 
 
-def outline_share(
-    view: View, window: tuple[slice, slice], mask: NDArray[np.bool_], step: float
-) -> float:
+def outline_share(view: View, window: tuple[slice, slice], mask: NDArray[np.bool_], step: float) -> float:
     """Measure how much of an outline can be seen.
 
     Greys just inside and just outside are compared along the outline, each averaged over a few
@@ -91,7 +89,9 @@ def outline_share(
     seen = np.zeros(len(outline), dtype=bool)
     for channel in view.grey:
         noise = 1.05 * _median_step(channel[here])
-        means = (weights * channel.take(places, mode="clip")).sum(axis=1)  # what is beside the window weighs 0
+        means = (weights * channel.take(places, mode="clip")).sum(
+            axis=1
+        )  # what is beside the window weighs 0
         seen |= np.abs(means[0] - means[1]) > max(step, 0.8 * noise)
     return int(np.count_nonzero(seen)) / len(outline)
 

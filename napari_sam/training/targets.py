@@ -160,7 +160,7 @@ def _named(plane: NDArray[np.integer], names: tuple[int, ...]) -> NDArray[np.boo
 def follow(
     candidate: _Candidate, second: NDArray[np.integer], boxes: _Boxes, n_named: int
 ) -> tuple[tuple[slice, slice], NDArray[np.bool_]]:
-    """Find an object of the first plane in the second ``(H, W)``: the window that it lies in, and its mask there.
+    """Find an object of the first plane in the second ``(H, W)``: its window, and its mask there.
 
     Pieces of the same name that overlap it are it; where none does, and it was the only one of its
     name (`n_named` pixels of that name in the first plane), all of that name. `boxes` are the windows of
@@ -190,9 +190,7 @@ def follow(
 
 def _within(field: NDArray[Any], window: tuple[slice, slice], inner: tuple[slice, slice]) -> NDArray[Any]:
     """Cut an inner window out of what was cut with `window`; both in the plane's rows and columns."""
-    rows, columns = (
-        slice(i.start - w.start, i.stop - w.start) for i, w in zip(inner, window, strict=True)
-    )
+    rows, columns = (slice(i.start - w.start, i.stop - w.start) for i, w in zip(inner, window, strict=True))
     return field[rows, columns]
 
 

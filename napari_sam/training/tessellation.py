@@ -69,7 +69,9 @@ def tessellate(frame: Frame, n_cells: float, rng: torch.Generator, spread: float
     return Tessellation(owner, first, second, side * side)
 
 
-def _nearest(centres: Tensor, side: int, corner: Tensor, y: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _nearest(
+    centres: Tensor, side: int, corner: Tensor, y: Tensor, x: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     """Find the nearest two centres of each pixel ``(H, W)``, which lies at y and x within a lattice's square.
 
     Gives the nearest one's number and the distances of both, less their sizes.

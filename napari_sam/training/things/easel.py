@@ -172,7 +172,12 @@ class Easel:
         fields = (self.forms, self._y, self._x, self._down, self._right)
         maps = [field.view(-1).index_select(0, shown) for field in fields]
         seen = [  # some pixels at a time, so that they stay in the cache
-            _shade(columns.index_select(1, part[0]), part[1:], _sample_noise(tile, part[1], part[2]), (*light, ambient))
+            _shade(
+                columns.index_select(1, part[0]),
+                part[1:],
+                _sample_noise(tile, part[1], part[2]),
+                (*light, ambient),
+            )
             for part in zip(*(field.split(_CHUNK) for field in maps), strict=True)
         ]
         image = ground.transpose(0, 1).clone(memory_format=torch.contiguous_format)
