@@ -84,11 +84,11 @@ class Canvas:
         inside = patch.depth > above
         here = patch.of(self.labels)
         if over is not None:
-            inside = inside & (here == over)
+            inside &= here == over
         elif self.limit is not None and not free:
-            inside = inside & patch.of(self.limit)
+            inside &= patch.of(self.limit)
         elif self.body is not None:
-            inside = inside & patch.of(self.body)
+            inside &= patch.of(self.body)
         here.masked_fill_(inside, label)
         return label
 

@@ -129,8 +129,8 @@ def blur(image: Tensor, sigma: float) -> Tensor:
     total = weights[0] + 2 * sum(weights[1:])
     weights = [weight / total for weight in weights]
     blurred = torch.empty(image.shape, dtype=image.dtype, device=image.device)
-    for plane, found in zip(image.split(1), blurred.split(1), strict=True):  # a plane stays in the cache
-        _spread(_spread(plane, 1, weights), 2, weights, found)
+    for i in range(len(image)):  # plane by plane, so that one stays in the cache
+        _spread(_spread(image[i : i + 1], 1, weights), 2, weights, blurred[i : i + 1])
     return blurred
 
 

@@ -198,9 +198,10 @@ class _LookUp:
 def _mirrored(place: Tensor, size: int) -> Tensor:
     """Bring places, from 0 to `size` within the picture, to the middles of pixels from 0 to `size` - 1."""
     low, high = torch.aminmax(place)
-    if float(low) < 0 or float(high) > size:
+    if float(low) < -size or float(high) > 2 * size:
         place = place.remainder(2 * size)
-        place = torch.minimum(place, 2 * size - place)
+    if float(low) < 0 or float(high) > size:
+        place = (place.abs() - size).abs_().neg_().add_(size)
     return (place - 0.5).clamp_(0, size - 1)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import ndimage
+from torch.nn import functional as F
 
 from napari_sam.training.abdomen import paint_hollow
 from napari_sam.training.appearance import coarsen, paint
@@ -13,13 +14,13 @@ from napari_sam.training.canvas import Canvas
 from napari_sam.training.chest import paint_lobe, short_axis
 from napari_sam.training.echoes import _paint_ragged
 from napari_sam.training.electrons import axons
-from napari_sam.training.fields import blur, noise_pairs, smooth_noise
+from napari_sam.training.fields import _cubic_weights, blur, looked_up, noise_pairs, smooth_noise
 from napari_sam.training.folds import paint_even_folds
 from napari_sam.training.hippocampus import hippocampus
 from napari_sam.training.paste import can_paste, paste_pair
 from napari_sam.training.pelvis import _paint_bladder, _paint_hip_joint, _paint_wing
 from napari_sam.training.photographs import photographs
-from napari_sam.training.real_images import LabelledFrames
+from napari_sam.training.real_images import LabelledFrames, _by_channel, _LookUp, draw_real_pair
 from napari_sam.training.samples import PairSampler, SampleSettings
 from napari_sam.training.scenes import SCENES
 from napari_sam.training.shapes import LASTING, Lump, Pose, lay_frame
@@ -295,3 +296,45 @@ def test_real_textures_fit_photographs_that_are_sharper_than_was_asked(monkeypat
     sampler = PairSampler(SampleSettings(side=96, real_share=0.0), [real_item()])
     for seed in range(12):
         assert sampler.draw(seeded(seed)).pixels.shape == (2, 3, 96, 96)
+
+
+@pytest.mark.parametrize(("n", "size"), [(2, 50), (5, 64), (40, 90)])
+def test_noise_is_enlarged_with_the_weights_of_a_bicubic_interpolation(n, size):
+    wanted = F.interpolate(torch.eye(n)[None, None], size=(size, n), mode="bicubic")[0, 0]
+    assert torch.allclose(_cubic_weights(n, size, torch.device("cpu")), wanted, atol=1e-5)
+
+
+def test_labels_are_looked_up_in_a_table():
+    labels = torch.randint(0, 5, (2, 7, 9), generator=seeded(1))
+    table = torch.rand(5, generator=seeded(2))
+    assert torch.equal(looked_up(table, labels), table[labels])
+
+
+@pytest.mark.parametrize("zoom", [0.3, 1.0, 2.5])
+def test_a_picture_is_looked_up_between_its_pixels_and_mirrored_outside(zoom):
+    image = torch.randint(0, 256, (40, 60, 3), generator=seeded(3), dtype=torch.uint8).numpy()
+    labels = np.arange(40 * 60, dtype=np.int32).reshape(40, 60)
+    y, x = zoom * (torch.rand(2, 50, 50, generator=seeded(4)) * 2 - 1)
+    at = torch.stack([x, y * 60 / 40], dim=-1)[None]
+    pixels = torch.as_tensor(image).permute(2, 0, 1)[None].float() / 255
+    wanted = F.grid_sample(pixels, at, padding_mode="reflection", align_corners=False)[0]
+    look_up = _LookUp((40, 60), y, x)
+    assert torch.allclose(look_up.pixels(image), wanted, atol=1e-4)
+    assert torch.allclose(look_up.mean(image), wanted.mean(dim=0), atol=1e-4)
+    numbers = torch.as_tensor(labels)[None, None].double()
+    nearest = F.grid_sample(numbers, at.double(), "nearest", "reflection", align_corners=False)
+    assert float((look_up.labels(labels) == nearest[0, 0].long()).float().mean()) > 0.99
+
+
+def test_a_grey_picture_is_kept_once_and_gives_equal_channels():
+    grey = np.repeat(np.arange(60, dtype=np.uint8)[:, None, None], 3, axis=2).repeat(80, axis=1)
+    kept = _by_channel(grey)
+    assert np.array_equal(kept, grey)
+    assert kept.strides[2] == 0
+    labels = np.ones((60, 80), dtype=np.int32)
+    drawn = [
+        draw_real_pair(LabelledFrames((image,), (labels,), "nuclei", "one"), (50, 40), seeded(6))
+        for image in (grey, kept)
+    ]
+    assert torch.allclose(drawn[0][0], drawn[1][0], atol=1e-5)
+    assert torch.equal(drawn[0][1], drawn[1][1])
