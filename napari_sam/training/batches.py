@@ -17,7 +17,7 @@ _FEW = 16
 GROUP_CELL = 4
 """Side of a cell of the encoder's grouping, in pixels of the input."""
 
-ENDED_WEIGHT = 2.0
+ENDED_WEIGHT = 1.25
 """How much rather an object is prompted for that ends in the second plane."""
 
 
