@@ -90,3 +90,12 @@ def test_about_an_eighth_of_the_generated_objects_have_ended_or_nearly():
     first, second = torch.cat([p.masks.flatten(2).sum(dim=2) for p in pairs], dim=1).float()
     share = (second < 0.3 * first).float().mean()
     assert 0.08 < float(share) < 0.2
+
+
+def test_a_long_outline_is_judged_by_some_of_its_pixels():
+    labels = np.zeros((400, 400), dtype=np.int64)
+    labels[20:380, 20:380] = 1
+    (square,) = find_objects(labels, Roles(), 10)
+    image = np.full((1, 400, 400), 0.5, dtype=np.float32)
+    image[0, :200] += 0.3 * labels[:200]
+    assert abs(seen_share(image, square) - 0.541) < 0.02  # of all its pixels: 0.541
