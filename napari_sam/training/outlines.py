@@ -15,7 +15,7 @@ _GROW = 3
 _FEWEST = 3
 """An outline runs where more pixels than this, of 25 around, lie within and without."""
 
-_OUTLINE_SAMPLES = 160
+_OUTLINE_SAMPLES = 256
 _NOISE_SAMPLES = 2048
 """Pixels that are enough to judge an outline, and the noise."""
 
@@ -79,7 +79,8 @@ def outline_share(view: View, window: tuple[slice, slice], mask: NDArray[np.bool
     outline = np.flatnonzero(edge)
     if not len(outline):
         return 0.0
-    outline = outline[:: 1 + len(outline) // _OUTLINE_SAMPLES]
+    if len(outline) > _OUTLINE_SAMPLES:
+        outline = outline[np.arange(_OUTLINE_SAMPLES) * len(outline) // _OUTLINE_SAMPLES]
     row, column = np.divmod(outline, inside.shape[1])
     around = _squares(row * sides.shape[2] + column, sides.shape[2], 1)
     weights = sides.reshape(2, -1)[:, around] / n_sides.reshape(2, 1, -1)[:, :, outline].astype(np.float32)

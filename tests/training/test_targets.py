@@ -109,3 +109,12 @@ def test_objects_that_end_or_shrink_are_rather_chosen():
         assert masks is not None
         n_times[[4, 18, 32, 46].index(int(masks[0, 0].any(dim=0).int().argmax()))] += 1
     assert min(n_times[:2]) > 1.3 * max(n_times[2:])
+
+
+def test_a_long_outline_is_judged_by_some_of_its_pixels():
+    labels = np.zeros((400, 400), dtype=np.int64)
+    labels[20:380, 20:380] = 1
+    (square,) = find_objects(labels, Roles(), 10)
+    image = np.full((1, 400, 400), 0.5, dtype=np.float32)
+    image[0, :200] += 0.3 * labels[:200]
+    assert abs(seen_share(image, square) - 0.541) < 0.02  # of all its pixels: 0.541
