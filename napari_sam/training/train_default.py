@@ -3,7 +3,7 @@
 One stage of the schedule::
 
     python -m napari_sam.training.train_default --folder RUN --data DATA --side 192 256 384 --minutes 40
-    python -m napari_sam.training.train_default --folder RUN --export tiny_sam_v4.safetensors
+    python -m napari_sam.training.train_default --folder RUN --export tiny_sam_v5.safetensors
 
 On a GPU: ``--workers`` for its processors, ``--pairs 64 --prompted 128 --kept 300``.
 Under ``torchrun --nproc-per-node N -m napari_sam.training.train_default …`` several processes share the work.

@@ -27,7 +27,7 @@ _DIM = 256
 TINY_SIDE = 384
 """As in `models.tiny_encoder`, which loads torch and so is not imported here; a test compares the two."""
 
-_EMBEDDED = Path(__file__).parent / "weights" / "tiny_sam_v4.safetensors"
+_EMBEDDED = Path(__file__).parent / "weights" / "tiny_sam_v5.safetensors"
 _PUBLISHED = "https://dl.fbaipublicfiles.com/segment_anything/"
 _META = "Meta AI, Segment Anything (Kirillov et al., 2023), trained on SA-1B"
 _YFORMER = "Meta AI, EfficientSAM (Xiong et al., 2023), trained on SA-1B"

@@ -37,7 +37,7 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_from_a_name_and_a_file_to_a_mask(settings: Settings, tiny_weights: Path) -> None:
     segmenter = napari_sam.load_segmenter("default", device="cpu", weights=tiny_weights, settings=settings)
-    assert segmenter.name == "tiny_sam.v4"
+    assert segmenter.name == "tiny_sam.v5"
     assert segmenter.device == torch.device("cpu")
     assert segmenter.weights_sha256 == hashlib.sha256(tiny_weights.read_bytes()).hexdigest()
     volume = labelled_volume(ellipsoid_labels((3, 41, 39)))
@@ -74,7 +74,7 @@ def test_what_a_checkpoint_holds_besides_is_said(
     path = tmp_path / "c.pt"
     torch.save({"model": build_tiny_sam().state_dict(), "decoder_state": {"x": torch.zeros(1)}}, path)
     with caplog.at_level(logging.WARNING):
-        napari_sam.load_segmenter("tiny_sam.v4", weights=path, settings=settings)
+        napari_sam.load_segmenter("tiny_sam.v5", weights=path, settings=settings)
     assert "left out" in caplog.text
     assert "decoder_state" in caplog.text
 
