@@ -17,7 +17,7 @@ def test_one_job_at_a_time():
     first = queue.take()
     queue.submit(job("load"))
     assert queue.take() is None
-    queue.done()
+    queue.done(first)
     assert queue.take().kind == "load"
     assert first.kind == "segment"
 
@@ -28,7 +28,7 @@ def test_newest_of_a_kind_waits():
     queue.submit(old)
     queue.submit(new)
     assert queue.take() is new
-    queue.done()
+    queue.done(new)
     assert queue.take() is None
 
 
@@ -57,7 +57,7 @@ def test_priority():
     order = []
     while (taken := queue.take()) is not None:
         order.append(taken.kind)
-        queue.done()
+        queue.done(taken)
     assert order == ["open", "load", "segment", "propagate", "prefetch"]
 
 
@@ -70,7 +70,7 @@ def test_cancel_reaches_the_running_and_forgets_the_waiting():
     queue.cancel("propagate")
     assert running.cancel.requested
     assert waiting.cancel.requested
-    queue.done()
+    queue.done(running)
     assert queue.take() is None
 
 
