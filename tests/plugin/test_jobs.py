@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_sam.plugin._jobs import Job, JobQueue
+from napari_sam.plugin._jobs import ASIDE, Job, JobQueue
 
 
 def job(kind: str) -> Job:
@@ -77,3 +77,42 @@ def test_cancel_reaches_the_running_and_forgets_the_waiting():
 def test_unknown_kind():
     with pytest.raises(ValueError, match="'tea'"):
         job("tea")
+
+
+def taken(queue: JobQueue) -> list[str]:
+    kinds = []
+    while (one := queue.take()) is not None:
+        kinds.append(one.kind)
+    return kinds
+
+
+@pytest.mark.parametrize("aside", sorted(ASIDE))
+def test_click_does_not_wait_for_what_runs_aside(aside):
+    queue = JobQueue()
+    queue.submit(job(aside))
+    assert taken(queue) == [aside]
+    queue.submit(job("segment"))
+    assert taken(queue) == ["segment"]
+
+
+@pytest.mark.parametrize("aside", sorted(ASIDE))
+def test_what_runs_aside_begins_only_when_nothing_runs(aside):
+    queue = JobQueue()
+    click, prefetch = job("segment"), job("prefetch")
+    queue.submit(prefetch)
+    assert queue.take() is prefetch
+    queue.submit(click)
+    assert queue.take() is click
+    queue.submit(job(aside))
+    assert taken(queue) == []
+    queue.done(click)
+    assert taken(queue) == []
+    queue.done(prefetch)
+    assert taken(queue) == [aside]
+
+
+def test_closer_look_goes_before_what_is_only_prepared():
+    queue = JobQueue()
+    for kind in ("prefetch", "walk", "closer"):
+        queue.submit(job(kind))
+    assert taken(queue) == ["closer"]
