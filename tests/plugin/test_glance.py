@@ -51,7 +51,7 @@ def test_the_glance_is_drawn_with_its_mark_and_the_panels_follow_with_the_answer
     looking.click()
     assert run_one(looking) == "segment"
     glanced = area(looking)
-    assert 0 < glanced
+    assert glanced > 0
     looking.view.redraw_labels.assert_called_once_with()
     assert [len(call.args[1]) for call in looking.view.show_prompts.call_args_list] == [1]
     later[-1]()
