@@ -45,8 +45,8 @@ class EmbeddingStore:
 
     Losing the folder loses no work. An entry that cannot be read is dropped and counted as a miss. A disk
     that cannot be written to (full, read-only) turns the disk half off with a warning: the work goes on from
-    RAM. All methods may be called from any thread, and several processes may share the folder. What is got from
-    RAM does not wait while something is written.
+    RAM. All methods may be called from any thread, and several processes may share the folder. What is got
+    from RAM does not wait while something is written.
 
     Parameters
     ----------
