@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -166,3 +168,38 @@ def test_a_worker_that_nobody_holds_tells_to_the_end(qtbot):
     told = []
     Worker().submit(Job("save", lambda cancel: ["part"], told.append, lambda: told.append("done")))
     qtbot.waitUntil(lambda: told == ["part", "done"])
+
+
+PROGRAM = """
+import sys, threading
+from pathlib import Path
+from qtpy.QtCore import QCoreApplication, QTimer
+from napari_sam.plugin._jobs import Job
+from napari_sam.plugin._worker import Worker
+
+program, has_ended, worker = QCoreApplication([]), threading.Event(), Worker()
+
+def prepare(cancel):
+    try:
+        while not cancel.requested:
+            yield
+    finally:
+        Path(sys.argv[1], "stopped").touch()
+
+def save(cancel):
+    has_ended.wait(60)
+    Path(sys.argv[1], "saved").touch()
+    return ()
+
+worker.submit(Job("prefetch", prepare))
+Worker().submit(Job("save", save))
+QTimer.singleShot(0, program.quit)
+program.exec()
+has_ended.set()
+"""
+
+
+def test_at_the_end_of_the_program_preparing_stops_and_a_file_is_written_to_its_end(tmp_path):
+    done = subprocess.run([sys.executable, "-c", PROGRAM, str(tmp_path)], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["saved", "stopped"]
