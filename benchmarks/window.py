@@ -11,15 +11,12 @@ themselves: each ends at its limit, while what is left must not grow.
 from __future__ import annotations
 
 import argparse
-import ctypes
-import gc
 import inspect
 import os
 import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,30 +31,16 @@ os.environ["NAPARI_SAM_RAM_BUDGET_BYTES"] = str(RAM_BUDGET)
 import napari
 import numpy as np
 import qtpy
-from numpy.typing import NDArray
-from qtpy.QtCore import QPoint, Qt
-from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
 
-from benchmarks._machine import load_average, machine, own_memory_bytes
+from benchmarks._machine import load_average, machine
+from benchmarks._window_desk import Click, Desk, in_event_loop
 from benchmarks._window_parts import Parts, parts_of_a_click
 from napari_sam.core.history import History
-from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
-from napari_sam.plugin._gestures import Tool
-from napari_sam.plugin._reader import layer_of_volume
-from volumes import Geometry, Provenance, Volume
 
 LIMIT_S, LIMIT_MB = 0.100, 5.0
 """Bars: from the press to the mask on the screen; memory beside the history, per 100 clicks."""
 
-SHAPE, PLANE = (60, 512, 512), 30
-CENTRES = [(row, column) for row in range(64, 512, 96) for column in range(64, 512, 96)]
-RADII = (20.0, 24.0, 34.0)
-OFFSETS = [(0, 0), (-13, -12), (-13, 12), (13, -12), (13, 12)]
-"""Where an object is clicked on, from its centre: far enough apart to be no drag of an earlier point."""
-
 WARM_UP = 20
-WINDOW_PX, PATIENCE_S = (1400, 900), 60.0
 
 
 def main() -> int:
@@ -66,13 +49,20 @@ def main() -> int:
     parser.add_argument("--clicks", type=int, default=500)
     parser.add_argument("--trim", action="store_true", help="first let glibc give back what is free")
     parser.add_argument("--parts", action="store_true", help="say where the time of a click goes")
+    parser.add_argument("--preparing", action="store_true", help="click while other planes are encoded")
+    parser.add_argument("--answer-ms", type=float, default=0.0, help="make each answer take at least so long")
     options = parser.parse_args()
+    return in_event_loop(lambda: _measure(options))
+
+
+def _measure(options: argparse.Namespace) -> int:
     print(f"{machine()} (load {load_average() or 0:.1f}), napari {napari.__version__}, {qtpy.API_NAME}")
     parts = Parts(parts_of_a_click()) if options.parts else None
     desk = Desk(parts)
     desk.trims = options.trim
     desk.get_ready()
     print(f"drawn by {desk.renderer()}")
+    desk.prepares_meanwhile, desk.least_answer_s = options.preparing, options.answer_ms / 1e3
     for _ in range(WARM_UP):
         desk.click()
     frames_s = [desk.frame() for _ in range(20)]
@@ -87,29 +77,47 @@ def main() -> int:
     return 0
 
 
-def _clicks(desk: Desk, n_clicks: int) -> tuple[list[tuple[float, float]], list[tuple[int, ...]]]:
+def _clicks(desk: Desk, n_clicks: int) -> tuple[list[Click], list[tuple[int, ...]]]:
     """Click; returns each one's times, and (clicks, memory, history, embeddings in bytes) each hundred."""
-    times: list[tuple[float, float]] = []
+    clicks: list[Click] = []
     seen: list[tuple[int, ...]] = [(0, *desk.memory_bytes())]
     _tell_memory(*seen[-1])
     for number in range(1, n_clicks + 1):
-        times.append(desk.click())
+        clicks.append(desk.click())
         if number % 100 == 0 or number == n_clicks:
             seen.append((number, *desk.memory_bytes()))
             _tell_memory(*seen[-1])
-    return times, seen
+    return clicks, seen
 
 
-def _tell_times(clicks: list[tuple[float, float]], frames_s: list[float], model_s: list[float]) -> None:
+def _tell_times(clicks: Sequence[Click], frames_s: list[float], model_s: list[float]) -> None:
     frame_s, answer_s = statistics.median(frames_s), statistics.median(model_s)
     print(f"a frame without a click: {1e3 * frame_s:.0f} ms; the model's answer: {1e3 * answer_s:.0f} ms")
-    for what, some in zip(("in the labels", "on the screen"), zip(*clicks, strict=True), strict=True):
-        middle, late = statistics.median(some), float(np.quantile(some, 0.95))
-        print(
-            f"press of the mouse to the mask {what}: median {1e3 * middle:.0f} ms, 95 % within "
-            f"{1e3 * late:.0f} ms: {middle / LIMIT_S:.2f} and {late / LIMIT_S:.2f} times the bar of "
-            f"{1e3 * LIMIT_S:.0f} ms"
-        )
+    twice = [click for click in clicks if click.n_answers > 1]
+    n_first = sum(click.is_first for click in twice)
+    print(
+        f"{len(twice)} clicks of {len(clicks)} got a glance first, {n_first} of them the first on an object"
+    )
+    _tell("the mask in the labels", [click.written_s for click in clicks])
+    _tell("the mask on the screen", [click.drawn_s for click in clicks])
+    _tell("the mask that stays on the screen", [click.last_drawn_s for click in clicks])
+    for what, some in (
+        ("a first click", [click for click in clicks if click.is_first]),
+        ("what followed a glance", twice),
+    ):
+        if some:
+            drawn_s = statistics.median(click.drawn_s for click in some)
+            last_s = statistics.median(click.last_drawn_s for click in some)
+            print(f"of {what}, medians: {1e3 * drawn_s:.0f} ms to a mask, {1e3 * last_s:.0f} ms to the last")
+
+
+def _tell(what: str, some: Sequence[float]) -> None:
+    middle, late = statistics.median(some), float(np.quantile(some, 0.95))
+    print(
+        f"press of the mouse to {what}: median {1e3 * middle:.0f} ms, 95 % within {1e3 * late:.0f} ms, all "
+        f"within {1e3 * max(some):.0f} ms: {middle / LIMIT_S:.2f}, {late / LIMIT_S:.2f} and "
+        f"{max(some) / LIMIT_S:.2f} times the bar of {1e3 * LIMIT_S:.0f} ms"
+    )
 
 
 def _tell_memory(n_clicks: int, whole: int, kept: int, cached: int) -> None:
@@ -129,165 +137,6 @@ def _tell_growth(seen: list[tuple[int, ...]], history: History[Any]) -> None:
     print(f"{cached:.2f} of them embeddings of closer looks, up to the cache's {RAM_BUDGET / 1e9:.0f} GB")
     rest = whole - kept - cached
     print(f"beside these {rest:.2f} MB per 100 clicks, {rest / LIMIT_MB:.2f} times the bar")
-
-
-class Desk:
-    """A window on the bright volume, and the hands of a person."""
-
-    def __init__(self, parts: Parts | None = None) -> None:
-        self.parts = parts
-        self.viewer = napari.Viewer(show_welcome_screen=False) if _has_welcome() else napari.Viewer()
-        self.viewer.window.resize(*WINDOW_PX)
-        data, arguments, _ = layer_of_volume(bright_volume(), "bright")
-        self.image = self.viewer.add_image(data, **arguments)
-        _, self.widget = self.viewer.window.add_plugin_dock_widget("napari-sam-volumes", "Segment objects")
-        self.control = self.widget.controller
-        self.native = self.viewer.window._qt_viewer.canvas.native
-        self.frames: list[float] = []
-        self.native.frameSwapped.connect(lambda: self.frames.append(time.perf_counter()))
-        self._edits: list[float] = []
-        self.model_s: list[float] = []
-        self.trims = False
-        self._spots = self._next_spot()
-
-    def get_ready(self) -> None:
-        """Open the image, load the model, and let it see all planes."""
-        control = self.control
-        self.viewer.dims.set_current_step(0, PLANE)
-        _wait_until(lambda: control.session is not None)
-        self.widget.view.choose_tool(Tool.INCLUDE)
-        _wait_until(lambda: control.stage.model.segmenter is not None)
-        asking, session = control.prompts.asking, control.session
-        while len(asking.ready(session)) < SHAPE[0]:
-            control.prompts.prefetch()
-            _wait_until(lambda: control.stage.background.is_idle)
-        session.on_edit.append(lambda edit: self._edits.append(time.perf_counter()))
-        self._time_model(control.stage.model.segmenter)
-        self.viewer.reset_view()
-        _wait(0.5)
-
-    def click(self) -> tuple[float, float]:
-        """Click on the next spot; returns seconds until the mask is in the labels, and on the screen."""
-        at = self._pixel_of(*next(self._spots))
-        _wait_until(lambda: self.control.stage.background.is_idle)
-        self._edits.clear()
-        if self.parts is not None:
-            self.parts.begin()
-        pressed_s = time.perf_counter()
-        QTest.mouseClick(self.native, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at)
-        _wait_until(lambda: self.control.prompts.asking.request is None and bool(self._edits))
-        written_s = self._edits[-1]
-        _wait_until(lambda: self.frames[-1] > written_s)
-        drawn_s = next(frame for frame in self.frames if frame > written_s)
-        if self.parts is not None:
-            self.parts.end(time.perf_counter() - pressed_s)
-        self.frames = self.frames[-1:]
-        return written_s - pressed_s, drawn_s - pressed_s
-
-    def _time_model(self, segmenter: Any) -> None:
-        answer = segmenter.segment
-
-        def timed(request: SegmentRequest) -> MaskPrediction:
-            started_s = time.perf_counter()
-            prediction: MaskPrediction = answer(request)
-            self.model_s.append(time.perf_counter() - started_s)
-            return prediction
-
-        segmenter.segment = timed
-
-    def frame(self) -> float:
-        """Draw the labels again; returns the seconds that it took."""
-        _wait(0.1)
-        started_s = time.perf_counter()
-        self.widget.view.redraw_labels()
-        _wait_until(lambda: self.frames[-1] > started_s)
-        return self.frames[-1] - started_s
-
-    def memory_bytes(self) -> tuple[int, int, int]:
-        """Return the memory of this process, and those of the history and of embeddings in it."""
-        _wait(0.5)
-        gc.collect()
-        if self.trims:
-            ctypes.CDLL("libc.so.6").malloc_trim(0)
-        session = self.control.session
-        store = self.control.stage.model.segmenter._encoder._store  # nobody else asks how full it is
-        return own_memory_bytes("VmRSS"), _array_bytes(session.history), store._ram_bytes
-
-    def renderer(self) -> str:
-        """Name what draws."""
-        from vispy.gloo import gl
-
-        self.native.makeCurrent()
-        name = gl.glGetParameter(gl.GL_RENDERER)
-        self.native.doneCurrent()
-        return str(name)
-
-    def _next_spot(self) -> Iterator[tuple[float, float]]:
-        """Yield rows and columns, an object after the other, and turn to the next plane when all are done."""
-        for plane in range(PLANE, SHAPE[0]):
-            self.viewer.dims.set_current_step(0, plane)
-            for row, column in CENTRES:
-                _wait(0.1)
-                yield from ((row + down, column + right) for down, right in OFFSETS)
-                self.control.objects.start()
-
-    def _pixel_of(self, row: float, column: float) -> QPoint:
-        camera = getattr(self.viewer, "scene", self.viewer).camera
-        at = np.asarray(self.image.data_to_world(self.control.plane.at(row, column)))[1:]
-        y, x = (at - np.asarray(camera.center)[-2:]) * camera.zoom
-        return QPoint(round(x + self.native.width() / 2), round(y + self.native.height() / 2))
-
-
-def bright_volume() -> Volume:
-    """Return bright ellipsoids, a little noisy, in the dark; voxels of 3 x 1 x 1 mm."""
-    data = np.random.default_rng(0).normal(40, 8, SHAPE).astype(np.float32)
-    grid = np.ogrid[tuple(slice(n) for n in SHAPE)]
-    for row, column in CENTRES:
-        centre = (PLANE, row, column)
-        inside = sum(((x - c) / r) ** 2 for x, c, r in zip(grid, centre, RADII, strict=True)) <= 1.0
-        data[inside] += 120
-    volume = data.astype(np.int16)
-    return Volume(volume, Geometry.from_spacing(SHAPE, (3.0, 1.0, 1.0)), Provenance("benchmark"))
-
-
-def _array_bytes(root: object) -> int:
-    """Return the bytes of all arrays and packed arrays that are reached from values, not from classes."""
-    seen: set[int] = set()
-    waiting: list[Any] = [root]
-    total = 0
-    while waiting:
-        one = waiting.pop()
-        if id(one) in seen or isinstance(one, type) or callable(one):
-            continue
-        seen.add(id(one))
-        if isinstance(one, np.ndarray):
-            owner: NDArray[Any] = one if one.base is None else one.base
-            total += one.nbytes if not isinstance(owner, np.ndarray) or id(owner) not in seen else 0
-            seen.add(id(owner))
-        elif isinstance(one, bytes):
-            total += len(one)
-        else:
-            waiting += gc.get_referents(one)
-    return total
-
-
-def _has_welcome() -> bool:
-    return "show_welcome_screen" in napari.Viewer.__init__.__annotations__
-
-
-def _wait_until(condition: Callable[[], bool]) -> None:
-    """Let the window work until something is so."""
-    until_s = time.perf_counter() + PATIENCE_S
-    while not condition():
-        if time.perf_counter() > until_s:
-            raise TimeoutError("the window did not get ready in time")
-        QApplication.processEvents()
-        time.sleep(0.001)
-
-
-def _wait(seconds: float) -> None:
-    until_s = time.perf_counter() + seconds
-    _wait_until(lambda: time.perf_counter() > until_s)
 
 
 if __name__ == "__main__":

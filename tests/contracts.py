@@ -11,7 +11,14 @@ from napari_sam.core.jobs import Cancel
 from napari_sam.core.masks import BoxedMask, iou, tight_box
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
-from napari_sam.core.segmenter import MaskPrediction, Propagator, Segmenter, SegmentRequest
+from napari_sam.core.segmenter import (
+    MaskPrediction,
+    Propagator,
+    Segmenter,
+    SegmentRequest,
+    answers_of,
+    glance_of,
+)
 from napari_sam.core.window import resolve_window
 from napari_sam.errors import Cancelled, UnsupportedPrompt
 from tests.fakes import ellipsoid_labels, labelled_volume
@@ -147,6 +154,16 @@ class SegmenterContract:
             segmenter.segment(request).masks[0].box.clip(volume.shape)
             == segmenter.segment(request).masks[0].box
         )
+
+    def test_answers_are_glances_and_then_the_answer(self, segmenter: Segmenter, volume: Volume) -> None:
+        kind = next(kind for kind in KINDS if kind in segmenter.prompts)
+        request = self.request_for(volume, 0, kind)
+        *glances, answer = answers_of(segmenter, request)
+        assert not answer.is_glance
+        assert same_prediction(answer, segmenter.segment(request))
+        for glance in glances:
+            assert glance.is_glance
+            assert same_prediction(glance, glance_of(segmenter, request))
 
     @pytest.mark.parametrize("kind", KINDS)
     def test_says_what_it_cannot_take(self, segmenter: Segmenter, volume: Volume, kind: str) -> None:

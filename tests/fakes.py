@@ -143,6 +143,20 @@ class FakeSegmenter:
         return mask & ~(outline & ((rows + cols) % 2 == 0)) if mask.sum() > 20 else mask
 
 
+class GlancingFake(FakeSegmenter):
+    """A `FakeSegmenter` whose every answer comes after a glance: the object eroded, alone."""
+
+    def glance(self, request: SegmentRequest) -> MaskPrediction:
+        full = super().segment(request)
+        return MaskPrediction(
+            full.plane, full.masks[:1], full.scores[:1], full.hints[:1], preferred=0, is_glance=True
+        )
+
+    def answers(self, request: SegmentRequest) -> Iterator[MaskPrediction]:
+        yield self.glance(request)
+        yield self.segment(request)
+
+
 class RememberingModel:
     """Makes a `Propagator` of any segmenter: its memory is the mask and the logits of the plane before."""
 

@@ -12,7 +12,7 @@ from napari_sam.core.edits import Edit
 from napari_sam.core.jobs import Cancel
 from napari_sam.core.masks import BoxedMask
 from napari_sam.core.propagation import PropagationLimits, propagate
-from napari_sam.core.segmenter import Segmenter, SegmentRequest
+from napari_sam.core.segmenter import Segmenter, SegmentRequest, glance_of
 from napari_sam.core.session import Session
 from napari_sam.core.window import Window
 from napari_sam.errors import SamError
@@ -90,7 +90,10 @@ class _Again:
         """Put the model's answer into the labels."""
         if self.request is None:
             return
-        prediction = self.segmenter.segment(self.request)
+        if values.get("is_glance"):
+            prediction = glance_of(self.segmenter, self.request)
+        else:
+            prediction = self.segmenter.segment(self.request)
         chosen = values.get("candidate")
         candidate = None if chosen is None else min(chosen, len(prediction.masks) - 1)
         self.session.apply(

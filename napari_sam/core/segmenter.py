@@ -18,10 +18,13 @@ from volumes import Box, Volume
 
 __all__ = [
     "BatchSegmenter",
+    "GlancingSegmenter",
     "MaskPrediction",
     "Propagator",
     "SegmentRequest",
     "Segmenter",
+    "answers_of",
+    "glance_of",
     "segment_all",
 ]
 
@@ -75,6 +78,8 @@ class MaskPrediction:
         The candidate that the segmenter itself would take, where that is not the one with the highest score.
     presence : float
         Probability that the object is in this plane at all; 1 from models that do not say.
+    is_glance : bool
+        Whether this is a plainer answer that came first; see `GlancingSegmenter`.
     """
 
     plane: PlaneRef
@@ -83,6 +88,7 @@ class MaskPrediction:
     hints: NDArray[np.float16]
     preferred: int | None = field(default=None, kw_only=True)
     presence: float = field(default=1.0, kw_only=True)
+    is_glance: bool = field(default=False, kw_only=True)
 
     @property
     def best(self) -> int:
@@ -156,6 +162,48 @@ def segment_all(segmenter: Segmenter, requests: Sequence[SegmentRequest]) -> lis
     if len(requests) > 1 and isinstance(segmenter, BatchSegmenter):
         return segmenter.segment_many(requests)
     return [segmenter.segment(request) for request in requests]
+
+
+@runtime_checkable
+class GlancingSegmenter(Protocol):
+    """A segmenter that may take a while on a prepared plane, too, and has a plainer answer at once."""
+
+    def glance(self, request: SegmentRequest) -> MaskPrediction:
+        """Give the plainer answer, a glance, whatever is prepared: the same one for the same request.
+
+        Raises
+        ------
+        UnsupportedPrompt
+            As `Segmenter.segment`.
+        """
+        ...
+
+    def answers(self, request: SegmentRequest) -> Iterator[MaskPrediction]:
+        """Yield a glance where the full answer would take longer, then the answer of `Segmenter.segment`.
+
+        Each may be taken on another thread.
+
+        Raises
+        ------
+        UnsupportedPrompt
+            As `Segmenter.segment`, when the first is taken.
+        """
+        ...
+
+
+def answers_of(segmenter: Segmenter, request: SegmentRequest) -> Iterator[MaskPrediction]:
+    """Yield a segmenter's answers to a request, of which the last one counts; nothing is asked before."""
+    if isinstance(segmenter, GlancingSegmenter):
+        yield from segmenter.answers(request)
+    else:
+        yield segmenter.segment(request)
+
+
+def glance_of(segmenter: Segmenter, request: SegmentRequest) -> MaskPrediction:
+    """Give a segmenter's glance at a request; its answer where it does not glance."""
+    if isinstance(segmenter, GlancingSegmenter):
+        return segmenter.glance(request)
+    return segmenter.segment(request)
 
 
 @runtime_checkable

@@ -136,8 +136,8 @@ class Session(PlaneSteps):
     ) -> Edit | None:
         """Put a model's answer into the labels, in place of the object's mask in that plane.
 
-        Other objects keep their voxels, unless told otherwise. It may be called again with another candidate;
-        undo takes the prompt and its answers back as one step.
+        Other objects keep their voxels, unless told otherwise. It may be called again, with another candidate
+        or with the answer that follows a glance; undo takes the prompt and its answers back as one step.
 
         Parameters
         ----------
@@ -168,6 +168,7 @@ class Session(PlaneSteps):
             "candidate": candidate,
             "overwrites": overwrites,
         }
+        told |= {"is_glance": True} if prediction.is_glance else {}
         action = Action("answer", told, self._answer_key, "prompt")
         return self._ledger.take_candidate(state, anchor, action, overwrites)
 

@@ -104,6 +104,10 @@ class PlaneEncoder:
                 return Embedding(key, plane_hw, encoded)
         return self.embedding(plane)
 
+    def has(self, plane: NDArray[np.uint8]) -> bool:
+        """Say whether a cache holds the embedding of a plane (H, W) or (H, W, 3)."""
+        return self._key(plane) in self._store
+
     @property
     def n_at_once(self) -> int:
         """How many planes are best encoded together: one on a processor, some on a GPU."""

@@ -184,6 +184,10 @@ class SamSegmenter:
             some = planes[start : start + n_at_once]
             self._encoder.encode_ahead([_plane_uint8(volume, plane, window) for plane in some])
 
+    def is_encoded(self, volume: Volume, plane: PlaneRef, window: Window) -> bool:
+        """Say whether a cache holds a plane, so that it need not be encoded before it is asked about."""
+        return self._encoder.has(_plane_uint8(volume, plane, window))
+
     def _prepare(self, requests: Sequence[SegmentRequest]) -> list[_Question]:
         """Find or make each request's embedding, once a plane, and turn its prompts into model pixels."""
         embeddings: dict[tuple[int, PlaneRef, Window], Embedding] = {}

@@ -4,13 +4,14 @@ A model with a small input sees a nucleus in a plane of two thousand pixels as a
 asked on a square window around its object, about four times as large as the object itself; of a fixed set of
 windows, so that prompts near each other share an embedding. Objects that are large in their plane are asked
 on the whole plane, as without this module. Clicks say nothing of the object's size: they are asked on the
-whole plane first, and again on the window around the answer.
+whole plane first, and again on the window around the answer. What the whole plane says is given at once
+where the window has to be encoded first.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -122,6 +123,44 @@ class ZoomingSegmenter(SamSegmenter):
         answers |= zip(near, self._look_closer([(requests[i], regions[i]) for i in near]), strict=True)
         return [answers[i] for i in range(len(requests))]
 
+    def glance(self, request: SegmentRequest) -> MaskPrediction:
+        """Answer from the whole plane, without a closer look.
+
+        Raises
+        ------
+        InvalidPrompt, UnsupportedPrompt
+            As `SamSegmenter.segment`.
+        """
+        return replace(super().segment_batch([request])[0], is_glance=True)
+
+    def answers(self, request: SegmentRequest) -> Iterator[MaskPrediction]:
+        """Yield a glance where a closer look has to encode its window first, then the answer of `segment`.
+
+        Where the whole plane would have to be encoded as well, a glance at it would only be in the way.
+
+        Raises
+        ------
+        InvalidPrompt, UnsupportedPrompt
+            As `SamSegmenter.segment`, when the first is taken.
+        """
+        request = without_unused_mask(request, self.prompts)
+        check_request(request, self.name, self.prompts)
+        extent = _extent(request)
+        if extent is not None:
+            region = _region(request, extent)
+            if region is not None and not self._is_seen(request, region) and self._is_seen(request):
+                yield self.glance(request)
+            yield self.segment(request)
+            return
+        plain = super().segment_batch([request])[0]
+        region = _region(request, _found(request, plain))
+        if region is None:
+            yield plain
+            return
+        if not self._is_seen(request, region):
+            yield replace(plain, is_glance=True)
+        yield self._look_closer([(request, region)])[0]
+
     def prefetch(
         self,
         volume: Volume,
@@ -138,6 +177,13 @@ class ZoomingSegmenter(SamSegmenter):
             region = zoom_window(plane.box_hw(around), plane.shape_hw(volume.shape))
             part, at = _crop(volume, plane, region)
             super().prefetch(part, [at], window, cancel)
+
+    def _is_seen(self, request: SegmentRequest, region: Region | None = None) -> bool:
+        """Say whether the embedding of a plane, or of a window in it, is kept."""
+        volume, plane = request.volume, request.plane
+        if region is not None:
+            volume, plane = _crop(volume, plane, region)
+        return self.is_encoded(volume, plane, request.window)
 
     def _look_closer(self, asked: Sequence[tuple[SegmentRequest, Region | None]]) -> list[MaskPrediction]:
         looks = [_closer(request, region, self._spec.side) for request, region in asked if region is not None]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 from napari_sam.core.edits import Edit
 from napari_sam.core.jobs import Cancel
 from napari_sam.core.planes import PlaneRef, planes_outward
-from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
+from napari_sam.core.segmenter import MaskPrediction, SegmentRequest, answers_of
 from napari_sam.core.session import Session
 from napari_sam.core.window import Window
 from napari_sam.plugin._jobs import Background, Job
@@ -26,12 +27,18 @@ N_PREFETCHED_LAZY = 3
 PREFETCH_S = 20.0
 """Preparing ends after so many seconds, so that a slow model does not keep a laptop busy for an hour."""
 
+N_TIMED = 3
+"""Of so many of the last answers the fastest says how fast the model is."""
+
 N_TOGETHER = 4
 """So many planes are prepared between two looks at whether somebody asked for something else."""
 
 
 class Asking:
     """Sends requests to the model and puts its answers into their session.
+
+    A glance goes in at once, and the full answer in its place; the request is open until then. What is asked
+    meanwhile does not wait for the full answer, which then comes too late and is dropped.
 
     Parameters
     ----------
@@ -40,7 +47,8 @@ class Asking:
     model : ModelSlot
         The model; a request made before it is loaded waits in `request`.
     on_answer : callable
-        Called with the session and the edit that the answer made; None where it came too late.
+        Called with the session, the edit that the answer made, None where it came too late, and whether
+        another answer follows.
     on_error : callable
         Called with the error where the model could not answer.
     on_ready, on_idle : callable
@@ -51,7 +59,7 @@ class Asking:
         self,
         background: Background,
         model: ModelSlot,
-        on_answer: Callable[[Session, Edit | None], None],
+        on_answer: Callable[[Session, Edit | None, bool], None],
         on_error: Callable[[Exception], None],
         on_ready: Callable[[], None] = lambda: None,
         on_idle: Callable[[], None] = lambda: None,
@@ -64,10 +72,12 @@ class Asking:
         self._session: Session | None = None
         self._ready: set[PlaneRef] = set()
         self._ready_of: tuple[int, int, Window] | None = None
+        self._seconds: deque[float] = deque(maxlen=N_TIMED)
         self.request: SegmentRequest | None = None
 
     def ask(self, session: Session, request: SegmentRequest) -> None:
         """Ask the model as soon as it is free; older questions are forgotten."""
+        self._background.cancel("closer")
         self._session, self.request = session, request
         self.resume()
 
@@ -76,24 +86,42 @@ class Asking:
         session, request, segmenter = self._session, self.request, self._model.segmenter
         if session is None or request is None or segmenter is None:
             return
+        answers = answers_of(segmenter, request)
+        seen = self._seconds if request.plane in self.ready(session) else None
+
+        def look(_: Cancel) -> Iterable[MaskPrediction]:
+            started_s = time.monotonic()
+            first = next(answers)
+            if seen is not None:
+                seen.append(time.monotonic() - started_s)
+            yield first
 
         def answered(prediction: MaskPrediction) -> None:
+            if prediction.is_glance:
+                self._on_answer(session, session.apply(prediction, request), True)
+                if self.request is request:
+                    work = Job("closer", lambda _: [next(answers)], looked_closer, on_error=failed)
+                    self._background.submit(work)
+                return
             self._settle(request)
             self.ready(session)
             self._ready.add(request.plane)
-            self._on_answer(session, session.apply(prediction, request))
+            self._on_answer(session, session.apply(prediction, request), False)
+
+        def looked_closer(prediction: MaskPrediction) -> None:
+            if self.request is request:
+                answered(prediction)
 
         def failed(error: Exception) -> None:
             self._settle(request)
             self._on_error(error)
 
-        self._background.submit(
-            Job("segment", lambda _: [segmenter.segment(request)], answered, on_error=failed)
-        )
+        self._background.submit(Job("segment", look, answered, on_error=failed))
 
     def forget(self) -> None:
-        """Drop the open question."""
+        """Drop the open question; a glance at it that is there already stays."""
         self._background.cancel("segment")
+        self._background.cancel("closer")
         self._session = self.request = None
 
     def prefetch(self, session: Session, plane: PlaneRef) -> None:
@@ -132,7 +160,12 @@ class Asking:
         now = self._state_of(session)
         if now != self._ready_of:
             self._ready, self._ready_of = set(), now
+            self._seconds = deque(maxlen=N_TIMED)
         return frozenset(self._ready)
+
+    def is_soon(self, limit_s: float) -> bool:
+        """Say whether a plane that the model has seen is likely answered within so many seconds."""
+        return min(self._seconds, default=0.0) <= limit_s
 
     def _state_of(self, session: Session) -> tuple[int, int, Window]:
         return id(session), id(self._model.segmenter), session.window

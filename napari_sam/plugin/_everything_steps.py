@@ -74,8 +74,8 @@ class EverythingState:
 class EverythingSteps:
     """Everything in planes as labels in a layer of their own, and planes encoded ahead of their prompts.
 
-    Both go plane by plane through the model's own background: a click in between is answered after the plane
-    that is being done. The session is not touched before a person takes what was found (`taking`).
+    Both go plane by plane through the model's own background: a click is answered beside the plane that is
+    being done. The session is not touched before a person takes what was found (`taking`).
 
     Parameters
     ----------

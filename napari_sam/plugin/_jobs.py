@@ -11,9 +11,14 @@ from napari_sam.core.jobs import Cancel
 __all__ = ["Background", "Job", "JobQueue"]
 
 PRIORITY = (
-    "open", "load", "segment", "propagate", "clean", "save", "keep", "table", "measure", "walk", "prefetch"
+    "open", "load", "segment", "propagate", "clean", "save", "keep", "table", "measure",
+    "closer", "walk", "prefetch",
 )  # fmt: skip
 """Kinds of job, the one that goes first in front. Of each kind only the newest waits."""
+
+ASIDE = frozenset({"closer", "walk", "prefetch"})
+"""Kinds that begin only while nothing else runs, and for which nothing else waits: a plane of a large model
+takes seconds, and a click on another one, which the model has seen, does not need it."""
 
 
 def _nothing(*_: object) -> None:
@@ -48,7 +53,7 @@ class Job:
 
 
 class Background(Protocol):
-    """What runs jobs, one at a time."""
+    """What runs jobs: one at a time, and one of the kinds in `ASIDE` beside it."""
 
     def submit(self, job: Job) -> None:
         """Run a job as soon as it is its turn; it replaces a waiting job of its kind."""
@@ -72,43 +77,46 @@ class Background(Protocol):
 
 
 class JobQueue:
-    """The waiting jobs and the running one.
+    """The waiting jobs and the running ones.
 
-    One job runs at a time. A waiting job is replaced by a newer one of its kind (the newest click wins), and
-    anything that is submitted stops a running prefetch (a click overtakes it).
+    One job runs at a time, and beside it one that began while nothing ran (`ASIDE`). A waiting job is
+    replaced by a newer one of its kind (the newest click wins), and anything that is submitted stops a
+    running prefetch (a click overtakes it).
     """
 
     def __init__(self) -> None:
-        self.running: Job | None = None
+        self._running: list[Job] = []
         self._waiting: dict[str, Job] = {}
 
     def submit(self, job: Job) -> None:
         """Let a job wait for its turn."""
-        if self.running is not None and self.running.kind == "prefetch":
-            self.running.cancel.cancel()
+        for running in self._running:
+            if running.kind == "prefetch":
+                running.cancel.cancel()
         self._waiting[job.kind] = job
 
     def take(self) -> Job | None:
-        """Return the job to start now and count it as running; None while one runs or nothing waits."""
-        if self.running is not None:
+        """Return a job to start now and count it as running; None where none may start."""
+        if any(job.kind not in ASIDE for job in self._running):
             return None
         for kind in PRIORITY:
-            if kind in self._waiting:
-                self.running = self._waiting.pop(kind)
-                return self.running
+            if kind in self._waiting and not (kind in ASIDE and self._running):
+                self._running.append(self._waiting.pop(kind))
+                return self._running[-1]
         return None
 
-    def done(self) -> None:
-        """Count the running job as ended."""
-        self.running = None
+    def done(self, job: Job) -> None:
+        """Count a running job as ended."""
+        self._running.remove(job)
 
     def cancel(self, kind: str) -> None:
         """Ask the running job of a kind to stop, and forget the waiting one."""
         waiting = self._waiting.pop(kind, None)
         if waiting is not None:
             waiting.cancel.cancel()
-        if self.running is not None and self.running.kind == kind:
-            self.running.cancel.cancel()
+        for running in self._running:
+            if running.kind == kind:
+                running.cancel.cancel()
 
     def clear(self) -> None:
         """Cancel everything."""

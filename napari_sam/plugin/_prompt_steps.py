@@ -25,7 +25,8 @@ __all__ = ["PromptSteps"]
 Labels = NDArray[Any]
 
 WAIT_S = 0.05
-"""The window waits at most so long for an answer about a plane that the model has seen."""
+"""The window waits at most so long for an answer about a plane that the model has seen, and not at all for a
+model that takes longer: drawing meanwhile would hold up what is there in a moment."""
 
 
 class PromptSteps:
@@ -209,7 +210,7 @@ class PromptSteps:
             session.on_edit.remove(edits.append)
         if request is None:
             self.asking.forget()
-        elif request.plane in self.asking.ready(session):
+        elif request.plane in self.asking.ready(session) and self.asking.is_soon(WAIT_S):
             self.asking.ask(session, request)
             stage.looked_soon()  # with the answer, as a rule
             stage.background.leave_to("segment", WAIT_S)
@@ -218,9 +219,13 @@ class PromptSteps:
             self.asking.ask(session, request)
         stage.changed(edits)
 
-    def _answered(self, session: Session, edit: Edit | None) -> None:
+    def _answered(self, session: Session, edit: Edit | None, is_glance: bool) -> None:
         if edit is not None and session is self._stage.session:
             self._stage.redraw([edit])
+        if is_glance:
+            self.show()
+            self._stage.view.in_a_moment(_nothing)  # the panels follow with the full answer, not before it
+            return
         self.prefetch()
         self._stage.catch_up()
 
@@ -238,3 +243,7 @@ class PromptSteps:
         self.asking.resume()
         self.prefetch()
         self._stage.show()
+
+
+def _nothing() -> None:
+    """Do nothing."""

@@ -1,12 +1,14 @@
-"""Runs jobs on another thread, one at a time, and brings what they give back to the window's thread."""
+"""Runs jobs on other threads, and brings what they give back to the window's thread."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
-from typing import Any
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import ClassVar
 
-from napari.qt.threading import create_worker
+from qtpy.QtCore import QCoreApplication, QObject, Qt, Signal
 
 from napari_sam.errors import Cancelled
 from napari_sam.plugin._collecting import short_collections
@@ -14,23 +16,39 @@ from napari_sam.plugin._jobs import Job, JobQueue
 
 __all__ = ["Worker"]
 
+N_THREADS = 2
+"""One job, and one beside it."""
 
-class Worker:
-    """A `Background` on napari's worker threads.
 
-    napari knows of the running job: closing the window asks it to stop and waits for it.
+class Worker(QObject):
+    """A `Background` on threads of its own, which start a job at once.
+
+    napari's workers start when the window's thread is free again, so that it could not wait for them, and
+    share Qt's threads, of which there are as many as processors. When the program ends, jobs are asked to
+    stop.
     """
 
+    _told = Signal(object)
+    _ended = Signal(object)
+    _at_work: ClassVar[set[Worker]] = set()
+    """Those with a job: Qt must find them when it brings what a job said."""
+
     def __init__(self) -> None:
+        super().__init__()
         self._queue = JobQueue()
-        self._running: Any = None
-        self._has_part = threading.Event()
+        self._threads = ThreadPoolExecutor(N_THREADS, "napari-sam")
+        self._running: dict[Job, threading.Event] = {}
         self._closed = False
+        self._told.connect(self._hear, Qt.ConnectionType.QueuedConnection)
+        self._ended.connect(self._over, Qt.ConnectionType.QueuedConnection)
+        program = QCoreApplication.instance()
+        if program is not None:
+            program.aboutToQuit.connect(self.close)
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing runs."""
-        return self._running is None
+        return not self._running
 
     def submit(self, job: Job) -> None:
         """Run a job as soon as it is its turn; it replaces a waiting job of its kind."""
@@ -44,61 +62,48 @@ class Worker:
 
     def leave_to(self, kind: str, limit_s: float) -> None:
         """Do nothing until the running job of a kind has a part ready, or so many seconds have passed."""
-        running = self._queue.running
-        if running is not None and running.kind == kind:
-            self._has_part.wait(limit_s)
+        for job, has_part in self._running.items():
+            if job.kind == kind:
+                has_part.wait(limit_s)
 
     def close(self) -> None:
         """Stop everything; no callback is called from now on."""
         self._closed = True
         self._queue.clear()
-        if self._running is not None:
-            self._running.quit()
+        self._threads.shutdown(wait=False)
 
     def _next(self) -> None:
-        job = None if self._closed else self._queue.take()
-        if job is None:
-            return
+        while not self._closed and (job := self._queue.take()) is not None:
+            self._running[job] = threading.Event()
+            self._at_work.add(self)
+            self._threads.submit(self._work, job, self._running[job])
 
-        def part(value: object) -> None:
-            if not self._closed:
-                job.on_part(value)
+    def _work(self, job: Job, has_part: threading.Event) -> None:
+        """Run a job, on another thread. No exception leaves it: an error is told."""
+        last: Callable[[], None] = job.on_done
+        try:
+            with short_collections():
+                for part in job.work(job.cancel):
+                    self._told.emit(partial(job.on_part, part))
+                    has_part.set()  # only now is it on its way to the window
+                    if self._closed:
+                        break
+        except Cancelled:
+            pass
+        except Exception as error:
+            last = partial(job.on_error, error)
+        finally:
+            has_part.set()
+        self._told.emit(last)
+        self._ended.emit(job)
 
-        def returned(error: tuple[Exception] | None) -> None:
-            if self._closed:
-                return
-            if error is None:
-                job.on_done()
-            else:
-                job.on_error(error[0])
+    def _hear(self, call: Callable[[], None]) -> None:
+        if not self._closed:
+            call()
 
-        def finished() -> None:
-            self._running = None
-            self._queue.done()
-            self._next()
-
-        self._has_part = threading.Event()
-        self._running = create_worker(
-            _run,
-            job,
-            self._has_part,
-            _start_thread=False,
-            _connect={"yielded": part, "returned": returned, "finished": finished},
-        )
-        self._running.start()
-
-
-def _run(job: Job, has_part: threading.Event) -> Generator[object, None, tuple[Exception] | None]:
-    """Run a job's work. No exception leaves it: an error is returned, in a tuple so that it is not raised."""
-    try:
-        with short_collections():
-            for part in job.work(job.cancel):
-                yield part
-                has_part.set()  # only now is it on its way to the window
-    except Cancelled:
-        return None
-    except Exception as error:
-        return (error,)
-    finally:
-        has_part.set()
-    return None
+    def _over(self, job: Job) -> None:
+        del self._running[job]
+        self._queue.done(job)
+        if not self._running:
+            self._at_work.discard(self)
+        self._next()

@@ -45,7 +45,8 @@ class EmbeddingStore:
 
     Losing the folder loses no work. An entry that cannot be read is dropped and counted as a miss. A disk
     that cannot be written to (full, read-only) turns the disk half off with a warning: the work goes on from
-    RAM. All methods may be called from any thread, and several processes may share the folder.
+    RAM. All methods may be called from any thread, and several processes may share the folder. What is got
+    from RAM does not wait while something is written.
 
     Parameters
     ----------
@@ -69,6 +70,7 @@ class EmbeddingStore:
         self._disk_bytes: int | None = None
         self._stats = StoreStats()
         self._lock = threading.RLock()
+        self._writing = threading.Lock()
 
     @property
     def stats(self) -> StoreStats:
@@ -103,7 +105,8 @@ class EmbeddingStore:
                 self._ram.move_to_end(key)
                 self._stats = replace(self._stats, ram_hits=self._stats.ram_hits + 1)
                 return dict(features)
-            features = self._read(path)
+        features = self._read(path)
+        with self._lock:
             if features is None:
                 self._stats = replace(self._stats, misses=self._stats.misses + 1)
                 return None
@@ -115,7 +118,8 @@ class EmbeddingStore:
         """Return whether an entry is kept under ``key``, without reading or counting it."""
         path = self.path(key)
         with self._lock:
-            return key in self._ram or (self._disk_budget_bytes > 0 and path.is_file())
+            is_in_ram = key in self._ram
+        return is_in_ram or (self._disk_budget_bytes > 0 and path.is_file())
 
     def put(self, key: str, features: Mapping[str, NDArray[np.floating]]) -> None:
         """Keep ``features`` under ``key``, as float16, in RAM and on disk as the budgets allow."""
@@ -127,6 +131,7 @@ class EmbeddingStore:
             halved[name] = half
         with self._lock:
             self._keep_in_ram(key, halved)
+        with self._writing:
             self._write(path, halved)
 
     def _keep_in_ram(self, key: str, features: Features) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.contracts import SegmenterContract
-from tests.fakes import FakeSegmenter
+from tests.fakes import FakeSegmenter, GlancingFake
 
 
 class TestThresholdFake(SegmenterContract):
@@ -34,3 +34,11 @@ class TestFakeWithoutMasks(SegmenterContract):
     @pytest.fixture
     def segmenter(self) -> FakeSegmenter:
         return FakeSegmenter(prompts=frozenset({"point", "box"}))
+
+
+class TestGlancingFake(SegmenterContract):
+    min_iou = 0.99
+
+    @pytest.fixture
+    def segmenter(self) -> GlancingFake:
+        return GlancingFake()

@@ -110,7 +110,7 @@ class StepBackground:
                 job.on_error(error)
             else:
                 job.on_done()
-            self.queue.done()
+            self.queue.done(job)
 
 
 @dataclass

@@ -101,7 +101,7 @@ def test_a_click_is_answered_between_two_planes(desk, steps):
     for part in first.work(first.cancel):
         first.on_part(part)
     desk.click()
-    desk.background.queue.done()
+    desk.background.queue.done(first)
     first.on_done()
     desk.background.run()
     assert desk.background.ran[:2] == ["segment", "walk"]

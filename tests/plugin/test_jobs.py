@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_sam.plugin._jobs import Job, JobQueue
+from napari_sam.plugin._jobs import ASIDE, Job, JobQueue
 
 
 def job(kind: str) -> Job:
@@ -17,7 +17,7 @@ def test_one_job_at_a_time():
     first = queue.take()
     queue.submit(job("load"))
     assert queue.take() is None
-    queue.done()
+    queue.done(first)
     assert queue.take().kind == "load"
     assert first.kind == "segment"
 
@@ -28,7 +28,7 @@ def test_newest_of_a_kind_waits():
     queue.submit(old)
     queue.submit(new)
     assert queue.take() is new
-    queue.done()
+    queue.done(new)
     assert queue.take() is None
 
 
@@ -57,7 +57,7 @@ def test_priority():
     order = []
     while (taken := queue.take()) is not None:
         order.append(taken.kind)
-        queue.done()
+        queue.done(taken)
     assert order == ["open", "load", "segment", "propagate", "prefetch"]
 
 
@@ -70,10 +70,49 @@ def test_cancel_reaches_the_running_and_forgets_the_waiting():
     queue.cancel("propagate")
     assert running.cancel.requested
     assert waiting.cancel.requested
-    queue.done()
+    queue.done(running)
     assert queue.take() is None
 
 
 def test_unknown_kind():
     with pytest.raises(ValueError, match="'tea'"):
         job("tea")
+
+
+def taken(queue: JobQueue) -> list[str]:
+    kinds = []
+    while (one := queue.take()) is not None:
+        kinds.append(one.kind)
+    return kinds
+
+
+@pytest.mark.parametrize("aside", sorted(ASIDE))
+def test_click_does_not_wait_for_what_runs_aside(aside):
+    queue = JobQueue()
+    queue.submit(job(aside))
+    assert taken(queue) == [aside]
+    queue.submit(job("segment"))
+    assert taken(queue) == ["segment"]
+
+
+@pytest.mark.parametrize("aside", sorted(ASIDE))
+def test_what_runs_aside_begins_only_when_nothing_runs(aside):
+    queue = JobQueue()
+    click, prefetch = job("segment"), job("prefetch")
+    queue.submit(prefetch)
+    assert queue.take() is prefetch
+    queue.submit(click)
+    assert queue.take() is click
+    queue.submit(job(aside))
+    assert taken(queue) == []
+    queue.done(click)
+    assert taken(queue) == []
+    queue.done(prefetch)
+    assert taken(queue) == [aside]
+
+
+def test_closer_look_goes_before_what_is_only_prepared():
+    queue = JobQueue()
+    for kind in ("prefetch", "walk", "closer"):
+        queue.submit(job(kind))
+    assert taken(queue) == ["closer"]

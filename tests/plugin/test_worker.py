@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -123,3 +125,82 @@ def test_a_job_that_fails_keeps_nobody_waiting(worker, qtbot):
     worker.submit(Job("segment", work, on_error=errors.append))
     worker.leave_to("segment", 60)
     qtbot.waitUntil(lambda: bool(errors))
+
+
+def test_a_click_is_answered_while_a_plane_is_prepared(worker, qtbot):
+    release, told = threading.Event(), []
+
+    def prepare(cancel):
+        release.wait(60)
+        return ["prepared"]
+
+    worker.submit(Job("prefetch", prepare, told.append))
+    worker.submit(Job("segment", lambda cancel: ["answer"], told.append))
+    qtbot.waitUntil(lambda: told == ["answer"])
+    release.set()
+    qtbot.waitUntil(lambda: told == ["answer", "prepared"])
+
+
+def test_a_job_starts_at_once_while_the_window_is_busy_with_an_event(worker, qtbot):
+    from qtpy.QtCore import QEventLoop, QTimer
+
+    started, found = threading.Event(), []
+    loop = QEventLoop()
+
+    def work(cancel):
+        started.set()
+        return ["answer"]
+
+    def press():
+        worker.submit(Job("segment", work))
+        worker.leave_to("segment", 60)
+        found.append(started.is_set())
+        loop.quit()
+
+    QTimer.singleShot(0, press)
+    loop.exec()
+    assert found == [True]
+
+
+def test_a_worker_that_nobody_holds_tells_to_the_end(qtbot):
+    from napari_sam.plugin._worker import Worker
+
+    told = []
+    Worker().submit(Job("save", lambda cancel: ["part"], told.append, lambda: told.append("done")))
+    qtbot.waitUntil(lambda: told == ["part", "done"])
+
+
+PROGRAM = """
+import sys, threading
+from pathlib import Path
+from qtpy.QtCore import QCoreApplication, QTimer
+from napari_sam.plugin._jobs import Job
+from napari_sam.plugin._worker import Worker
+
+program, has_ended, worker = QCoreApplication([]), threading.Event(), Worker()
+
+def prepare(cancel):
+    try:
+        while not cancel.requested:
+            yield
+    finally:
+        Path(sys.argv[1], "stopped").touch()
+
+def save(cancel):
+    has_ended.wait(60)
+    Path(sys.argv[1], "saved").touch()
+    return ()
+
+worker.submit(Job("prefetch", prepare))
+Worker().submit(Job("save", save))
+QTimer.singleShot(0, program.quit)
+program.exec()
+has_ended.set()
+"""
+
+
+def test_at_the_end_of_the_program_preparing_stops_and_a_file_is_written_to_its_end(tmp_path):
+    told = [sys.executable, "-c", PROGRAM, str(tmp_path)]
+    done = subprocess.run(told, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["saved", "stopped"]

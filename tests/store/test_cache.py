@@ -196,6 +196,30 @@ def test_threads_share_a_store(tmp_path: Path) -> None:
     assert wrong == []
 
 
+def test_an_embedding_in_ram_is_got_while_another_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = EmbeddingStore(tmp_path, MB, MB)
+    store.put(key(1), features(1))
+    is_writing, release = threading.Event(), threading.Event()
+
+    def write(path: Path, payload: bytes) -> None:
+        is_writing.set()
+        release.wait(60)
+
+    monkeypatch.setattr("napari_sam.store.cache._write_atomically", write)
+    writer = threading.Thread(target=store.put, args=(key(2), features(2)))
+    writer.start()
+    assert is_writing.wait(60)
+    got = []
+    reader = threading.Thread(target=lambda: got.extend([store.get(key(1)), store.get(key(2))]))
+    reader.start()
+    reader.join(60)
+    release.set()
+    writer.join(60)
+    assert [one["image_embedding"].max() for one in got] == [1, 2]
+
+
 def test_embedding_key_depends_on_all_that_the_encoder_sees() -> None:
     plane = np.arange(12, dtype=np.uint8).reshape(3, 4)
     other = plane.copy()
