@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +30,6 @@ from napari_sam.core.segmenter import Segmenter
 from napari_sam.core.session import Session
 from napari_sam.core.window import Window
 from volumes import Geometry, Provenance, Volume
-
-if TYPE_CHECKING:
-    from napari_sam.engine.sam_segmenter import SamSegmenter
 
 COLD, WARM, TOGETHER = 1.2, 1.3, 1.5
 """Most of encode and decode a cold plane may take, of decode a warm one, of one object three together."""
@@ -120,16 +117,22 @@ def _propagations(volume: Volume, radius: int, options: argparse.Namespace) -> d
         segmenter = _load(options)
         session = _prompted(segmenter, volume, radius, n_objects)
 
-        def follow(session: Session = session, segmenter: SamSegmenter = segmenter) -> tuple[int, int]:
-            n_before = segmenter.timings.n_encoded
+        def follow(session: Session = session, segmenter: Segmenter = segmenter) -> tuple[int, int]:
+            n_before = _n_encoded(segmenter)
             n_planes = _n_followed(_told(session, segmenter))
-            return n_planes, segmenter.timings.n_encoded - n_before
+            return n_planes, _n_encoded(segmenter) - n_before
 
         works |= {f"{prefix}cold": follow, f"{prefix}warm": follow}
     return works
 
 
-def _told(session: Session, segmenter: SamSegmenter) -> Iterable[PlanePrediction]:
+def _n_encoded(segmenter: Segmenter) -> int:
+    """Windows of planes that a model has encoded; stubs have none."""
+    timings = getattr(segmenter, "timings", None)
+    return 0 if timings is None else int(timings.n_encoded)
+
+
+def _told(session: Session, segmenter: Segmenter) -> Iterable[PlanePrediction]:
     if len(session.objects) == 1:
         return propagate(session, segmenter, 1, axis=0)
     return (told for _, told in propagate_together(session, segmenter, sorted(session.objects), axis=0))
@@ -150,7 +153,7 @@ def _n_followed(told: Iterable[PlanePrediction]) -> int:
     return len({one.plane for one in told if one.state != "anchor"})
 
 
-def _load(options: argparse.Namespace) -> SamSegmenter:
+def _load(options: argparse.Namespace) -> Segmenter:
     """Load the model anew, with nothing kept from before, neither in memory nor on disk."""
     from napari_sam import load_segmenter
     from napari_sam.settings import Settings
