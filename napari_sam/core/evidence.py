@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from napari_sam.core.masks import BoxedMask, iou
 
-__all__ = ["AnchorLook", "Evidence", "gather_evidence"]
+__all__ = ["AnchorLook", "Evidence", "gather_evidence", "log_odds"]
 
 LEAST_SPREAD = 4.0
 """Added to a spread, in grey levels of 0 to 255: one level is no reason to expect exactly that."""
@@ -130,11 +130,12 @@ def gather_evidence(
         agreement = float(np.mean(alike))
         familiar = look.familiar(levels) - beneath
         found.append(
-            Evidence(_log_odds(scores[k]), iou(before, kept[k]), agreement, familiar, look.shift(levels))
+            Evidence(log_odds(scores[k]), iou(before, kept[k]), agreement, familiar, look.shift(levels))
         )
     return tuple(found)
 
 
-def _log_odds(share: float) -> float:
+def log_odds(share: float) -> float:
+    """Return the log odds of a predicted IoU, which is held to be between `LEAST_SHARE` and 1 minus that."""
     share = min(max(share, LEAST_SHARE), 1.0 - LEAST_SHARE)
     return math.log(share / (1.0 - share))

@@ -36,8 +36,9 @@ class PlanePrediction(MaskPrediction):
         (not written).
     reason : str
         Why the front ended here: ``"trust"``, ``"reach"``, ``"absent"``, ``"score"``, ``"area"``,
-        ``"empty"``, ``"cancelled"``, from single limits also ``"overlap"`` and ``"intensity"``, and, for a
-        plane that is written, ``"end of range"``; empty where it went on or met another.
+        ``"empty"``, ``"cancelled"``, from single limits also ``"overlap"`` and ``"intensity"``, of objects
+        followed together also ``"neighbour"`` (another is surer of it), and, for a plane that is written,
+        ``"end of range"``; empty where it went on or met another.
     seconds : float
         Time that the model took.
     trust : float

@@ -52,7 +52,8 @@ class PropagationLimits:
     min_margin_px : int
         But at least so many pixels.
     n_prefetched : int
-        How many planes are named to `Segmenter.prefetch` at a time.
+        How many planes are named to `Segmenter.prefetch` at a time. None by default: what is asked for is
+        encoded then, and where the object will be two planes further is a guess.
     min_trust : float
         Stops where all evidence together says less; see `napari_sam.core.trust`.
     sure_trust : float
@@ -75,7 +76,7 @@ class PropagationLimits:
     slack_px: float = 1.0
     margin: float = 0.05
     min_margin_px: int = 1
-    n_prefetched: int = 2
+    n_prefetched: int = 0
     min_trust: float = 0.15
     sure_trust: float = 0.6
     fills_between: bool = True

@@ -119,11 +119,11 @@ class PropagationRun:
         )  # fmt: skip
 
     def _prefetch(self, front: Front) -> None:
-        """Name the next planes, some at a time, so that they can be encoded together or meanwhile."""
-        start, step = front.plane.index + front.step, front.step
-        if start in front.prefetched:
+        """Name the next planes, as many as the limits say: to be encoded together or meanwhile."""
+        start, step, n_named = front.plane.index + front.step, front.step, self.plan.limits.n_prefetched
+        if not n_named or start in front.prefetched:
             return
-        ahead = range(start, start + step * self.plan.limits.n_prefetched, step)
+        ahead = range(start, start + step * n_named, step)
         planes = [PlaneRef(front.plane.axis, index) for index in ahead if index in self._open]
         front.prefetched.update(plane.index for plane in planes)
         self.segmenter.prefetch(

@@ -1,10 +1,10 @@
 """Several objects followed at once: each plane is looked at once, and no pixel goes to two objects.
 
 The fronts of all objects move in rounds. In each, requests for the same plane are answered together. Each
-object is followed as if it were alone. What is written of it is what no other object is surer of: of a
-pixel's logit, nearness to the anchor and depth in the mask; see `napari_sam.core.contest`. Anchors keep
-theirs. An object that comes later to a plane may take pixels from one that was there, which is told of again.
-Ids and their order change nothing.
+object is followed as if it were alone. What is written of it is what no other object is surer of; see
+`napari_sam.core.sureness`. Anchors keep theirs. An object that comes later to a plane may take pixels from
+one that was there, which is told of again. At the end, an object is taken back from where others are surer
+of nearly all of it: there it has left its own place. Ids and their order change nothing.
 """
 
 from __future__ import annotations
@@ -152,6 +152,7 @@ class _Together:
                 ]
                 yield from self._advance(in_turn)
         if not self._was_cancelled:
+            yield from self._claims.give_up()
             plans = [run.plan for run in self._runs]
             for plan in sorted(plans, key=lambda plan: claim_order(plan.seeds[min(plan.seeds)].mask)):
                 yield from self._repair(plan)

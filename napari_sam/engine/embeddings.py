@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_sam.engine.stretched import pixels_for
 from napari_sam.models.sam import Sam
-from napari_sam.store.cache import EmbeddingStore
+from napari_sam.store.cache import EmbeddingStore, Features
 from napari_sam.store.embeddings import Embedding, embedding_key
 from napari_sam.zoo.spec import ModelSpec
 
@@ -84,26 +84,6 @@ class PlaneEncoder:
         with self._counting:
             return replace(self._counts, ram_hits=stats.ram_hits, disk_hits=stats.disk_hits)
 
-    def embedding(self, plane: NDArray[np.uint8]) -> Embedding:
-        """Return the embedding of a plane, encoding it where no cache has it.
-
-        Parameters
-        ----------
-        plane : NDArray[uint8], shape (H, W) or (H, W, 3)
-            After the window.
-        """
-        key = self._key(plane)
-        plane_hw = (plane.shape[0], plane.shape[1])
-        features = self._store.get(key)
-        if features is not None:
-            return Embedding(key, plane_hw, features)
-        with self._encoding:
-            if key not in self._store:  # unless another thread has just encoded it
-                (encoded,) = self._encode([plane])
-                self._store.put(key, encoded)
-                return Embedding(key, plane_hw, encoded)
-        return self.embedding(plane)
-
     def has(self, plane: NDArray[np.uint8]) -> bool:
         """Say whether a cache holds the embedding of a plane (H, W) or (H, W, 3)."""
         return self._key(plane) in self._store
@@ -113,19 +93,44 @@ class PlaneEncoder:
         """How many planes are best encoded together: one on a processor, some on a GPU."""
         return PLANES_AT_ONCE.get(self._device.type, 1)
 
-    def encode_ahead(self, planes: Sequence[NDArray[np.uint8]]) -> None:
-        """Encode those of some planes that no cache has yet, all at once, and keep their embeddings."""
-        by_key = {self._key(plane): plane for plane in planes}
+    def embeddings(self, planes: Sequence[NDArray[np.uint8]]) -> list[Embedding]:
+        """Return the embeddings of planes in their order; those that no cache has are encoded together.
+
+        Parameters
+        ----------
+        planes : sequence of NDArray[uint8], each of shape (H, W) or (H, W, 3)
+            After the window; the same one may come more than once.
+        """
+        keys = [self._key(plane) for plane in planes]
+        by_key = dict(zip(keys, planes, strict=True))
+        features = {key: known for key in by_key if (known := self._store.get(key)) is not None}
+        missing = [key for key in by_key if key not in features]
+        for start in range(0, len(missing), self.n_at_once):
+            features |= self._made({key: by_key[key] for key in missing[start : start + self.n_at_once]})
+        return [
+            Embedding(key, (plane.shape[0], plane.shape[1]), features[key])
+            for key, plane in zip(keys, planes, strict=True)
+        ]
+
+    def _made(self, planes: Mapping[str, NDArray[np.uint8]]) -> dict[str, Features]:
+        """Encode planes by their keys and keep what comes, unless another thread has just done so."""
         with self._encoding:
-            missing = {key: plane for key, plane in by_key.items() if self._store.get(key) is None}
+            made = {
+                key: known
+                for key in planes
+                if key in self._store and (known := self._store.get(key)) is not None
+            }
+            missing = {key: plane for key, plane in planes.items() if key not in made}
             if missing:
                 for key, features in zip(missing, self._encode(list(missing.values())), strict=True):
                     self._store.put(key, features)
+                    made[key] = features
+        return made
 
     def _key(self, plane: NDArray[np.uint8]) -> str:
         return embedding_key(plane, self._weights_sha256, self._spec.preprocessing_version)
 
-    def _encode(self, planes: Sequence[NDArray[np.uint8]]) -> list[dict[str, NDArray[np.float16]]]:
+    def _encode(self, planes: Sequence[NDArray[np.uint8]]) -> list[Features]:
         started = time.perf_counter()
         with torch.inference_mode():
             pixels = torch.stack([pixels_for(self._spec, plane) for plane in planes])
@@ -147,7 +152,7 @@ def _to_device(pixels: torch.Tensor, device: torch.device) -> torch.Tensor:
     return pixels.to(device)
 
 
-def _to_arrays(features: Mapping[str, torch.Tensor]) -> list[dict[str, NDArray[np.float16]]]:
+def _to_arrays(features: Mapping[str, torch.Tensor]) -> list[Features]:
     """Part the planes and round to float16; what float16 cannot hold is clipped to its range."""
     limit = torch.finfo(torch.float16).max
     arrays = {name: tensor.clamp(-limit, limit).half().cpu().numpy() for name, tensor in features.items()}

@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from napari_sam.errors import InvalidPrompt
 
-__all__ = ["MASK_LOGIT", "Frame", "by_channel"]
+__all__ = ["MASK_LOGIT", "Frame", "by_channel", "smoothly_resized"]
 
 MASK_LOGIT = 6.0
 """A mask that a person gave becomes logits of this size, positive inside and negative outside."""
@@ -199,9 +199,7 @@ class Frame:
             ``(h, w)`` float32 from -`MASK_LOGIT` to `MASK_LOGIT`, by how much of each cell is inside.
         """
         inside = torch.from_numpy(mask.astype(np.float32))[None, None]
-        resized = F.interpolate(
-            inside, size=self.resized_hw, mode="bilinear", align_corners=False, antialias=True
-        )
+        resized = smoothly_resized(inside, self.resized_hw)
         square = self._pad(resized[0])
         coverage = F.interpolate(square[None], size=low_hw, mode="area")[0, 0]
         return (2.0 * coverage - 1.0) * MASK_LOGIT
@@ -210,6 +208,33 @@ class Frame:
         """Pad ``(C, H, W)`` with zeros to the square."""
         height, width = image.shape[-2:]
         return F.pad(image, (0, self.side - width, 0, self.side - height))
+
+
+def smoothly_resized(images: Tensor, size_hw: tuple[int, int]) -> Tensor:
+    """Resize bilinearly, averaging where it becomes smaller.
+
+    Torch repeats one cell all along a column when the result is a single column; a row it does right, so such
+    images are turned on their side first.
+
+    Parameters
+    ----------
+    images : Tensor
+        ``(N, C, h, w)`` float32.
+    size_hw : tuple of int
+        Height and width to bring them to.
+
+    Returns
+    -------
+    Tensor
+        ``(N, C, *size_hw)`` float32.
+    """
+    height, width = size_hw
+    if width == 1:
+        on_side = F.interpolate(
+            images.mT, size=(1, height), mode="bilinear", align_corners=False, antialias=True
+        )
+        return on_side.mT
+    return F.interpolate(images, size=size_hw, mode="bilinear", align_corners=False, antialias=True)
 
 
 def by_channel(picture: NDArray[np.uint8]) -> Tensor:

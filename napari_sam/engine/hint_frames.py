@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_sam.engine.frame import MASK_LOGIT, Frame
+from napari_sam.engine.frame import MASK_LOGIT, Frame, smoothly_resized
 
 __all__ = ["to_plane_hint", "to_window_hint"]
 
@@ -115,7 +115,4 @@ def _drawn(n_cells: int, side: int, resized: int, n_pixels: int) -> Tensor:
 
 def _reduced(weights: Tensor, n_out: int) -> Tensor:
     """Bring pixels along the first axis of ``weights (n_pixels, n_cells)`` to fewer, smoothed."""
-    size = (n_out, weights.shape[1])
-    return F.interpolate(
-        weights[None, None], size=size, mode="bilinear", align_corners=False, antialias=True
-    )[0, 0]
+    return smoothly_resized(weights[None, None], (n_out, weights.shape[1]))[0, 0]

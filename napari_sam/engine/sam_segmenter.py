@@ -182,7 +182,7 @@ class SamSegmenter:
             if cancel is not None and cancel.requested:
                 return
             some = planes[start : start + n_at_once]
-            self._encoder.encode_ahead([_plane_uint8(volume, plane, window) for plane in some])
+            self._encoder.embeddings([_plane_uint8(volume, plane, window) for plane in some])
 
     def is_encoded(self, volume: Volume, plane: PlaneRef, window: Window) -> bool:
         """Say whether a cache holds a plane, so that it need not be encoded before it is asked about."""
@@ -190,13 +190,15 @@ class SamSegmenter:
 
     def _prepare(self, requests: Sequence[SegmentRequest]) -> list[_Question]:
         """Find or make each request's embedding, once a plane, and turn its prompts into model pixels."""
-        embeddings: dict[tuple[int, PlaneRef, Window], Embedding] = {}
+        places = [(id(request.volume), request.plane, request.window) for request in requests]
+        planes = {
+            place: _plane_uint8(request.volume, request.plane, request.window)
+            for place, request in dict(zip(places, requests, strict=True)).items()
+        }
+        found = self._encoder.embeddings(list(planes.values()))
+        embeddings = dict(zip(planes, found, strict=True))
         questions = []
-        for request in requests:
-            place = (id(request.volume), request.plane, request.window)
-            if place not in embeddings:
-                plane = _plane_uint8(request.volume, request.plane, request.window)
-                embeddings[place] = self._encoder.embedding(plane)
+        for place, request in zip(places, requests, strict=True):
             embedding = embeddings[place]
             frame = frame_of(self._spec, embedding.plane_hw)
             height, width = embedding.features[IMAGE_EMBEDDING].shape[-2:]

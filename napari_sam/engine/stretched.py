@@ -13,7 +13,7 @@ from skimage.transform import resize
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_sam.engine.frame import MASK_LOGIT, Frame, by_channel
+from napari_sam.engine.frame import MASK_LOGIT, Frame, by_channel, smoothly_resized
 from napari_sam.zoo.spec import ModelSpec
 
 __all__ = ["CubicStretchedFrame", "StretchedFrame", "frame_of", "pixels_for"]
@@ -46,9 +46,7 @@ class StretchedFrame(Frame):
         """Bring low-resolution logits ``(M, s, s)`` to the frame of all hints: unstretched, and padded."""
         side = low_logits.shape[-1]
         height, width = Frame(self.plane_hw, side).resized_hw
-        resized = F.interpolate(
-            low_logits[None], size=(height, width), mode="bilinear", align_corners=False, antialias=True
-        )[0]
+        resized = smoothly_resized(low_logits[None], (height, width))[0]
         return F.pad(resized, (0, side - width, 0, side - height), value=-MASK_LOGIT)
 
     def from_hint(self, hint: Tensor, low_hw: tuple[int, int]) -> Tensor:

@@ -175,8 +175,7 @@ class ZoomingSegmenter(SamSegmenter):
             return
         for plane in planes:
             region = zoom_window(plane.box_hw(around), plane.shape_hw(volume.shape))
-            part, at = _crop(volume, plane, region)
-            super().prefetch(part, [at], window, cancel)
+            super().prefetch(_crop(volume, plane, region), [_AT], window, cancel)
 
     def _is_seen(self, request: SegmentRequest, region: Region | None = None) -> bool:
         """Say whether the embedding of a plane, or of a window in it, is kept."""
@@ -186,7 +185,14 @@ class ZoomingSegmenter(SamSegmenter):
         return self.is_encoded(volume, plane, request.window)
 
     def _look_closer(self, asked: Sequence[tuple[SegmentRequest, Region | None]]) -> list[MaskPrediction]:
-        looks = [_closer(request, region, self._spec.side) for request, region in asked if region is not None]
+        crops: dict[tuple[int, PlaneRef, Region], Volume] = {}
+        looks = []
+        for request, region in asked:
+            if region is not None:
+                place = (id(request.volume), request.plane, region)
+                if place not in crops:  # objects that share a window share its greys and its key, too
+                    crops[place] = _crop(request.volume, request.plane, region)
+                looks.append(_closer(request, region, crops[place], self._spec.side))
         found = super().segment_batch([look.part for look in looks])
         return [_back(look, answer, self._spec.side) for look, answer in zip(looks, found, strict=True)]
 
@@ -232,17 +238,20 @@ def _around(boxes: Sequence[Region], request: SegmentRequest) -> Region:
     return lows[0], lows[1], highs[0], highs[1]
 
 
-def _crop(volume: Volume, plane: PlaneRef, region: Region) -> tuple[Volume, PlaneRef]:
+_AT = PlaneRef(0, 0)
+"""The one plane of a window's volume."""
+
+
+def _crop(volume: Volume, plane: PlaneRef, region: Region) -> Volume:
     """Cut a window out of a plane, as a volume of one plane."""
     row0, col0, row1, col1 = region
     part = np.asarray(plane.take(volume.data))[row0:row1, col0:col1]
     geometry = Geometry.from_spacing((1, row1 - row0, col1 - col0))
-    return Volume(part[None], geometry, volume.provenance), PlaneRef(0, 0)
+    return Volume(part[None], geometry, volume.provenance)
 
 
-def _closer(request: SegmentRequest, region: Region, side: int) -> _Look:
-    """Ask the same of a window; clicks outside it are left out."""
-    volume, at = _crop(request.volume, request.plane, region)
+def _closer(request: SegmentRequest, region: Region, volume: Volume, side: int) -> _Look:
+    """Ask the same of a window and the volume cut out by it; clicks outside it are left out."""
     row0, col0, row1, col1 = region
     prompts: list[Prompt] = []
     for prompt in request.prompts:
@@ -252,12 +261,12 @@ def _closer(request: SegmentRequest, region: Region, side: int) -> _Look:
                 prompts.append(PointPrompt((0.0, row - row0, col - col0), prompt.positive))
         elif isinstance(prompt, BoxPrompt):
             top, left, bottom, right = request.plane.box_hw(prompt.box)
-            prompts.append(BoxPrompt(at.box_of((top - row0, left - col0, bottom - row0, right - col0))))
+            prompts.append(BoxPrompt(_AT.box_of((top - row0, left - col0, bottom - row0, right - col0))))
         else:
             mask = prompt.mask.to_plane(request.plane, request.volume.shape)[row0:row1, col0:col1]
-            prompts.append(MaskPrompt(BoxedMask.of_plane(mask, at, volume.shape)))
+            prompts.append(MaskPrompt(BoxedMask.of_plane(mask, _AT, volume.shape)))
     hint = None if request.hint is None else _hint_closer(request, region, side)
-    part = replace(request, volume=volume, plane=at, prompts=tuple(prompts), hint=hint)
+    part = replace(request, volume=volume, plane=_AT, prompts=tuple(prompts), hint=hint)
     return _Look(request, region, part)
 
 

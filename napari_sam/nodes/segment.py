@@ -259,7 +259,7 @@ def _object_report(
     by_plane: dict[int, PlaneReport] = {}
     for record in records:
         index = record.plane.index
-        if record.state == "stopped" and index in by_plane:
+        if record.state == "stopped" and written_px[index]:
             continue  # filled from the other side
         area_px = record.area_px if record.state == "stopped" else int(written_px[index])
         by_plane[index] = PlaneReport(

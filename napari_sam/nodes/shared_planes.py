@@ -18,8 +18,8 @@ def answer_shared_planes(
 ) -> dict[tuple[int, PlaneRef], MaskPrediction]:
     """Answer prompts in planes in which several objects are prompted.
 
-    A pixel that several claim goes to the highest logit. Objects that the session has already are left out:
-    how they stand is part of what is asked of them.
+    A pixel that several claim goes to the one that is surest of it; see `part_claims`. Objects that the
+    session has already are left out: how they stand is part of what is asked of them.
 
     Parameters
     ----------

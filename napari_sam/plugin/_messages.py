@@ -19,6 +19,7 @@ REASONS = {
     "empty": "nothing found",
     "trust": "too little speaks for the mask",
     "reach": "the object is too small to reach so far",
+    "neighbour": "another object is surer of it",
     "cancelled": "cancelled",
 }
 """Why propagation stopped, in words; by `PlanePrediction.reason`."""
@@ -40,12 +41,13 @@ def propagation_summary(predictions: Sequence[PlanePrediction]) -> str:
     predictions : sequence of PlanePrediction
         In the order in which they came.
     """
-    done = sorted(p.plane.index for p in predictions if p.state != "stopped")
-    drawn = sorted(p.plane.index for p in predictions if p.state == "interpolated")
+    latest = {prediction.plane.index: prediction for prediction in predictions}
+    done = sorted(index for index, p in latest.items() if p.state != "stopped")
+    drawn = sorted(index for index, p in latest.items() if p.state == "interpolated")
     stops: dict[str, list[int]] = {}
-    for prediction in sorted(predictions, key=lambda prediction: prediction.plane.index):
-        index, reason = prediction.plane.index, REASONS.get(prediction.reason, "")
-        if prediction.state == "stopped" and reason and index not in (*done, *drawn):
+    for index in sorted(latest):
+        reason = REASONS.get(latest[index].reason, "")
+        if latest[index].state == "stopped" and reason:
             stops.setdefault(reason, []).append(index)
     where = f"Planes {done[0]} to {done[-1]} are done" if done else "No plane was done"
     told = " and ".join(f"{_listed(at)} ({reason})" for reason, at in stops.items())

@@ -110,7 +110,10 @@ def test_from_end_to_end_without_data_or_model(
 def test_speed_from_end_to_end(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """What it prints, not how long anything takes."""
     monkeypatch.setattr("benchmarks.propagation_speed._load", lambda _: FakeSegmenter())
-    monkeypatch.setattr("benchmarks.propagation_speed._model_alone", lambda _: {"encode": int, "decode": int})
+    alone = {"encode": lambda: (1, 0), "decode": lambda: (1, 0)}
+    monkeypatch.setattr("benchmarks.propagation_speed._model_alone", lambda _: alone)
     assert propagation_speed.main(["--planes", "5", "--side", "96", "--repeats", "1"]) == 0
     printed = capsys.readouterr().out
-    assert all(words in printed for words in ("cold / (encode + decode)", "warm / decode", "three together"))
+    ratios = ("cold / (encode + decode)", "warm / decode", "three together / one, warm", "/ one, cold")
+    assert all(words in printed for words in ratios)
+    assert "encoded a plane, three cold: 0.00" in printed

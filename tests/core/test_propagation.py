@@ -141,6 +141,12 @@ class TestFollowing:
         named = [plane for planes in segmenter.prefetched for plane in planes]
         assert len(named) == len(set(named))
 
+    def test_no_plane_is_named_where_nobody_says_how_many(self, session: Session) -> None:
+        segmenter = FakeSegmenter()
+        prompt_plane(session, segmenter)
+        list(propagate(session, segmenter, 1))
+        assert segmenter.prefetched == []
+
     def test_what_is_prepared_is_what_is_asked_for(self, session: Session) -> None:
         class Preparing(FakeSegmenter):
             def prefetch(self, *asked: object, around: Box | None = None) -> None:
@@ -444,7 +450,8 @@ class TestKeeping:
 
         session = cylinder_session()
         prompt_plane(session, FakeSegmenter(), PlaneRef(0, 5))
-        assert [p.reason for p in propagate(session, Impatient(), 1)] == ["", "cancelled", "cancelled"]
+        told = propagate(session, Impatient(), 1, limits=PropagationLimits(n_prefetched=1))
+        assert [p.reason for p in told] == ["", "cancelled", "cancelled"]
 
     def test_a_plane_prompted_while_it_runs_is_left_alone(self) -> None:
         session, segmenter = cylinder_session(), FakeSegmenter()

@@ -8,7 +8,6 @@ import pytest
 from numpy.typing import NDArray
 
 from napari_sam.core.claims import Claims
-from napari_sam.core.contest import part_claims
 from napari_sam.core.jobs import Cancel
 from napari_sam.core.masks import BoxedMask
 from napari_sam.core.plane_prediction import PlanePrediction, told_without_model
@@ -174,6 +173,31 @@ def test_an_object_goes_on_behind_what_a_person_gave_to_another() -> None:
     assert (session.labels[6:, 8:24, 20:56] == 1).all()
 
 
+class Sliding(FakeSegmenter):
+    """The first object slides over the second one, whose place is columns 44 to 76."""
+
+    def segment(self, request: SegmentRequest) -> MaskPrediction:
+        whole = np.zeros(request.volume.shape[1:], bool)
+        slid = min(5 * request.plane.index, 32)
+        whole[8:24, slice(20 + slid, 40 + slid) if request.object_id == 1 else slice(44, 76)] = True
+        mask = BoxedMask.of_plane(whole, request.plane, request.volume.shape)
+        hints = np.where(whole, 4.0, -4.0)[None].repeat(3, 0).astype(np.float16)
+        return MaskPrediction(request.plane, (mask,) * 3, np.full(3, 0.9, np.float32), hints)
+
+
+def test_who_slides_over_a_neighbour_ends_there_and_leaves_nothing_behind() -> None:
+    session = drawn({1: slice(20, 40), 2: slice(44, 76)}, {1: 0, 2: 10})
+    told = list(propagate_together(session, Sliding(), [1, 2], limits=WIDE, parts=AS_GIVEN))
+    given_up = [p.plane.index for object_id, p in told if object_id == 1 and p.reason == "neighbour"]
+    assert given_up == list(range(max(given_up), min(given_up) - 1, -1))
+    mine = np.flatnonzero((session.labels == 1).any(axis=(1, 2)))
+    assert max(mine) == min(given_up) - 1
+    assert 2 <= max(mine) <= 5
+    assert (session.labels[min(given_up) : 11, 8:24, 44:76] == 2).all()
+    session.undo()
+    assert set(np.unique(np.nonzero(session.labels)[0])) == {0, 10}
+
+
 def test_who_loses_all_of_a_plane_is_told_of_as_stopped_there() -> None:
     volume = labelled_volume(np.ones((9, 32, 96), np.uint16))
     session, plane = Session(volume), PlaneRef(0, 4)
@@ -192,24 +216,6 @@ def test_who_loses_all_of_a_plane_is_told_of_as_stopped_there() -> None:
     assert [one.state for _, one in claims.add(plane, [(first, told(1.0))])] == ["propagated"]
     found = [(i, one.state, one.area_px) for i, one in claims.add(plane, [(second, told(2.0))])]
     assert found == [(1, "propagated", 0), (1, "stopped", 0), (2, "propagated", mask.area)]
-
-
-def test_the_higher_logit_wins_a_pixel() -> None:
-    volume = labelled_volume(np.ones((1, 32, 32), np.uint16))
-    session, plane, answers = Session(volume), PlaneRef(0, 0), []
-    for columns, level in ((slice(2, 20), 1.0), (slice(10, 30), 3.0)):
-        mask = np.zeros((32, 32), bool)
-        mask[5:15, columns] = True
-        hints = np.full((1, 16, 16), level, np.float16)
-        boxed = BoxedMask.of_plane(mask, plane, volume.shape)
-        answers.append(MaskPrediction(plane, (boxed,), np.array([0.9], np.float32), hints))
-    request = SegmentRequest(volume, plane, session.window, ())
-    first, second = part_claims([request] * 2, answers, [0, 0])
-    assert first.masks[0].box.stop[2] == 10
-    assert second.masks == answers[1].masks
-    bare = [replace(answer, hints=np.zeros((1, 0, 0), np.float16)) for answer in answers]
-    first, second = part_claims([request] * 2, bare, [0, 0])  # of equals, the one that begins first
-    assert (first.masks[0].area, second.masks[0].area) == (180, 100)
 
 
 def test_locked_objects_and_those_not_followed_keep_their_voxels() -> None:

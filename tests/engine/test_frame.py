@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from napari_sam.engine.frame import MASK_LOGIT, Frame
+from napari_sam.engine.frame import MASK_LOGIT, Frame, smoothly_resized
 from napari_sam.errors import InvalidPrompt
 from tests.tiny_models import MEAN, STD
 
@@ -113,6 +113,27 @@ def test_mask_goes_to_the_model_and_back(plane_hw: tuple[int, int]) -> None:
     assert back.shape == plane_hw
     overlap = (mask & back).sum() / (mask | back).sum()
     assert overlap > 0.9
+
+
+@pytest.mark.parametrize("plane_hw", [(600, 1), (1, 600), (900, 2), (2, 900), (40, 1), (3, 1)])
+def test_mask_of_a_plane_a_voxel_wide_stays_where_it_is(plane_hw: tuple[int, int]) -> None:
+    mask = np.indices(plane_hw).sum(axis=0) < max(plane_hw) // 2
+    frame = Frame(plane_hw, 256)
+    back = frame.plane_logits(frame.mask_logits(mask, (256, 256))[None])[0].numpy()
+    assert np.count_nonzero((back > 0) ^ mask) <= max(plane_hw) // 128
+
+
+@given(
+    st.tuples(st.integers(1, 90), st.integers(1, 90)),
+    st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    st.integers(0, 9),
+)
+def test_smooth_resizing_is_pillows(from_hw: tuple[int, int], to_hw: tuple[int, int], seed: int) -> None:
+    picture = np.random.default_rng(seed).random(from_hw, np.float32)
+    found = smoothly_resized(torch.from_numpy(picture)[None, None], to_hw)[0, 0].numpy()
+    expected = np.asarray(Image.fromarray(picture).resize(to_hw[::-1], Image.Resampling.BILINEAR))
+    assert found.shape == to_hw
+    assert np.abs(found - expected).max() < 1e-4
 
 
 def test_padding_of_the_logits_is_cut_off() -> None:

@@ -427,6 +427,25 @@ def test_planes_encoded_together_are_as_one_by_one(
     assert segmenter.timings.n_encoded == 5
 
 
+def test_what_is_asked_together_is_encoded_together(
+    store: EmbeddingStore, tmp_path: Path, volume: Volume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_sam.engine.embeddings.PLANES_AT_ONCE", {"cpu": 4})
+    segmenter, alone = segmenter_with(store), segmenter_with(EmbeddingStore(tmp_path / "other", 2**24, 0))
+    asked = [ask(volume, PointPrompt((i, 20, 19)), plane=PlaneRef(0, i)) for i in (3, 0, 3, 1)]
+    found = segmenter.segment_many(asked)
+    assert segmenter.timings.n_encoded == 3
+    assert all(
+        same_prediction(one, alone.segment(request)) for one, request in zip(found, asked, strict=True)
+    )
+
+
+def test_nothing_kept_is_encoded_once_an_answer(tmp_path: Path, volume: Volume) -> None:
+    segmenter = segmenter_with(EmbeddingStore(tmp_path, 0, 0))
+    segmenter.segment_many([ask(volume, POINT), ask(volume, BOX)])
+    assert segmenter.timings.n_encoded == 1
+
+
 def test_few_planes_are_kept_at_hand(segmenter: SamSegmenter, volume: Volume) -> None:
     first = segmenter.segment(ask(volume, POINT))
     for index in (0, 1, 3, 4):

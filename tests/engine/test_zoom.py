@@ -167,3 +167,13 @@ def test_small_objects_are_decoded_in_one_batch_each_in_its_own_window(
 
 def middle(box: Box) -> tuple[float, float]:
     return (box.start[1] + box.stop[1]) / 2, (box.start[2] + box.stop[2]) / 2
+
+
+def test_objects_that_share_a_window_share_its_embedding(zooming: SamSegmenter, volume: Volume) -> None:
+    together = zooming.segment_batch(
+        [ask(volume, BOX), ask(volume, BoxPrompt(PLANE.box_of((79, 320, 99, 340))))]
+    )
+    assert zooming.timings.n_encoded == 1
+    assert zooming.timings.ram_hits == 0
+    for answer in together:
+        assert overlap(answer.masks[answer.best].to_plane(PLANE, volume.shape), disc_mask()) > 0.6

@@ -14,9 +14,10 @@ def _prediction(index: int, state: str, reason: str) -> PlanePrediction:
     return told_without_model(plane, no_mask(plane), 0.5, state, reason)
 
 
-def told(done: list[int], stopped: dict[int, str]) -> str:
-    planes = [(index, "propagated", "") for index in done]
-    planes += [(index, "stopped", reason) for index, reason in stopped.items()]
+def told(done: list[int], stopped: dict[int, str], given_up: tuple[int, ...] = ()) -> str:
+    planes = [(index, "stopped", reason) for index, reason in stopped.items()]
+    planes += [(index, "propagated", "") for index in done]
+    planes += [(index, "stopped", "neighbour") for index in given_up]
     predictions = [_prediction(*plane) for plane in planes]
     return propagation_summary(predictions).removesuffix(" Check and correct, then accept (Q).")
 
@@ -34,3 +35,10 @@ def told(done: list[int], stopped: dict[int, str]) -> str:
 )
 def test_each_reason_is_said_once(stopped: dict[int, str], ends: str) -> None:
     assert told([2, 3, 4, 5, 6], stopped) == f"Planes 2 to 6 are done{ends}"
+
+
+def test_planes_that_were_given_up_are_not_done() -> None:
+    found = told([2, 3, 4, 5, 6], {1: "empty"}, given_up=(6, 5))
+    assert found == (
+        "Planes 2 to 4 are done; it ended at 1 (nothing found) and 5 to 6 (another object is surer of it)."
+    )
