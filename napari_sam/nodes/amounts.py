@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["MICRO", "MILLI", "Units", "units_for"]
+import numpy as np
+
+from volumes import Geometry
+
+__all__ = ["MICRO", "MILLI", "Units", "units_for", "units_of"]
 
 _MICRO_BELOW_MM3 = 1e-6
 """Voxels smaller than a cube of 10 µm are those of a microscope."""
@@ -21,6 +25,16 @@ class Units:
     per_mm2: float = 1.0
     per_ml: float = 1.0
 
+    @property
+    def cube(self) -> str:
+        """Name of the cube of the length: that in which a person types the size of a hole."""
+        return f"{self.length}³"
+
+    @property
+    def per_mm3(self) -> float:
+        """How many of these cubes make one mm³."""
+        return self.per_mm**3
+
 
 MILLI = Units("mm", "mm²", "ml")
 MICRO = Units("µm", "µm²", "µm³", 1e3, 1e6, 1e12)
@@ -29,3 +43,8 @@ MICRO = Units("µm", "µm²", "µm³", 1e3, 1e6, 1e12)
 def units_for(voxel_mm3: float) -> Units:
     """Return the units for an image whose voxels have this volume in mm³."""
     return MICRO if 0.0 < voxel_mm3 < _MICRO_BELOW_MM3 else MILLI
+
+
+def units_of(geometry: Geometry) -> Units:
+    """Return the units for an image of a geometry, whose voxels may be sheared."""
+    return units_for(float(abs(np.linalg.det(geometry.affine[:3, :3]))))

@@ -16,7 +16,7 @@ from napari_sam.core.objects import ObjectState
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.session import Session
 from napari_sam.errors import SamError
-from napari_sam.nodes.amounts import units_for
+from napari_sam.nodes.amounts import units_of
 from napari_sam.plugin._stage import Stage
 from napari_sam.plugin.view import ObjectRow
 
@@ -83,7 +83,7 @@ class TableSteps:
             return ""
         spacing_mm = session.volume.geometry.spacing_mm
         voxel_mm3 = float(np.prod(spacing_mm))
-        units = units_for(voxel_mm3)
+        units = units_of(session.volume.geometry)
         if session.volume.shape[0] == 1:
             return f"{n_voxels * spacing_mm[1] * spacing_mm[2] * units.per_mm2:.4g} {units.area}"
         return f"{n_voxels * voxel_mm3 / 1000 * units.per_ml:.4g} {units.volume}"

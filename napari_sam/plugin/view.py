@@ -10,6 +10,7 @@ from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import Prompt
 from napari_sam.core.session import Session
 from napari_sam.core.window import Window
+from napari_sam.nodes.amounts import MILLI, Units
 from napari_sam.plugin._plane_marks import StripState
 
 __all__ = ["CleanState", "MeasureState", "ObjectRow", "PanelState", "RestoreState", "View"]
@@ -59,12 +60,15 @@ class CleanState:
         Intensities that the brush is limited to; None where it is not.
     unit : str
         Of the intensities.
+    units : Units
+        Of lengths and sizes: those that suit the image's voxels.
     """
 
     can_clean: bool = False
     doing: str = ""
     brush_range: tuple[float, float] | None = None
     unit: str = ""
+    units: Units = MILLI
 
 
 @dataclass(frozen=True)
