@@ -120,8 +120,8 @@ class TakeState:
 class TakingSteps:
     """Takes what was found into the session as objects that can be named, corrected and followed.
 
-    One step of the history for all of it. Objects that are there already keep every voxel. What is shown can
-    be taken; the layer is hidden once all of it was: removed it would be gone after an undo, which
+    One step of the history for all of it. They are numbered without gaps after the last object that is there,
+    and objects that are there already keep every voxel. What is shown can be taken; the layer is hidden once all of it was: removed it would be gone after an undo, which
     shows it again.
 
     Parameters
@@ -191,22 +191,20 @@ class TakingSteps:
 
     def _take(self, found: Found, labels: NDArray[Any]) -> list[int]:
         """Take labels (P, R, C), and say what came of it; returns the ids of the objects."""
-        values = label_values(labels).tolist()
-        if not values:
+        n_all = len(label_values(labels))
+        if not n_all:
             self._stage.say(f"There is nothing of that label in {found.layer.name}; choose another.")
             return []
-        highest = int(np.iinfo(found.case.session.labels.dtype).max)
-        if values[-1] > highest:
-            labels = np.searchsorted([0, *values], labels).astype(np.uint32)
-            values = list(range(1, len(values) + 1))
+        session = found.case.session
+        numbered, n_free = _numbered(labels, session.labels == 0, session.state.free_id)
         by = algorithm_name(found.model)
-        known = {value: Segment(value, algorithm=by) for value in values}
-        done = adopt(self._stage, found.case, labels, known, found.axis)
+        known = {value: Segment(value, algorithm=by) for value in label_values(numbered).tolist()}
+        done = adopt(self._stage, found.case, numbered, known, found.axis)
         if done is None:
             return []
         ids, edits = done
         self._stage.view.show_object(found.case.current_id)
-        self._stage.changed(edits, _told(len(ids), len(values) - len(ids), found.layer.name))
+        self._stage.changed(edits, _told(n_free, n_all - n_free, found.layer.name))
         return list(ids.values())
 
     def _changed(self) -> None:
@@ -222,6 +220,21 @@ class TakingSteps:
             if any(step is found.step for step in (history.undone if found.is_away else history.done)):
                 found.is_away = not found.is_away
                 found.layer.show(not found.is_away)
+
+
+def _numbered(
+    labels: NDArray[Any], is_free: NDArray[np.bool_], first: int
+) -> tuple[NDArray[np.uint32], int]:
+    """Number labels (P, R, C) from `first` on without gaps, in their order, and say how many there are.
+
+    Only those that have a free voxel count; what is not free becomes 0.
+    """
+    taken = np.where(is_free, labels, labels.dtype.type(0))
+    values = label_values(taken)
+    numbered = np.zeros(labels.shape, np.uint32)
+    there = taken != 0
+    numbered[there] = np.searchsorted(values, taken[there]) + first
+    return numbered, len(values)
 
 
 def _told(n_taken: int, n_left: int, name: str) -> str:
