@@ -13,6 +13,7 @@ from napari_sam.core.again import do_again
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.session import Session
 from napari_sam.plugin._everything_steps import EverythingSteps
+from napari_sam.plugin._taking_steps import FoundBy
 from napari_sam.store import Journal, SessionFolder, pending_sessions
 from napari_sam.store.session_log import deeds_of, read_lines
 from tests.plugin.test_everything import Found
@@ -53,9 +54,14 @@ class Search:
             plane = PlaneRef(axis, index)
             yield Found(plane, plane.take(self.labels))
 
-    def show(self, key: Any, labels: np.ndarray, volume: Any) -> Layer:
+    def show(self, key: Any, labels: np.ndarray, volume: Any, by: Any) -> Layer:
         self.layers.append(Layer(labels, f"found {len(self.layers) + 1}"))
         return self.layers[-1]
+
+
+    def left(self, key: Any):
+        """Give all layers as those of searches before the dock was closed."""
+        return [(layer, FoundBy(0, "model before")) for layer in self.layers if key == "a"]
 
 
 @pytest.fixture
@@ -286,6 +292,22 @@ def test_of_another_image_nothing_is_taken(desk, steps):
     assert not steps.state.take.name
     desk.open()
     assert steps.state.take.name == "found 1"
+
+
+def test_what_earlier_searches_left_is_taken_up_once(desk, search):
+    search.show("a", search.labels, None, None)
+    steps = EverythingSteps(desk.controller.stage, search.find, search.show, search.left)
+    desk.open(key="b")
+    assert not steps.state.take.name
+    desk.open()
+    assert steps.state.take.name == "found 1"
+    steps.taking.take()
+    session = desk.controller.session
+    assert np.array_equal(session.labels, without_gaps(search.labels))
+    assert session.objects[2].drawn_by.endswith(", model before")
+    desk.controller.choose_window(None)
+    desk.background.run()
+    assert len(steps.taking._all) == 1
 
 
 def test_a_restart_knows_the_step(desk, steps, search, tmp_path):
