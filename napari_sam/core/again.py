@@ -152,7 +152,9 @@ _DOERS: dict[str, _Doer] = {
     "move prompt": _Again.ask,
     "remove prompt": _Again.ask,
     "answer": _Again.answer,
-    "candidate": lambda a, v: a.session.choose(v["plane"], v["candidate"], v["object_id"]),
+    "candidate": lambda a, v: a.session.choose(
+        v["plane"], v["candidate"], v["object_id"], overwrites=v.get("overwrites", False)
+    ),
     "undo": lambda a, v: a.session.undo(),
     "redo": lambda a, v: a.session.redo(),
     "accept": lambda a, v: a.session.accept(v["object_id"]),

@@ -16,6 +16,7 @@ KEYS = {
     "scribble": "J",
     "move": "G",
     "candidate": "R",
+    "take over": "Shift-R",
     "remove": "Delete",
     "clear plane": "U",
     "refine": "K",

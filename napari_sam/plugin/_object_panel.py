@@ -109,7 +109,7 @@ class ObjectPanel(Section):
 
     def _draw_row(self, place: int, row: ObjectRow) -> None:
         planes = str(row.n_planes) if row.n_planes else ""
-        texts = ("", row.name or "next object", row.class_name, row.size, planes, "")
+        texts = ("", row.name or "next object", row.class_name, row.size or (row.note and "none"), planes, "")
         for column, text in enumerate(texts):
             item = QTableWidgetItem(text)
             item.setToolTip(_tip(row, column))
@@ -227,6 +227,8 @@ def _tip(row: ObjectRow, column: int) -> str:
         return "Shown" if row.is_visible else "Hidden"
     if column == _LOCKED:
         return "Accepted: nothing changes it" if row.locked else "Not locked"
+    if row.note:
+        return row.note
     return f"Object {row.id}: {row.name or 'starts with the next prompt'}"
 
 

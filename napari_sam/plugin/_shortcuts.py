@@ -30,6 +30,7 @@ MEANINGS = {
     "scribble": "draw a stroke",
     "move": "move the view and paint; no prompts",
     "candidate": "next of the model's candidates",
+    "take over": "take voxels that other objects have",
     "remove": "remove the prompt under the mouse",
     "clear plane": "clear the object in this plane",
     "refine": "ask again with the mask as it stands",

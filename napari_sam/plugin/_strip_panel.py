@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGridLayout, QLabel, QSizePolicy, QWidget
 
-from napari_sam.plugin._plane_marks import BY_HAND, StripState
+from napari_sam.plugin._plane_marks import BY_HAND, WITHOUT_VOXELS, StripState
 from napari_sam.plugin._section import make_button
 from napari_sam.plugin._strip_text import describe_mark, summary
 from napari_sam.plugin._strip_widget import PlaneStrip
@@ -67,6 +67,6 @@ class StripPanel(QWidget):
         self.here.setToolTip(here)
         self.next.setEnabled(state.n_doubtful > 0)
         mark = state.mark_shown
-        is_drawn = mark is not None and mark.state not in (*BY_HAND, "stopped")
+        is_drawn = mark is not None and mark.state not in (*BY_HAND, *WITHOUT_VOXELS)
         self.confirm.setEnabled(state.can_change and is_drawn)
         self.again.setEnabled(state.can_change and bool(state.marks))

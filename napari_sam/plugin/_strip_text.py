@@ -14,6 +14,7 @@ _STATES = {
     "repaired": "propagated, run again from both sides",
     "interpolated": "drawn between its neighbours; the model lost the object here",
     "stopped": "propagation stopped here",
+    "held": "prompted by you, but all of its voxels belong to",
 }
 
 
@@ -22,6 +23,8 @@ def describe_mark(index: int, mark: PlaneMark | None) -> str:
     if mark is None:
         return f"Plane {index}: nothing of the object"
     parts = [_STATES.get(mark.state, mark.state)]
+    if mark.state == "held":
+        return f"Plane {index}: {parts[0]} {mark.reason}"
     if mark.reason in REASONS:
         parts[0] += f": {REASONS[mark.reason]}"
     for name, value in (("score", mark.score), ("overlap", mark.overlap), ("trust", mark.trust)):

@@ -141,9 +141,9 @@ class TakeState:
 class TakingSteps:
     """Takes what was found into the session as objects that can be named, corrected and followed.
 
-    One step of the history for all of it. They are numbered without gaps after the last object that is there,
-    and objects that are there already keep every voxel. What is shown can be taken; the layer is hidden once all of it was: removed it would be gone after an undo, which
-    shows it again.
+    One step of the history for all of it. They are numbered without gaps after the last object that is
+    there, and objects that are there already keep every voxel. What is shown can be taken; the layer is
+    hidden once all of it was: removed it would be gone after an undo, which shows it again.
 
     Parameters
     ----------
@@ -257,10 +257,8 @@ class TakingSteps:
                 found.layer.show(not found.is_away)
 
 
-def _numbered(
-    labels: NDArray[Any], is_free: NDArray[np.bool_], first: int
-) -> tuple[NDArray[np.uint32], int]:
-    """Number labels (P, R, C) from `first` on without gaps, in their order, and say how many there are.
+def _numbered(labels: NDArray[Any], is_free: NDArray[np.bool_], first: int) -> tuple[NDArray[np.uint32], int]:
+    """Return labels (P, R, C) numbered from `first` on without gaps, in their order, and how many there are.
 
     Only those that have a free voxel count; what is not free becomes 0.
     """

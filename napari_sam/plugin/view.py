@@ -34,6 +34,8 @@ class ObjectRow:
         Its volume or area, with the unit.
     n_planes : int
         In how many planes of the first axis it is.
+    note : str
+        What is wrong with it, in one sentence; "" where nothing is.
     """
 
     id: int
@@ -44,6 +46,7 @@ class ObjectRow:
     is_visible: bool = True
     size: str = ""
     n_planes: int = 0
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -162,6 +165,7 @@ class PanelState:
     can_accept: bool = False
     can_reopen: bool = False
     can_cycle: bool = False
+    can_take_over: bool = False
     can_remove: bool = False
     can_clear: bool = False
     can_undo: bool = False

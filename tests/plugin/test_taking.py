@@ -58,7 +58,6 @@ class Search:
         self.layers.append(Layer(labels, f"found {len(self.layers) + 1}"))
         return self.layers[-1]
 
-
     def left(self, key: Any):
         """Give all layers as those of searches before the dock was closed."""
         return [(layer, FoundBy(0, "model before")) for layer in self.layers if key == "a"]
