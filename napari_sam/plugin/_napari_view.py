@@ -15,6 +15,7 @@ from napari_sam.core.prompts import Prompt
 from napari_sam.core.session import Session
 from napari_sam.core.window import Window
 from napari_sam.plugin._bindings import Keys
+from napari_sam.plugin._cases import ImageSource
 from napari_sam.plugin._cursor import label_under, text_under
 from napari_sam.plugin._gestures import Hands, Prompting, Tool
 from napari_sam.plugin._hand import Hand
@@ -194,8 +195,7 @@ class NapariView:
 
     def _layers_changed(self) -> None:
         source = self._controller.stage.cases.source
-        images = [(layer.name, layer.unique_id) for layer in images_of(self._viewer)]
-        self._list_images(images, None if source is None else source.key)
+        self.turn_to_image(None if source is None else source.key)
 
     def _layer_gone(self, layer: Any) -> None:
         if self.layers.forget(layer):
@@ -236,6 +236,14 @@ class NapariView:
     def show_state(self, state: PanelState) -> None:
         """Draw the panels."""
         self._draw(state)
+
+    def images(self) -> tuple[ImageSource, ...]:
+        """Return the open images that can be segmented."""
+        return tuple(source_of(layer) for layer in images_of(self._viewer))
+
+    def turn_to_image(self, key: Any) -> None:
+        """Choose an image in the list of images, which works on it."""
+        self._list_images([(one.name, one.key) for one in self.images()], key)
 
     def show_session(self, session: Session) -> None:
         """Show a session's layers on its image."""

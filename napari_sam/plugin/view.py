@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from napari_sam.core.prompts import Prompt
 from napari_sam.core.session import Session
 from napari_sam.core.window import Window
 from napari_sam.nodes.amounts import MILLI, Units
+from napari_sam.plugin._cases import ImageSource
 from napari_sam.plugin._plane_marks import StripState
 
 __all__ = ["CleanState", "MeasureState", "ObjectRow", "PanelState", "RestoreState", "View"]
@@ -182,6 +183,14 @@ class PanelState:
 
 class View(Protocol):
     """What the controller tells a window; all calls come on the window's thread."""
+
+    def images(self) -> Sequence[ImageSource]:
+        """Return the open images that can be segmented."""
+        ...
+
+    def turn_to_image(self, key: Hashable) -> None:
+        """Choose an image for the person."""
+        ...
 
     def show_state(self, state: PanelState) -> None:
         """Draw the panels."""
