@@ -24,6 +24,8 @@ _BY_SIZE = ("fill holes", "islands")
 """What is bounded by a volume; the others by a length."""
 
 _DECIMALS = 3
+_BUTTON_PX = 92
+"""Room for the longest text beside two numbers, in a narrow dock."""
 
 
 class CleanPanel(Section):
@@ -38,6 +40,7 @@ class CleanPanel(Section):
         self.buttons, self.sizes = {}, {}
         grid = QGridLayout(self.content)
         grid.setSpacing(3)
+        grid.setColumnMinimumWidth(0, _BUTTON_PX)
         for place, (kind, text, tip, size) in enumerate(_SIZED):
             button, box = make_button(text, f"{tip}.\nOne step to undo."), _Number(size)
             box.setToolTip(tip)
@@ -48,7 +51,7 @@ class CleanPanel(Section):
         row = len(_SIZED)
         self.largest = make_button("Keep largest", "Keep the largest piece alone.\nOne step to undo.")
         self.largest.clicked.connect(lambda _: self.clean_pressed.emit(CleanStep("largest")))
-        self.anchors = QCheckBox("not in planes by hand")
+        self.anchors = QCheckBox("spare my planes")
         self.anchors.setToolTip("Leave planes alone that you prompted, drew or confirmed")
         self.anchors.setChecked(True)
         self.anchors.toggled.connect(self.anchors_kept)
@@ -56,6 +59,8 @@ class CleanPanel(Section):
         grid.addWidget(self.anchors, row, 1, 1, 2)
         self.range = make_button("Keep range", "Keep voxels with these intensities alone.\nOne step to undo.")
         self.low, self.high = _Number(-200.0, lowest=-1e6), _Number(300.0, lowest=-1e6)
+        for box in (self.low, self.high):
+            box.setButtonSymbols(_Number.ButtonSymbols.NoButtons)
         self.range.clicked.connect(lambda _: self.clean_pressed.emit(self._range()))
         self.brush = QCheckBox("Brush keeps to this range")
         self.brush.setToolTip("The brush changes voxels with these intensities alone")

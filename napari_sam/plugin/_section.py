@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QMenu, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QComboBox,
+    QMenu,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_sam.plugin._bindings import KEYS
 from napari_sam.plugin.view import PanelState
 
 __all__ = ["Section", "make_button", "make_menu_button"]
+
+_NUMBER_PX, _CHOICE_PX, _AROUND_TEXT_PX = 52, 80, 2
+"""How narrow parts may become."""
 
 
 class Section(QWidget):
@@ -52,7 +64,17 @@ class Section(QWidget):
         self.header.setChecked(not is_folded)
 
     def pack(self) -> None:
-        """Leave no room unused around the content and between its parts."""
+        """Leave no room unused around the content and between its parts, and let these be as narrow as need be.
+
+        Where a section is wider than the dock, all of them are: Qt asks for more room for a number or a choice
+        than what it holds, and a long name of an image or a model must not push buttons out of sight.
+        """
+        for number in self.content.findChildren(QAbstractSpinBox):
+            number.setStyleSheet(f"QAbstractSpinBox {{ min-width: {_NUMBER_PX}px; }}")  # over napari's own
+        for choice in self.content.findChildren(QComboBox):
+            choice.setMinimumWidth(_CHOICE_PX)
+        for button in self.content.findChildren(QPushButton):
+            button.setMinimumWidth(button.fontMetrics().horizontalAdvance(button.text()) + _AROUND_TEXT_PX)
         layout = self.content.layout()
         if layout is not None:
             layout.setContentsMargins(4, 0, 4, 4)

@@ -259,6 +259,24 @@ def test_the_dock_fits_a_small_screen_and_is_left_as_it_was(
     qtbot.waitUntil(lambda: again.prompt.tools[Tool.BOX].isChecked(), timeout=60_000)
 
 
+def test_all_steps_fit_a_narrow_dock(window, make_ball_volume):
+    from napari_sam.plugin._reader import layer_of_volume
+
+    data, arguments, _ = layer_of_volume(make_ball_volume(), "a name of an image that goes on and on and on")
+    window.viewer.add_image(data, **arguments)
+    window.ready()
+    dock = window.widget
+    for section in dock.sections.values():
+        section.fold(False)
+    window.press(dock.prompt.tools[Tool.INCLUDE])
+    window.click(19, 24)
+    window.ready()
+    window.until(lambda: dock.measure.lines.rowCount() > 5)
+    window.settle()
+    scroll_bar_px = dock._scroll.verticalScrollBar().sizeHint().width()
+    assert dock._scroll.widget().minimumSizeHint().width() + scroll_bar_px <= 300
+
+
 def test_commands_act_on_the_chosen_layers(window, monkeypatch, tmp_path):
     from napari_sam.plugin import _commands
 
