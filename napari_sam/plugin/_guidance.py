@@ -128,7 +128,7 @@ def _to_do(steps: Steps, current: ObjectState | None, n_planes: int) -> str:
     if steps.stage.model.has_failed:
         return "The model could not be loaded; choose another one in step 2."
     if current is None:
-        return "Click inside the object, or choose Box and drag around it."
+        return "Choose + Point (A) and click inside the object, or Box (D) and drag around it."
     if current.locked:
         return f"Object {current.id} is accepted. Start the next one, or press Reopen to change this one."
     if _candidate(steps) is not None:

@@ -24,7 +24,8 @@ __all__ = ["ObjectPanel"]
 _SHOWN, _NAME, _CLASS, _SIZE, _PLANES, _LOCKED = range(6)
 _HEADS = ("", "Object", "Class", "Size", "Pl.", "")
 _ROW_PX = 22
-_N_ROWS_SHOWN = 4
+_FEW_ROWS, _MANY_ROWS = 4, 8
+"""How many rows are in sight: of few objects, and of more."""
 
 
 class ObjectPanel(Section):
@@ -88,6 +89,8 @@ class ObjectPanel(Section):
         self.more.setEnabled(not state.can_cancel)
         self.reopen.setEnabled(state.can_reopen)
         self.load.setEnabled(state.can_load)
+        has_classes = bool(state.classes) or any(row.class_name for row in state.objects)
+        self.rows.setColumnHidden(_CLASS, not has_classes)
         if self._drawn == (state.objects, state.current_id):
             return
         rows, current_id = ((), 0) if self._drawn is None else self._drawn
@@ -97,6 +100,7 @@ class ObjectPanel(Section):
         self.set_title(f"3  Objects: {name}" if name else "3  Objects")
         self.rows.blockSignals(True)
         self.rows.setRowCount(len(state.objects))
+        _show_rows(self.rows, _FEW_ROWS if len(state.objects) <= _FEW_ROWS else _MANY_ROWS)
         for place, row in enumerate(state.objects):
             if rows[place : place + 1] != (row,):
                 self._draw_row(place, row)
@@ -206,6 +210,7 @@ def _make_table() -> QTableWidget:
     table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
     table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
     table.setShowGrid(False)
+    table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
     table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     table.setToolTip(
         "Prompts are for the object chosen here; double click changes its name.\n"
@@ -218,8 +223,15 @@ def _make_table() -> QTableWidget:
         columns.setMinimumSectionSize(20)
         columns.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         columns.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
-        table.setFixedHeight(columns.sizeHint().height() + _N_ROWS_SHOWN * _ROW_PX + 4)
+    _show_rows(table, _FEW_ROWS)
     return table
+
+
+def _show_rows(table: QTableWidget, n_rows: int) -> None:
+    """Make a table so high that so many rows are in sight."""
+    columns = table.horizontalHeader()
+    if columns is not None:
+        table.setFixedHeight(columns.sizeHint().height() + n_rows * _ROW_PX + 4)
 
 
 def _tip(row: ObjectRow, column: int) -> str:

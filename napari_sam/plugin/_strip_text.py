@@ -14,7 +14,6 @@ _STATES = {
     "repaired": "propagated, run again from both sides",
     "interpolated": "drawn between its neighbours; the model lost the object here",
     "stopped": "propagation stopped here",
-    "held": "prompted by you, but all of its voxels belong to",
 }
 
 
@@ -22,9 +21,9 @@ def describe_mark(index: int, mark: PlaneMark | None) -> str:
     """Say what is known of a plane, in one line."""
     if mark is None:
         return f"Plane {index}: nothing of the object"
-    parts = [_STATES.get(mark.state, mark.state)]
     if mark.state == "held":
-        return f"Plane {index}: {parts[0]} {mark.reason}"
+        return f"Plane {index}: all of it belongs to {mark.reason}, though you prompted it here"
+    parts = [_STATES.get(mark.state, mark.state)]
     if mark.reason in REASONS:
         parts[0] += f": {REASONS[mark.reason]}"
     for name, value in (("score", mark.score), ("overlap", mark.overlap), ("trust", mark.trust)):

@@ -52,7 +52,7 @@ def test_the_object_shows_that_it_has_nothing(held):
     (mark,) = held.state.strip.marks
     assert (mark.state, mark.reason) == ("held", "object 1")
     assert held.state.strip.n_doubtful == 1
-    assert describe_mark(4, mark) == "Plane 4: prompted by you, but all of its voxels belong to object 1"
+    assert describe_mark(4, mark) == "Plane 4: all of it belongs to object 1, though you prompted it here"
 
 
 def test_taking_over_is_one_step(held):

@@ -267,3 +267,26 @@ def test_several_chosen_with_the_mouse_are_reopened_and_deleted(window, qtbot):
     next(action for action in panel.menu.actions() if action.text() == "Delete").trigger()
     assert list(window.session.objects) == [4]
     assert np.unique(window.session.labels).tolist() == [0, 4]
+
+
+@pytest.mark.viewer
+def test_many_objects_can_be_told_apart_in_a_narrow_table(qtbot):
+    from qtpy.QtCore import Qt
+
+    from napari_sam.plugin._object_panel import ObjectPanel
+    from napari_sam.plugin.view import ObjectRow, PanelState
+
+    panel = ObjectPanel()
+    qtbot.addWidget(panel)
+    rows = tuple(ObjectRow(number, f"object {number}", False) for number in range(1, 25))
+    panel.draw(PanelState(objects=rows[:3]))
+    low = panel.rows.height()
+    assert panel.rows.isColumnHidden(2), "nothing has a class"
+    panel.draw(PanelState(objects=rows))
+    assert panel.rows.height() > 1.4 * low
+    assert panel.rows.textElideMode() == Qt.TextElideMode.ElideMiddle
+    panel.draw(PanelState(objects=(*rows[:2], ObjectRow(3, "object 3", False, class_name="nucleus"))))
+    assert not panel.rows.isColumnHidden(2)
+    assert panel.rows.height() == low
+    panel.draw(PanelState(objects=rows[:3], classes=("nucleus",)))
+    assert not panel.rows.isColumnHidden(2)

@@ -24,7 +24,7 @@ BALL_AREA = 380
 def test_opening_the_dock_changes_nothing_in_the_viewer(window):
     assert [layer.name for layer in window.viewer.layers] == ["ball"]
     assert window.controller.plane.index == 4
-    assert "Click inside the object" in window.widget.status.text.text()
+    assert "+ Point (A) and click inside the object" in window.widget.status.text.text()
     assert not window.widget.volume.start.isEnabled()
 
 
