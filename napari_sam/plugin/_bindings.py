@@ -15,6 +15,7 @@ KEYS = {
     "lasso": "H",
     "scribble": "J",
     "move": "G",
+    "pick": "Shift-S",
     "candidate": "R",
     "take over": "Shift-R",
     "remove": "Delete",

@@ -38,12 +38,17 @@ class SessionLayers:
         Called with (box, before, after) for each brush stroke in the labels.
     segments_of : callable
         Says what the labels of a session mean; napari's own way of saving them asks.
+    on_chosen : callable
+        Called with the label that a person chose for the brush, or picked on the canvas, in napari's own way.
     """
 
-    def __init__(self, viewer: Any, on_painted: Painted, segments_of: SegmentsOf) -> None:
+    def __init__(
+        self, viewer: Any, on_painted: Painted, segments_of: SegmentsOf, on_chosen: Callable[[int], None]
+    ) -> None:
         self._viewer = viewer
         self._on_painted = on_painted
         self._segments_of = segments_of
+        self._on_chosen = on_chosen
         self._all_labels: dict[int, Any] = {}
         self._session: Session | None = None
         self._plane: PlaneRef | None = None
@@ -76,6 +81,7 @@ class SessionLayers:
         )
         self._colours.pop(id(layer), None)
         layer.events.paint.connect(self._paint)
+        layer.events.selected_label.connect(self._chosen)
         layer.events.n_edit_dimensions.connect(_edit_one_plane)
         return layer
 
@@ -100,7 +106,7 @@ class SessionLayers:
         """Let go of a layer that was removed; returns whether it was needed to show the session."""
         for key, labels in list(self._all_labels.items()):
             if labels == layer:
-                labels.events.paint.disconnect(self._paint)
+                self._let_go(labels)
                 del self._all_labels[key]
         if self.labels is not None and self.labels == layer:
             self.labels = None
@@ -110,7 +116,7 @@ class SessionLayers:
     def close(self) -> None:
         """Take the layers of the prompts away and leave the labels."""
         for labels in self._all_labels.values():
-            labels.events.paint.disconnect(self._paint)
+            self._let_go(labels)
         self._all_labels.clear()
         self.prompts.remove()
 
@@ -155,6 +161,19 @@ class SessionLayers:
         """Let the brush paint this object."""
         if self.labels is not None:
             self.labels.selected_label = object_id
+
+    def object_at(self, position: Sequence[float]) -> int:
+        """Return the object at a position in napari's world; 0 for none."""
+        value = None if self.labels is None else self.labels.get_value(position, world=True)
+        return 0 if value is None else int(value)
+
+    def _chosen(self, event: Any) -> None:
+        if self.labels is not None and event.source == self.labels and event.source.selected_label:
+            self._on_chosen(int(event.source.selected_label))
+
+    def _let_go(self, labels: Any) -> None:
+        labels.events.paint.disconnect(self._paint)
+        labels.events.selected_label.disconnect(self._chosen)
 
     def _copy_plane(self) -> None:
         """Keep the shown plane as it is, to know later what a brush stroke changed."""

@@ -76,10 +76,8 @@ class NapariView:
     def connect(self, controller: Controller, actions: dict[str, Callable[[], None]]) -> None:
         """Begin to tell a controller what happens, and bind the keys."""
         self._controller = controller
-        self.layers = SessionLayers(
-            self._viewer, controller.prompts.painted, controller.label_files.segments_of
-        )
-        steps = controller.prompts
+        steps, segments_of = controller.prompts, controller.label_files.segments_of
+        self.layers = SessionLayers(self._viewer, steps.painted, segments_of, controller.objects.select)
         self.mouse = Prompting(
             self._locate,
             lambda: controller.plane,
@@ -97,7 +95,7 @@ class NapariView:
             ),
         )
         self.hand = Hand(self._viewer, lambda: self.image, controller.stage.say, self.on_screen)
-        actions = actions | self.hand.actions() | {"help": self.on_help}
+        actions = actions | self.hand.actions() | {"help": self.on_help, "pick": self._pick}
         self._keys = Keys({tool.value: partial(self.choose_tool, tool) for tool in Tool} | actions)
         self._keys.bind(self._viewer)
         self._events = ViewerEvents(
@@ -159,6 +157,9 @@ class NapariView:
             )
         else:
             self._controller.prompts.use_mask(mask)
+
+    def _pick(self) -> None:
+        self._controller.objects.pick(self.layers.object_at(self._viewer.cursor.position))
 
     def _hold_camera(self, held: bool) -> None:
         drawing = self.mouse.tool in (Tool.BOX, Tool.LASSO, Tool.SCRIBBLE)

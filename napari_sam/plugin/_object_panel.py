@@ -214,6 +214,7 @@ def _make_table() -> QTableWidget:
     table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     table.setToolTip(
         "Prompts are for the object chosen here; double click changes its name.\n"
+        "On the image, Shift+S chooses the one under the mouse.\n"
         "The first box shows it, the last one locks it. Right click for more."
     )
     rows, columns = table.verticalHeader(), table.horizontalHeader()

@@ -29,6 +29,13 @@ class ObjectSteps:
             self._stage.turn_to(object_id)
             self._stage.changed()
 
+    def pick(self, object_id: int) -> None:
+        """Turn to the object that a person points at; 0 for none."""
+        if object_id:
+            self.select(object_id)
+        else:
+            self._stage.say("There is no object under the mouse.")
+
     def start(self) -> None:
         """Start another object."""
         case = self._stage.free_case

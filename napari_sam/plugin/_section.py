@@ -64,10 +64,10 @@ class Section(QWidget):
         self.header.setChecked(not is_folded)
 
     def pack(self) -> None:
-        """Leave no room unused around the content and between its parts, and let these be as narrow as need be.
+        """Leave no room unused around the content and between its parts, and let these be narrow.
 
-        Where a section is wider than the dock, all of them are: Qt asks for more room for a number or a choice
-        than what it holds, and a long name of an image or a model must not push buttons out of sight.
+        Where one section is wider than the dock, all are cut: Qt asks for more room for a number or a choice
+        than what it holds needs, and a long name of an image must not push buttons out of sight.
         """
         for number in self.content.findChildren(QAbstractSpinBox):
             number.setStyleSheet(f"QAbstractSpinBox {{ min-width: {_NUMBER_PX}px; }}")  # over napari's own

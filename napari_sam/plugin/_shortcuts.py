@@ -29,6 +29,7 @@ MEANINGS = {
     "lasso": "draw an outline",
     "scribble": "draw a stroke",
     "move": "move the view and paint; no prompts",
+    "pick": "turn to the object under the mouse",
     "candidate": "next of the model's candidates",
     "take over": "take voxels that other objects have",
     "remove": "remove the prompt under the mouse",

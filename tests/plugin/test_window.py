@@ -244,6 +244,33 @@ def test_closing_the_dock_leaves_the_labels_and_the_image(window):
     window.viewer.layers.remove("ball labels")
 
 
+def test_the_object_under_the_mouse_is_turned_to(window):
+    from qtpy.QtCore import Qt
+
+    window.press(window.widget.prompt.tools[Tool.INCLUDE])
+    window.click(19, 24)
+    window.ready()
+    window.press(window.widget.object.new)
+    control, labels = window.controller, window.viewer.layers["ball labels"]
+    assert control.stage.current_id == 2
+
+    def point(row, column):
+        window.viewer.cursor.position = (12.0, row, column)
+        window.native.setFocus()
+        window.qtbot.keyClick(window.native, Qt.Key.Key_S, Qt.KeyboardModifier.ShiftModifier)
+
+    point(1.0, 1.0)
+    assert control.stage.current_id == 2
+    assert "no object under the mouse" in window.widget.status.text.text()
+    point(19.0, 24.0)
+    assert control.stage.current_id == labels.selected_label == 1
+    assert window.widget.object.rows.currentRow() == 0
+    labels.selected_label = 2
+    assert control.stage.current_id == 2
+    labels.selected_label = 0
+    assert control.stage.current_id == 2
+
+
 def test_image_that_is_removed_and_one_that_comes(window):
     window.press(window.widget.prompt.tools[Tool.INCLUDE])
     window.click(19, 24)
