@@ -23,6 +23,9 @@ __all__ = ["SessionLayers"]
 _OTHER = np.array([0.5, 0.5, 0.5, 1.0], np.float32)
 """Colour of voxels whose object the table does not know yet."""
 
+_LABELS_OF = "labels of"
+"""In the plugin's metadata of such a layer: the key of the image."""
+
 SegmentsOf = Callable[[Session], tuple[Segment, ...]]
 Painted = Callable[[Box, NDArray[Any], NDArray[Any]], None]
 
@@ -71,19 +74,33 @@ class SessionLayers:
 
     def _add_labels(self, session: Session, image: Any) -> Any:
         labels = session.labels[0] if image.ndim == 2 else session.labels
-        layer = self._viewer.add_labels(
-            labels,
-            name=f"{image.name} labels",
-            opacity=0.5,
-            colormap=_cycle(),
-            metadata={NAMESPACE: {"volume": session.volume, "segments": lambda: self._segments_of(session)}},
-            **space_of_layer(image),
-        )
+        about = {
+            "volume": session.volume,
+            "segments": lambda: self._segments_of(session),
+            _LABELS_OF: image.unique_id,
+        }
+        layer = self._left_behind(labels, image)
+        if layer is None:
+            layer = self._viewer.add_labels(
+                labels, name=f"{image.name} labels", opacity=0.5, **space_of_layer(image)
+            )
+        else:
+            layer.data = labels
+        layer.colormap = _cycle()
+        layer.metadata[NAMESPACE] = about
         self._colours.pop(id(layer), None)
         layer.events.paint.connect(self._paint)
         layer.events.selected_label.connect(self._chosen)
         layer.events.n_edit_dimensions.connect(_edit_one_plane)
         return layer
+
+    def _left_behind(self, labels: NDArray[Any], image: Any) -> Any | None:
+        """Return a layer of the image's labels that a dock left as it was closed, if it holds the same."""
+        for layer in self._viewer.layers:
+            is_left = layer.metadata.get(NAMESPACE, {}).get(_LABELS_OF) == image.unique_id
+            if is_left and layer not in self._all_labels.values() and np.array_equal(layer.data, labels):
+                return layer
+        return None
 
     def drop(self, session: Session) -> None:
         """Take a session's labels off the viewer."""

@@ -280,6 +280,33 @@ def test_the_offer_in_a_window(window, qtbot, make_ball_volume):
 
 @pytest.mark.viewer
 @pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("is_painted", [False, True])
+def test_restored_work_takes_the_layer_that_the_closed_dock_left(window, qtbot, is_painted):
+    from tests.plugin.windows import Window
+
+    window.press(window.widget.prompt.tools[Tool.INCLUDE])
+    window.click(19, 24)
+    window.ready()
+    viewer = window.viewer
+    viewer.window.remove_dock_widget(window.dock)
+    left = viewer.layers["ball labels"]
+    if is_painted:
+        left.data[0, 0, 0] = 5
+    again = Window(viewer, qtbot)
+    again.ready()
+    again.until(again.widget.restore.isVisible)
+    again.press(again.widget.restore.restore)
+    again.until(lambda: bool(again.session.objects))
+    names = [layer.name for layer in viewer.layers if layer.name.startswith("ball labels")]
+    assert names == (["ball labels", "ball labels [1]"] if is_painted else ["ball labels"])
+    assert viewer.layers[names[-1]].data is again.session.labels
+    before = np.count_nonzero(again.session.labels)
+    again.controller.objects.undo()
+    assert np.count_nonzero(viewer.layers[names[-1]].data) < before
+
+
+@pytest.mark.viewer
+@pytest.mark.filterwarnings("default")
 def test_a_session_turns_a_window_to_its_image(window, make_ball_volume, tmp_path):
     from napari_sam.plugin._reader import layer_of_volume
 
