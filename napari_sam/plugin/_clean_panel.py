@@ -58,7 +58,7 @@ class CleanPanel(Section):
         grid.addWidget(self.largest, row, 0)
         grid.addWidget(self.anchors, row, 1, 1, 2)
         self.range = make_button("Keep range", "Keep voxels with these intensities alone.\nOne step to undo.")
-        self.low, self.high = _Number(-200.0, lowest=-1e6), _Number(300.0, lowest=-1e6)
+        self.low, self.high = _Number(0.0, lowest=-1e6), _Number(1.0, lowest=-1e6)
         for box in (self.low, self.high):
             box.setButtonSymbols(_Number.ButtonSymbols.NoButtons)
         self.range.clicked.connect(lambda _: self.clean_pressed.emit(self._range()))
@@ -67,6 +67,7 @@ class CleanPanel(Section):
         for column, widget in enumerate((self.range, self.low, self.high)):
             grid.addWidget(widget, row + 1, column)
         grid.addWidget(self.brush, row + 2, 0, 1, 3)
+        self._proposed = (self.low.value(), self.high.value())
         self._units = MILLI
         self._sizes_in: dict[Units, dict[str, float]] = {}
         self._show_units()
@@ -81,10 +82,22 @@ class CleanPanel(Section):
             button.setEnabled(clean.can_clean)
         for box in (self.low, self.high):
             box.setSuffix(f" {clean.unit}" if clean.unit else "")
+        self._propose_range(state.window)
         if clean.units != self._units:
             self._sizes_in[self._units] = {kind: box.value() for kind, box in self.sizes.items()}
             self._units = clean.units
             self._show_units()
+
+    def _propose_range(self, window: tuple[float, float] | None) -> None:
+        """Begin with what the model sees as black and white, until somebody types a range or uses it."""
+        is_own = (self.low.value(), self.high.value()) != self._proposed or self.brush.isChecked()
+        if window is None or is_own:
+            return
+        for box, value in zip((self.low, self.high), window, strict=True):
+            box.blockSignals(True)
+            box.setValue(value)
+            box.blockSignals(False)
+        self._proposed = (self.low.value(), self.high.value())
 
     def _show_units(self) -> None:
         """Show each size in the image's units: the one that was typed in them last, else the first one."""

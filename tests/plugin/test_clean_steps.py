@@ -122,6 +122,24 @@ def test_sizes_are_typed_in_the_units_that_are_shown(qtbot):
 
 
 @pytest.mark.viewer
+def test_the_range_begins_with_what_the_model_sees(qtbot):
+    from napari_sam.plugin._clean_panel import CleanPanel
+
+    panel, limits = CleanPanel(), []
+    qtbot.addWidget(panel)
+    panel.brush_limited.connect(lambda *range_: limits.append(range_))
+    panel.draw(PanelState(window=(-160.0, 240.0)))
+    assert (panel.low.value(), panel.high.value()) == (-160, 240)
+    panel.draw(PanelState(window=(12.0, 1216.5)))
+    assert (panel.low.value(), panel.high.value()) == (12, 1216.5)
+    panel.draw(PanelState())
+    assert limits == []
+    panel.low.setValue(100.0)
+    panel.draw(PanelState(window=(0.0, 1.0)))
+    assert (panel.low.value(), panel.high.value()) == (100, 1216.5)
+
+
+@pytest.mark.viewer
 @pytest.mark.filterwarnings("default")
 def test_a_clean_up_in_a_window(window):
     window.press(window.widget.prompt.tools[Tool.INCLUDE])
