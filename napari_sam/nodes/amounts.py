@@ -1,4 +1,4 @@
-"""The units that people read sizes in: mm and ml, or µm and µm³ under a microscope."""
+"""The units that people read sizes in: mm and ml, µm and µm³ under a microscope, pixels of a photograph."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from volumes import Geometry
+from napari_sam.nodes.info import is_placed
+from volumes import Geometry, Volume
 
-__all__ = ["MICRO", "MILLI", "Units", "units_for", "units_of"]
+__all__ = ["MICRO", "MILLI", "PIXELS", "Units", "units_for", "units_in", "units_of"]
 
 _MICRO_BELOW_MM3 = 1e-6
 """Voxels smaller than a cube of 10 µm are those of a microscope."""
@@ -38,6 +39,8 @@ class Units:
 
 MILLI = Units("mm", "mm²", "ml")
 MICRO = Units("µm", "µm²", "µm³", 1e3, 1e6, 1e12)
+PIXELS = Units("px", "px²", "px³", per_ml=1e3)
+"""Of an image that says nothing of its size: its voxels count as 1 mm wide."""
 
 
 def units_for(voxel_mm3: float) -> Units:
@@ -45,6 +48,15 @@ def units_for(voxel_mm3: float) -> Units:
     return MICRO if 0.0 < voxel_mm3 < _MICRO_BELOW_MM3 else MILLI
 
 
-def units_of(geometry: Geometry) -> Units:
-    """Return the units for an image of a geometry, whose voxels may be sheared."""
+def units_in(geometry: Geometry) -> Units:
+    """Return the units for places in a geometry, whose voxels may be sheared."""
     return units_for(float(abs(np.linalg.det(geometry.affine[:3, :3]))))
+
+
+def units_of(volume: Volume) -> Units:
+    """Return the units for sizes in a volume: pixels where it does not say how large they are."""
+    geometry = volume.geometry
+    is_told = is_placed(volume.provenance.format, geometry) or any(
+        step != 1.0 for step in geometry.spacing_mm
+    )
+    return units_in(geometry) if is_told else PIXELS

@@ -49,7 +49,7 @@ class CleanSteps:
         can_clean = current is not None and not current.locked and current.extent is not None
         session = stage.session
         unit = "HU" if session is not None and session.volume.provenance.modality == "CT" else ""
-        units = MILLI if session is None else units_of(session.volume.geometry)
+        units = MILLI if session is None else units_of(session.volume)
         return CleanState(can_clean, self._doing, self.brush_range, unit, units)
 
     def clean(self, step: CleanStep) -> None:

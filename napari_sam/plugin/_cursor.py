@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_sam.nodes.amounts import units_of
+from napari_sam.nodes.amounts import units_in
 from napari_sam.plugin._images import NAMESPACE, patient_geometry
 from napari_sam.plugin._space import index_at
 from volumes import Geometry, Volume
@@ -91,7 +91,7 @@ def cursor_text(
     """
     parts = ["({}, {}, {})".format(*voxel_idx)]
     if geometry is not None:
-        to = units_of(geometry)
+        to = units_in(geometry)
         place = geometry.index_to_mm(voxel_idx) * to.per_mm + 0.0
         parts.append("{:.1f}, {:.1f}, {:.1f} ".format(*place) + f"{to.length} LPS")
     if value is not None:

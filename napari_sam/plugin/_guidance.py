@@ -132,8 +132,8 @@ def _to_do(steps: Steps, current: ObjectState | None, n_planes: int) -> str:
     if current.locked:
         return f"Object {current.id} is accepted. Start the next one, or press Reopen to change this one."
     if _candidate(steps) is not None:
-        follow = "propagate (W) " if n_planes > 1 else ""
-        return f"Not what you meant? Take another candidate (R), or add points; then {follow}or accept (Q)."
+        follow = "propagate (W) or " if n_planes > 1 else ""
+        return f"Not what you meant? Take another candidate (R), or add points; then {follow}accept (Q)."
     if n_planes > 1:
         return "Correct it with more points, propagate it through the planes (W), or accept it (Q)."
     return "Correct it with more points, or accept it (Q)."

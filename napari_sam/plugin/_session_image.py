@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from napari_sam.errors import SamError, StoreError
-from napari_sam.nodes.amounts import units_of
+from napari_sam.nodes.amounts import units_in
 from napari_sam.plugin._cases import ImageSource
 from napari_sam.store import SavedSession
 from volumes import Geometry, Volume, VolumeError
@@ -39,7 +39,7 @@ def wanted(saved: SavedSession) -> str:
     """Say what a session's image is like: ``"30 × 208 × 176 voxels of 4 × 1 × 1 mm, sha256 8f0e…"``."""
     shape = saved.volume_shape
     geometry = Geometry(shape, np.asarray(saved.manifest.affine_lps_mm, dtype=np.float64))
-    to = units_of(geometry)
+    to = units_in(geometry)
     voxels, sizes = (
         " × ".join(f"{one:.4g}" for one in numbers)
         for numbers in (shape, (step * to.per_mm for step in geometry.spacing_mm))

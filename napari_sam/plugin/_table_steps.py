@@ -88,7 +88,7 @@ class TableSteps:
             return ""
         spacing_mm = session.volume.geometry.spacing_mm
         voxel_mm3 = float(np.prod(spacing_mm))
-        units = units_of(session.volume.geometry)
+        units = units_of(session.volume)
         if session.volume.shape[0] == 1:
             return f"{n_voxels * spacing_mm[1] * spacing_mm[2] * units.per_mm2:.4g} {units.area}"
         return f"{n_voxels * voxel_mm3 / 1000 * units.per_ml:.4g} {units.volume}"

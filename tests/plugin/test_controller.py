@@ -612,3 +612,15 @@ class TestCandidates:
         desk.click()
         desk.background.run()
         assert (desk.state.candidate, desk.state.can_cycle) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("n_planes", "end"), [(9, "; then propagate (W) or accept (Q)."), (1, "; then accept (Q).")]
+)
+def test_what_to_do_after_a_click_suits_the_image(desk, make_ball_volume, n_planes, end):
+    desk.segmenter.segment = NestedSegmenter((20, 25)).segment
+    desk.open(make_ball_volume((n_planes, 40, 50)))
+    desk.click()
+    desk.background.run()
+    assert desk.state.candidate is not None
+    assert desk.state.status.endswith(end)
