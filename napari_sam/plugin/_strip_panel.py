@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QGridLayout, QLabel, QSizePolicy, QWidget
 
 from napari_sam.plugin._plane_marks import BY_HAND, WITHOUT_VOXELS, StripState
@@ -63,7 +63,8 @@ class StripPanel(QWidget):
         self.strip.show_state(state)
         self.total.setText(summary(state))
         here = describe_mark(state.shown, state.mark_shown) if state.marks else ""
-        self.here.setText(here)
+        width_px = self.here.width()
+        self.here.setText(self.here.fontMetrics().elidedText(here, Qt.TextElideMode.ElideRight, width_px))
         self.here.setToolTip(here)
         self.next.setEnabled(state.n_doubtful > 0)
         mark = state.mark_shown
