@@ -9,7 +9,7 @@ import numpy as np
 from napari_sam.nodes.info import is_placed
 from volumes import Geometry, Volume
 
-__all__ = ["MICRO", "MILLI", "PIXELS", "Units", "units_for", "units_in", "units_of"]
+__all__ = ["MICRO", "MILLI", "PIXELS", "Units", "digits", "units_for", "units_in", "units_of"]
 
 _MICRO_BELOW_MM3 = 1e-6
 """Voxels smaller than a cube of 10 µm are those of a microscope."""
@@ -46,6 +46,11 @@ PIXELS = Units("px", "px²", "px³", per_ml=1e3)
 def units_for(voxel_mm3: float) -> Units:
     """Return the units for an image whose voxels have this volume in mm³."""
     return MICRO if 0.0 < voxel_mm3 < _MICRO_BELOW_MM3 else MILLI
+
+
+def digits(size: float) -> str:
+    """Write a size with four digits that count, and a large one in full."""
+    return f"{size:.0f}" if size >= 1000 else f"{size:.4g}"
 
 
 def units_in(geometry: Geometry) -> Units:

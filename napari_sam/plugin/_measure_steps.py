@@ -12,7 +12,7 @@ from napari_sam.core.edits import Edit
 from napari_sam.core.jobs import Cancel
 from napari_sam.core.measuring import ObjectMeasures, measure_object
 from napari_sam.core.session import Session
-from napari_sam.nodes.amounts import PIXELS, Units, units_of
+from napari_sam.nodes.amounts import PIXELS, Units, digits, units_of
 from napari_sam.nodes.measure import measure_labels
 from napari_sam.nodes.measurement_table import Measurements
 from napari_sam.plugin._jobs import Job
@@ -148,11 +148,11 @@ def measure_lines(found: ObjectMeasures, unit: str, to: Units) -> tuple[tuple[st
     area, surface = found.largest_area_mm2 * to.per_mm2, found.surface_mm2 * to.per_mm2
     lines = [
         ("Voxels", f"{found.voxels:,}".replace(",", "\u202f")),
-        ("Volume", f"{_digits(found.volume_ml * to.per_ml)} {to.volume}") if is_volume else ("", ""),
-        ("Largest area", f"{_digits(area)} {to.area} in plane {found.largest_plane}"),
+        ("Volume", f"{digits(found.volume_ml * to.per_ml)} {to.volume}") if is_volume else ("", ""),
+        ("Largest area", f"{digits(area)} {to.area} in plane {found.largest_plane}"),
         ("Longest × across", f"{across} {to.length} in plane {flat.plane}"),
         ("Longest in 3-D", f"{found.longest.mm * to.per_mm:.1f} {to.length}") if is_volume else ("", ""),
-        ("Surface", f"{_digits(surface)} {to.area}, sphericity {found.sphericity:.2f}")
+        ("Surface", f"{digits(surface)} {to.area}, sphericity {found.sphericity:.2f}")
         if is_volume
         else ("", ""),
         ("Centre (x, y, z)" if to is PIXELS else "Centre (LPS)", f"{centre} {to.length}"),
@@ -162,8 +162,3 @@ def measure_lines(found: ObjectMeasures, unit: str, to: Units) -> tuple[tuple[st
         span = f"{grey.median:.4g}, {grey.low:.4g} to {grey.high:.4g} {unit}"
         lines.append(("Median, range", span.rstrip()))
     return tuple(line for line in lines if line[0])
-
-
-def _digits(size: float) -> str:
-    """Write a size with four digits that count, and a large one in full."""
-    return f"{size:.0f}" if size >= 1000 else f"{size:.4g}"

@@ -46,7 +46,7 @@ class ObjectSteps:
             self.select(max(case.session.objects, default=0) + 1)
 
     def accept(self) -> None:
-        """Finish the object, and all that are chosen with it in the table: they keep their voxels from now on.
+        """Finish the object, and all that are chosen with it in the table: they keep their voxels now.
 
         The next prompt starts another one.
         """
@@ -103,7 +103,7 @@ class ObjectSteps:
 def _looked_at(before: SessionState, after: SessionState, current_id: int) -> int:
     """Return the object to turn to after a step: the current one if the step changed it, else one it did."""
     objects = after.objects
-    changed = {number for number, one in objects.items() if before.objects.get(number) is not one}
+    changed = {one.id for one in objects.values() if before.objects.get(one.id) is not one}
     if current_id in changed:
         return current_id
     if not changed or after.current_id in changed:

@@ -16,7 +16,7 @@ from napari_sam.core.objects import ObjectState
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.session import Session
 from napari_sam.errors import SamError
-from napari_sam.nodes.amounts import units_of
+from napari_sam.nodes.amounts import digits, units_of
 from napari_sam.plugin._giving_way import GivingWay, held_by
 from napari_sam.plugin._stage import Stage
 from napari_sam.plugin.view import ObjectRow
@@ -90,8 +90,8 @@ class TableSteps:
         voxel_mm3 = float(np.prod(spacing_mm))
         units = units_of(session.volume)
         if session.volume.shape[0] == 1:
-            return f"{n_voxels * spacing_mm[1] * spacing_mm[2] * units.per_mm2:.4g} {units.area}"
-        return f"{n_voxels * voxel_mm3 / 1000 * units.per_ml:.4g} {units.volume}"
+            return f"{digits(n_voxels * spacing_mm[1] * spacing_mm[2] * units.per_mm2)} {units.area}"
+        return f"{digits(n_voxels * voxel_mm3 / 1000 * units.per_ml)} {units.volume}"
 
     def _why_none(self, session: Session, one: ObjectState) -> str:
         """Say why an object that was prompted has no voxel; "" where it was not, or that is not known."""

@@ -104,9 +104,16 @@ def test_click_before_the_image_is_read_is_answered(desk, make_ball_volume):
 def test_click_outside_is_a_message(desk):
     desk.open()
     desk.click(row=400)
-    desk.view.show_error.assert_called_once()
-    assert "outside" in desk.view.show_error.call_args.args[0]
-    assert desk.state.warning
+    assert desk.state.status == "That is outside the image; click inside it."
+    desk.view.show_error.assert_not_called()
+    assert not desk.controller.session.objects
+
+
+def test_of_a_stroke_what_is_outside_is_left_out(desk):
+    desk.open()
+    desk.controller.prompts.add_stroke([(4, 20, 25), (4, 20, 49.4), (4, 20, 49.5), (4, -1, 25)], True)
+    desk.background.run()
+    assert [one.at for one in desk.segmenter.requests[-1].prompts] == [(4, 20, 25), (4, 20, 49.4)]
 
 
 def test_box_is_cut_to_the_image(desk):

@@ -275,6 +275,8 @@ def test_all_steps_fit_a_narrow_dock(window, make_ball_volume):
     window.settle()
     scroll_bar_px = dock._scroll.verticalScrollBar().sizeHint().width()
     assert dock._scroll.widget().minimumSizeHint().width() + scroll_bar_px <= 300
+    text = dock.status.text
+    assert text.height() >= 4 * text.fontMetrics().lineSpacing(), "of messages four lines are seen whole"
 
 
 def test_commands_act_on_the_chosen_layers(window, monkeypatch, tmp_path):

@@ -9,6 +9,7 @@ import pytest
 
 from napari_sam.core.planes import PlaneRef
 from napari_sam.plugin._gestures import Tool
+from volumes import Box, Geometry, Provenance, Volume
 
 
 @pytest.fixture
@@ -21,8 +22,6 @@ def two(desk):
     desk.background.run()
     desk.controller.objects.start()
     session = desk.controller.session
-    from volumes import Box
-
     box = Box((4, 0, 0), (5, 3, 4))
     before = session.labels[box.slices()].copy()
     desk.controller.prompts.painted(box, before, np.full_like(before, 2))
@@ -30,8 +29,6 @@ def two(desk):
 
 
 def volume_like(data):
-    from volumes import Geometry, Provenance, Volume
-
     return Volume(data, Geometry.from_spacing(data.shape, (3.0, 1.0, 1.0)), Provenance("test"))
 
 
@@ -48,6 +45,14 @@ def test_size_and_planes_follow_every_step(two):
             assert row.n_planes == np.count_nonzero((labels == row.id).any(axis=(1, 2)))
         two.controller.objects.undo()
     assert [row.id for row in two.state.objects] == [1]
+
+
+def test_a_large_size_is_told_in_full(desk, make_ball_volume):
+    ball = make_ball_volume((30, 40, 50))
+    desk.open(Volume(ball.data, Geometry.from_spacing(ball.shape, (1e-3, 1e-3, 1e-3)), ball.provenance))
+    box = Box((0, 0, 0), (30, 40, 50))
+    desk.controller.prompts.painted(box, np.zeros(box.shape, np.uint16), np.ones(box.shape, np.uint16))
+    assert _row(desk, 1).size == "60000 µm³"
 
 
 def test_a_picture_has_areas(desk, make_ball_volume):
