@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import QPoint, QSize, Qt, Signal
-from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtGui import QColor, QIcon, QKeyEvent, QPixmap
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -202,8 +202,21 @@ class ObjectPanel(Section):
         action.triggered.connect(lambda _: self.action_chosen.emit(name, ids))
 
 
+class _Table(QTableWidget):
+    """A table that leaves letters to the keys of the window: Qt would type them into a name, or search."""
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Move, choose and edit (F2) by keys; hand on what is a letter."""
+        if event is not None and event.text().isalpha():
+            event.ignore()
+        else:
+            super().keyPressEvent(event)
+
+
 def _make_table() -> QTableWidget:
-    table = QTableWidget(0, len(_HEADS))
+    table = _Table(0, len(_HEADS))
+    triggers = QAbstractItemView.EditTrigger
+    table.setEditTriggers(triggers.DoubleClicked | triggers.EditKeyPressed)
     table.setHorizontalHeaderLabels(list(_HEADS))
     table.setIconSize(QSize(12, 12))
     table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)

@@ -71,6 +71,7 @@ class Section(QWidget):
         """
         for number in self.content.findChildren(QAbstractSpinBox):
             number.setStyleSheet(f"QAbstractSpinBox {{ min-width: {_NUMBER_PX}px; }}")  # over napari's own
+            _leave_on_return(number)
         for choice in self.content.findChildren(QComboBox):
             choice.setMinimumWidth(_CHOICE_PX)
         for button in self.content.findChildren(QPushButton):
@@ -91,6 +92,13 @@ class Section(QWidget):
         self.header.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
         self.content.setVisible(is_open)
         self.folded.emit(not is_open)
+
+
+def _leave_on_return(number: QAbstractSpinBox) -> None:
+    """Give the keys back to the window once a number is typed: a letter means a tool again."""
+    line = number.lineEdit()
+    if line is not None:
+        line.returnPressed.connect(number.clearFocus)
 
 
 def _key(action: str) -> str:

@@ -244,6 +244,29 @@ def test_closing_the_dock_leaves_the_labels_and_the_image(window):
     window.viewer.layers.remove("ball labels")
 
 
+def test_keys_work_after_the_table_and_the_numbers_were_used(window):
+    from qtpy.QtCore import Qt
+
+    window.press(window.widget.prompt.tools[Tool.INCLUDE])
+    window.click(19, 24)
+    window.ready()
+    rows, tools, first = window.widget.object.rows, window.widget.prompt.tools, window.widget.volume.first
+    window.qtbot.mouseClick(
+        rows.viewport(), Qt.MouseButton.LeftButton, pos=rows.visualItemRect(rows.item(0, 1)).center()
+    )
+    for letter, tool in (("S", Tool.EXCLUDE), ("D", Tool.BOX)):
+        window.qtbot.keyClick(rows, getattr(Qt.Key, f"Key_{letter}"))
+        window.until(tools[tool].isChecked)
+    assert rows.state() == rows.State.NoState, "nothing is typed into a name"
+    assert window.session.objects[1].name == "object 1"
+    first.setFocus()
+    first.selectAll()
+    window.qtbot.keyClicks(first, "2")
+    window.qtbot.keyClick(first, Qt.Key.Key_Return)
+    assert not first.hasFocus()
+    assert window.controller.strip.reach == (2, 8)
+
+
 def test_the_object_under_the_mouse_is_turned_to(window):
     from qtpy.QtCore import Qt
 
