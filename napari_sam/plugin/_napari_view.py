@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
 from napari.utils.notifications import show_error
 
 from napari_sam.core.planes import PlaneRef
@@ -23,7 +22,7 @@ from napari_sam.plugin._images import patient_geometry, shown_window, source_of
 from napari_sam.plugin._layers import SessionLayers
 from napari_sam.plugin._moment import Moment
 from napari_sam.plugin._other_labels import other_label
-from napari_sam.plugin._space import index_at, is_head_down, plane_shown
+from napari_sam.plugin._space import index_at, is_head_down, plane_shown, step_to
 from napari_sam.plugin._viewer_events import ViewerEvents, images_of, layer_of
 from napari_sam.plugin.controller import Controller
 from napari_sam.plugin.view import PanelState
@@ -66,6 +65,7 @@ class NapariView:
         self._keys: Keys
         self._events: ViewerEvents
         self._is_turned = False
+        self._known: set[Any] = set()
         self._moment = Moment()
         self.on_screen: Callable[[Window | None], None] = lambda _: None
         self.on_help: Callable[[], None] = lambda: None
@@ -197,6 +197,11 @@ class NapariView:
     def _layers_changed(self) -> None:
         source = self._controller.stage.cases.source
         self.turn_to_image(None if source is None else source.key)
+        images = self.images()
+        new = [one.name for one in images if one.key not in self._known]
+        if new and source is not None and self._controller.stage.cases.is_chosen(source):
+            self._controller.stage.say(f"{new[-1]} is open, too. Choose it in step 1 to work on it.")
+        self._known = {one.key for one in images}
 
     def _layer_gone(self, layer: Any) -> None:
         if self.layers.forget(layer):
@@ -268,15 +273,8 @@ class NapariView:
 
     def go_to_plane(self, plane: PlaneRef) -> None:
         """Show a plane of the chosen image, where that axis is the one that is stepped through."""
-        image, dims = self.image, self._viewer.dims
-        shown = None if image is None else plane_shown(dims, image)
-        if image is None or shown is None or shown.axis != plane.axis:
-            return
-        index = np.asarray(index_at(image, dims.point))
-        index[plane.axis] = plane.index
-        world = image.data_to_world(index)
-        axis = plane.axis + dims.ndim - image.ndim
-        dims.set_point(axis, world[axis])
+        if self.image is not None:
+            step_to(self._viewer.dims, self.image, plane)
 
     def show_colours(self, colours: Mapping[int, tuple[int, int, int] | None]) -> None:
         """Draw objects in these colours; those of None are not shown."""

@@ -86,7 +86,6 @@ class PromptPanel(Section):
             self._group.addButton(button)
             tools.addWidget(button, place // 3, place % 3)
         candidates.addWidget(self.candidate, 1)
-        candidates.addWidget(self.take_over)
         candidates.addWidget(self.other)
         self.take_over.clicked.connect(self.take_over_pressed)
         self.other.clicked.connect(self.candidate_pressed)
@@ -104,6 +103,7 @@ class PromptPanel(Section):
         column.setSpacing(4)
         for layout in (tools, candidates, steps):
             column.addLayout(layout)
+        column.insertWidget(2, self.take_over)
 
     def set_tool(self, tool: Tool) -> None:
         """Show which tool is in use."""

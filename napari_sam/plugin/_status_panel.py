@@ -11,7 +11,8 @@ from napari_sam.plugin.view import PanelState
 
 __all__ = ["StatusPanel"]
 
-_N_LINES = 4
+_N_LINES, _SIGN_PX = 4, 10
+"""Lines of a message, and what its first sign may be higher than a line."""
 
 
 class StatusPanel(QFrame):
@@ -49,7 +50,7 @@ class StatusPanel(QFrame):
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 - Qt's name
         """Make room for the lines in the font that napari's theme has."""
         self.text.ensurePolished()
-        self.text.setFixedHeight(_N_LINES * self.text.fontMetrics().lineSpacing() + 6)
+        self.text.setFixedHeight(_N_LINES * self.text.fontMetrics().lineSpacing() + _SIGN_PX)
         super().showEvent(event)
 
     def show_cursor(self, text: str) -> None:

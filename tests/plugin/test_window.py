@@ -294,6 +294,19 @@ def test_the_object_under_the_mouse_is_turned_to(window):
     assert control.stage.current_id == 2
 
 
+def test_a_second_image_is_told_of(window, make_ball_volume):
+    from napari_sam.plugin._reader import layer_of_volume
+
+    data, arguments, _ = layer_of_volume(make_ball_volume((5, 40, 50)), "next case")
+    window.viewer.add_image(data, **arguments)
+    text, images = window.widget.status.text, window.widget.image.images
+    assert "next case is open, too. Choose it in step 1 to work on it." in text.text()
+    assert images.currentText() == "ball"
+    images.setCurrentText("next case")
+    window.ready()
+    assert "is open, too" not in text.text()
+
+
 def test_image_that_is_removed_and_one_that_comes(window):
     window.press(window.widget.prompt.tools[Tool.INCLUDE])
     window.click(19, 24)
