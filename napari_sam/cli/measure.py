@@ -11,7 +11,7 @@ from napari_sam.cli.console import say, shown_progress
 
 if TYPE_CHECKING:
     from napari_sam.nodes.amounts import Units
-    from napari_sam.nodes.measurement_table import Measured, Measurements
+    from napari_sam.nodes.measurement_table import Measured
 
 _DESCRIPTION = (
     "Measure each object of LABELS: volume, area, diameters, surface, place, and the grey values of INPUT "
@@ -43,7 +43,7 @@ def run(given: Namespace) -> None:
     )
     with shown_progress() as progress:
         found = measure_file(job, progress=progress)
-    unit, to = found.unit or "grey", _units_of(found)
+    unit, to = found.unit or "grey", found.units
     lengths = [f"{what} {to.length}" for what in ("longest", "in plane", "across")]
     heads = ["object", "voxels", to.volume, *lengths, f"mean {unit}", f"SD {unit}"]
     say(format_table(heads, [_row(one, to) for one in found.objects]))
@@ -56,16 +56,6 @@ def run(given: Namespace) -> None:
             say(f"{title}: {path}")
     for note in found.notes:
         say(f"note: {note}")
-
-
-def _units_of(found: Measurements) -> Units:
-    """Return the units that the first object's voxels are read in; all have the same."""
-    from napari_sam.nodes.amounts import MILLI, units_for
-
-    if not found.objects:
-        return MILLI
-    first = found.objects[0].measures
-    return units_for(1000.0 * first.volume_ml / first.voxels)
 
 
 def _row(one: Measured, to: Units) -> list[str | float | int | None]:

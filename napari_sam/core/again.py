@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,25 +11,30 @@ import numpy as np
 from napari_sam.core.edits import Edit
 from napari_sam.core.jobs import Cancel
 from napari_sam.core.masks import BoxedMask
+from napari_sam.core.objects import ObjectState
 from napari_sam.core.propagation import PropagationLimits, propagate
 from napari_sam.core.segmenter import Segmenter, SegmentRequest, glance_of
 from napari_sam.core.session import Session
 from napari_sam.core.window import Window
 from napari_sam.errors import SamError
-from volumes import Box
+from volumes import Box, Segment
 
 __all__ = ["Deed", "do_again"]
 
 
 @dataclass(frozen=True, eq=False)
 class Deed:
-    """One line of a log: what was done, its parameters, whether it joined the step before, and its edits."""
+    """One line of a log: what was done, its parameters, whether it joined the step before, and its edits.
+
+    `added` are the objects that came in with labels of another origin, as they were then.
+    """
 
     name: str
     values: Mapping[str, Any]
     joins: bool
     edits: tuple[Edit, ...]
     cause: str
+    added: Mapping[int, ObjectState] = field(default_factory=dict)
 
 
 def do_again(
@@ -123,15 +128,17 @@ class _Again:
         bits = edit.after == deed.values["object_id"]
         tight = Box.of_mask(bits, offset=edit.box.start)
         mask = BoxedMask(edit.box, bits).within(tight or edit.box)
-        self.session.write(deed.values["plane"], mask, deed.values["object_id"])
+        overwrites = deed.values.get("overwrites", False)
+        self.session.write(deed.values["plane"], mask, deed.values["object_id"], overwrites=overwrites)
 
     def _adopt(self, deed: Deed) -> None:
-        """Take all objects of other labels in again: one step, as it was."""
+        """Take all objects of other labels in again, by their names: one step, as it was."""
         labels = np.zeros_like(self.session.labels)
         for edit in deed.edits:
             is_new = edit.before != edit.after
             labels[edit.box.slices()][is_new] = edit.after[is_new]
-        self.session.adopt(labels, found_across=deed.values.get("found_across"))
+        known = {number: _described(one) for number, one in deed.added.items()}
+        self.session.adopt(labels, known, found_across=deed.values.get("found_across"))
 
     def _propagate(self, deed: Deed) -> None:
         how = deed.values.get("group", {})
@@ -149,13 +156,23 @@ class _Again:
             pass
 
 
+def _described(one: ObjectState) -> Segment:
+    """Say of an object what its file said of it."""
+    said = Segment(one.id, one.name, one.colour, algorithm=one.drawn_by)
+    if one.object_class is None:
+        return said
+    return replace(said, category=one.object_class.category, kind=one.object_class.kind)
+
+
 _Doer = Callable[[_Again, Mapping[str, Any]], object]
 _DOERS: dict[str, _Doer] = {
     "prompt": _Again.ask,
     "move prompt": _Again.ask,
     "remove prompt": _Again.ask,
     "answer": _Again.answer,
-    "candidate": lambda a, v: a.session.choose(v["plane"], v["candidate"], v["object_id"]),
+    "candidate": lambda a, v: a.session.choose(
+        v["plane"], v["candidate"], v["object_id"], overwrites=v.get("overwrites", False)
+    ),
     "undo": lambda a, v: a.session.undo(),
     "redo": lambda a, v: a.session.redo(),
     "accept": lambda a, v: a.session.accept(v["object_id"]),

@@ -14,6 +14,7 @@ from napari_sam.core.clean_steps import own_bits
 from napari_sam.core.labels import fit_labels, object_extents
 from napari_sam.core.measuring import class_totals, measure_object
 from napari_sam.errors import InvalidEdit
+from napari_sam.nodes.amounts import units_of
 from napari_sam.nodes.image_input import ImageInput, local_paths
 from napari_sam.nodes.label_files import read_labels
 from napari_sam.nodes.measurement_table import Measured, Measurements, measurements_csv, measurements_json
@@ -124,7 +125,7 @@ def measure_labels(
     unit = "HU" if image.provenance.modality == "CT" else ""
     by_id = {one.id: one.measures for one in objects}
     classes = class_totals(by_id, {one.id: one.class_name for one in objects})
-    return Measurements(tuple(objects), classes, unit, notes)
+    return Measurements(tuple(objects), classes, unit, notes, units_of(image))
 
 
 def _class_of(segment: Segment) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from napari_sam.core.diameters import Diameter
 from napari_sam.core.measuring import PERCENTILES, ClassTotal, ObjectMeasures
+from napari_sam.nodes.amounts import MILLI, Units
 from napari_sam.nodes.outputs import write_bytes
 
 __all__ = [
@@ -53,13 +54,15 @@ class Measured:
 class Measurements:
     """All objects in order of their ids, the classes in order of their names, and the unit of grey values.
 
-    `unit` is ``"HU"`` for CT, else empty; `notes` say what was assumed, one sentence each.
+    `unit` is ``"HU"`` for CT, else empty; `notes` say what was assumed, one sentence each; `units` suit the
+    image's voxels, for people: the tables are in mm and ml.
     """
 
     objects: tuple[Measured, ...]
     classes: tuple[ClassTotal, ...]
     unit: str = ""
     notes: tuple[str, ...] = ()
+    units: Units = MILLI
 
 
 _PLACES = ("x", "y", "z")

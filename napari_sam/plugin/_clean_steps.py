@@ -15,6 +15,7 @@ from napari_sam.core.jobs import Cancel
 from napari_sam.core.masks import BoxedMask
 from napari_sam.core.session import Session
 from napari_sam.errors import SamError
+from napari_sam.nodes.amounts import MILLI, units_of
 from napari_sam.plugin._jobs import Job
 from napari_sam.plugin._stage import Stage
 from napari_sam.plugin.view import CleanState
@@ -48,7 +49,8 @@ class CleanSteps:
         can_clean = current is not None and not current.locked and current.extent is not None
         session = stage.session
         unit = "HU" if session is not None and session.volume.provenance.modality == "CT" else ""
-        return CleanState(can_clean, self._doing, self.brush_range, unit)
+        units = MILLI if session is None else units_of(session.volume)
+        return CleanState(can_clean, self._doing, self.brush_range, unit, units)
 
     def clean(self, step: CleanStep) -> None:
         """Clean the current object up."""

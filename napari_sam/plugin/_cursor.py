@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_sam.nodes.amounts import units_in
 from napari_sam.plugin._images import NAMESPACE, patient_geometry
 from napari_sam.plugin._space import index_at
 from volumes import Geometry, Volume
@@ -90,7 +91,9 @@ def cursor_text(
     """
     parts = ["({}, {}, {})".format(*voxel_idx)]
     if geometry is not None:
-        parts.append("{:.1f}, {:.1f}, {:.1f} mm LPS".format(*geometry.index_to_mm(voxel_idx) + 0.0))
+        to = units_in(geometry)
+        place = geometry.index_to_mm(voxel_idx) * to.per_mm + 0.0
+        parts.append("{:.1f}, {:.1f}, {:.1f} ".format(*place) + f"{to.length} LPS")
     if value is not None:
         numbers = np.atleast_1d(np.asarray(value))[:3].tolist()
         parts.append(" ".join(f"{number:.6g}" for number in numbers) + (f" {unit}" if unit else ""))

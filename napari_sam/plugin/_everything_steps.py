@@ -15,7 +15,7 @@ from napari_sam.core.segmenter import Segmenter
 from napari_sam.core.window import Window
 from napari_sam.plugin._cases import Case
 from napari_sam.plugin._stage import Stage
-from napari_sam.plugin._taking_steps import Found, FoundLayer, TakeState, TakingSteps
+from napari_sam.plugin._taking_steps import Found, FoundBy, FoundLayer, LeftLayers, TakeState, TakingSteps
 from napari_sam.plugin._walk import PlaneWalk
 from volumes import Volume
 
@@ -41,7 +41,7 @@ FindByPlane = Callable[
 ]
 """(volume, model, window, (axis, half-open range of planes, join from plane to plane), cancel) to labels."""
 
-ShowFound = Callable[[Hashable, NDArray[Any], Volume], FoundLayer | None]
+ShowFound = Callable[[Hashable, NDArray[Any], Volume, FoundBy], FoundLayer | None]
 """Shows labels (P, R, C) in a layer of their own on the image of a key; None where the image has gone."""
 
 
@@ -85,12 +85,16 @@ class EverythingSteps:
         Finds everything; called on another thread.
     show : ShowFound
         Shows what was found.
+    left : LeftLayers, optional
+        As in `TakingSteps`.
     """
 
-    def __init__(self, stage: Stage, find: FindByPlane, show: ShowFound) -> None:
+    def __init__(
+        self, stage: Stage, find: FindByPlane, show: ShowFound, left: LeftLayers | None = None
+    ) -> None:
         self._stage, self._find, self._show = stage, find, show
         self.walk = PlaneWalk(stage.background)
-        self.taking = TakingSteps(stage)
+        self.taking = TakingSteps(stage) if left is None else TakingSteps(stage, left)
         self._waiting: Callable[[], None] | None = None
         stage.on_model.append(self._model_came)
 
@@ -170,6 +174,7 @@ class EverythingSteps:
         labels: list[NDArray[Any]] = [np.zeros(volume.shape[:3], dtype=np.uint16)]
         seen: set[int] = set()
         shown: list[Found] = []
+        by = FoundBy(plane.axis, segmenter.name)
 
         def one(found: FoundLabels) -> None:
             if found.labels.max(initial=0) > np.iinfo(labels[0].dtype).max:
@@ -178,8 +183,8 @@ class EverythingSteps:
             seen.update(np.unique(found.labels).tolist())
             if shown:
                 shown[0].layer.grow(labels[0])
-            elif (layer := self._show(key, labels[0], volume)) is not None:
-                shown.append(Found(case, layer, plane.axis, segmenter.name))
+            elif (layer := self._show(key, labels[0], volume, by)) is not None:
+                shown.append(Found(case, layer, by))
                 self.taking.add(shown[0])
             self._tell(f"Finding everything in {case.source.name}")
 

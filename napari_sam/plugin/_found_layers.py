@@ -11,10 +11,14 @@ from numpy.typing import NDArray
 from napari_sam.plugin._images import NAMESPACE, as_planes
 from napari_sam.plugin._label_layers import label_look
 from napari_sam.plugin._space import space_of_layer
+from napari_sam.plugin._taking_steps import FoundBy
 from napari_sam.plugin._viewer_events import layer_of
 from volumes import Volume
 
-__all__ = ["LayerOfFound", "show_found"]
+__all__ = ["LayerOfFound", "found_layers_of", "show_found"]
+
+_ORIGIN = "found"
+"""In the plugin's metadata of such a layer: (key of the image, FoundBy)."""
 
 
 class LayerOfFound:
@@ -105,7 +109,9 @@ class LayerOfFound:
             self.let_go()
 
 
-def show_found(viewer: Any, key: Hashable, labels: NDArray[Any], volume: Volume) -> LayerOfFound | None:
+def show_found(
+    viewer: Any, key: Hashable, labels: NDArray[Any], volume: Volume, by: FoundBy
+) -> LayerOfFound | None:
     """Show labels on the image of a key.
 
     Parameters
@@ -118,6 +124,8 @@ def show_found(viewer: Any, key: Hashable, labels: NDArray[Any], volume: Volume)
         Shown itself, not a copy.
     volume : Volume
         The image's, for those who save the labels.
+    by : FoundBy
+        How they were found.
 
     Returns
     -------
@@ -131,7 +139,7 @@ def show_found(viewer: Any, key: Hashable, labels: NDArray[Any], volume: Volume)
     layer = viewer.add_labels(
         labels[0] if image.ndim == 2 else labels,
         name=f"{image.name} everything",
-        metadata={NAMESPACE: {"volume": volume, "segments": ()}},
+        metadata={NAMESPACE: {"volume": volume, "segments": (), _ORIGIN: (key, by)}},
         **label_look(()),
         **space_of_layer(image),
     )
@@ -139,3 +147,13 @@ def show_found(viewer: Any, key: Hashable, labels: NDArray[Any], volume: Volume)
     layer.selected_label = 0
     viewer.layers.selection.active = active
     return LayerOfFound(viewer, layer, labels)
+
+
+def found_layers_of(viewer: Any, key: Hashable) -> list[tuple[LayerOfFound, FoundBy]]:
+    """Return the layers of what was found earlier on the image of a key, the oldest first."""
+    kept = []
+    for layer in viewer.layers:
+        image_key, by = layer.metadata.get(NAMESPACE, {}).get(_ORIGIN, (None, None))
+        if by is not None and image_key == key:
+            kept.append((LayerOfFound(viewer, layer, as_planes(np.asarray(layer.data))), by))
+    return kept

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from napari_sam.core.objects import ObjectState
 from napari_sam.plugin._clean_steps import CleanSteps
+from napari_sam.plugin._giving_way import GivingWay
 from napari_sam.plugin._keeping import Keeping
 from napari_sam.plugin._label_files import LabelFiles
 from napari_sam.plugin._measure_steps import MeasureSteps
@@ -33,6 +34,7 @@ class Steps:
     table: TableSteps
     keeping: Keeping
     label_files: LabelFiles
+    giving_way: GivingWay
 
 
 def panel_state(steps: Steps) -> PanelState:
@@ -49,10 +51,12 @@ def panel_state(steps: Steps) -> PanelState:
         n_planes = session.volume.shape[steps.stage.plane.axis]
     candidate = _candidate(steps)
     may_change = free and current is not None and not current.locked
+    held = "" if asked else steps.giving_way.sentence
+    going_on = _going_on(steps)
     return PanelState(
-        status=_going_on(steps) or steps.stage.news or _to_do(steps, current, n_planes),
-        warning=steps.stage.has_warning,
-        busy=bool(_going_on(steps)) or steps.stage.model.is_loading,
+        status=going_on or steps.stage.news or held or _to_do(steps, current, n_planes),
+        warning=steps.stage.has_warning or (bool(held) and not going_on and not steps.stage.news),
+        busy=bool(going_on) or steps.stage.model.is_loading,
         progress=following.progress,
         window=window,
         window_request=steps.stage.cases.window_request,
@@ -66,6 +70,7 @@ def panel_state(steps: Steps) -> PanelState:
         can_accept=may_change and not asked,
         can_reopen=free and current is not None and current.locked,
         can_cycle=free and not asked and candidate is not None,
+        can_take_over=may_change and not asked and steps.giving_way.can_take_over,
         can_remove=may_change and bool(steps.prompts.shown),
         can_clear=may_change and not asked and n_planes > 0,
         can_undo=free and session is not None and session.can_undo,
@@ -123,12 +128,12 @@ def _to_do(steps: Steps, current: ObjectState | None, n_planes: int) -> str:
     if steps.stage.model.has_failed:
         return "The model could not be loaded; choose another one in step 2."
     if current is None:
-        return "Click inside the object, or choose Box and drag around it."
+        return "Choose + Point (A) and click inside the object, or Box (D) and drag around it."
     if current.locked:
         return f"Object {current.id} is accepted. Start the next one, or press Reopen to change this one."
     if _candidate(steps) is not None:
-        follow = "propagate (W) " if n_planes > 1 else ""
-        return f"Not what you meant? Take another candidate (R), or add points; then {follow}or accept (Q)."
+        follow = "propagate (W) or " if n_planes > 1 else ""
+        return f"Not what you meant? Take another candidate (R), or add points; then {follow}accept (Q)."
     if n_planes > 1:
         return "Correct it with more points, propagate it through the planes (W), or accept it (Q)."
     return "Correct it with more points, or accept it (Q)."

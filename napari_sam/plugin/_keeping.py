@@ -11,8 +11,9 @@ from napari_sam.core.jobs import Cancel
 from napari_sam.core.segmenter import Segmenter
 from napari_sam.core.session import Session
 from napari_sam.errors import SamError, StoreError
-from napari_sam.plugin._cases import Case
+from napari_sam.plugin._cases import Case, ImageSource
 from napari_sam.plugin._jobs import Job
+from napari_sam.plugin._session_image import image_of
 from napari_sam.plugin._stage import Stage
 from napari_sam.plugin.view import RestoreState
 from napari_sam.store import Journal, ModelReference, PendingSession, SessionFolder, pending_sessions
@@ -61,6 +62,7 @@ class Keeping:
         self._journals: dict[Hashable, Journal] = {}
         self._looked: dict[Hashable, PendingSession | None] = {}
         self._watched: set[int] = set()
+        self._waiting: tuple[ImageSource, Session] | None = None
         stage.on_open.append(self._opened)
         stage.on_model.append(self._model_changed)
 
@@ -112,6 +114,7 @@ class Keeping:
         """Write a copy of the chosen image's session into a folder, to go on with it elsewhere."""
         case = self._stage.free_case
         if case is None:
+            self._stage.say("There is no work to save; open an image first.")
             return
 
         def work(_: Cancel) -> Iterable[object]:
@@ -121,18 +124,18 @@ class Keeping:
         self._submit("Saving the session…", work, lambda _: None, f"Saved {path.name}.")
 
     def open(self, path: Path) -> None:
-        """Go on with a session of the chosen image that was saved in a folder."""
-        case = self._stage.free_case
-        if case is None:
+        """Go on with a session that was saved in a folder, on the open image that it belongs to."""
+        stage = self._stage
+        if stage.is_taken:
             return
-        if case.session.objects or case.session.can_undo:
-            self._stage.say("There is work on this image already; save it, and open the image again first.")
-            return
+        sources = sorted(stage.view.images(), key=lambda one: not stage.cases.is_chosen(one))
 
-        def work(_: Cancel) -> Iterable[Session]:
-            yield SessionFolder(path).load().resume(case.session.volume)
+        def work(_: Cancel) -> Iterable[tuple[ImageSource, Session]]:
+            saved = SessionFolder(path).load()
+            source, volume = image_of(saved, sources)
+            yield source, saved.resume(volume, sha256=saved.volume_sha256)
 
-        self._submit("Opening the session…", work, lambda session: self._put(case, session))
+        self._submit("Opening the session…", work, lambda found: self._open_on(*found))
 
     def drop(self, key: Hashable) -> None:
         """End the keeping of an image that has gone; what is kept stays for the next start."""
@@ -146,8 +149,26 @@ class Keeping:
         for key in tuple(self._journals):
             self.drop(key)
 
+    def _open_on(self, source: ImageSource, session: Session) -> None:
+        """Let a session that was opened take its place, once its image is the chosen one."""
+        stage = self._stage
+        if not stage.cases.is_chosen(source):
+            stage.view.turn_to_image(source.key)
+        case = stage.case
+        if not stage.cases.is_chosen(source):
+            stage.say(f"{source.name} has gone; open it again, then the session.")
+        elif case is None:
+            self._waiting = (source, session)
+        elif case.session.objects or case.session.can_undo:
+            stage.say(f"There is work on {source.name} already; save it, and open the image again first.")
+        else:
+            self._put(case, session)
+
     def _opened(self) -> None:
         case, source = self._stage.case, self._stage.cases.source
+        waiting, self._waiting = self._waiting, None
+        if case is not None and waiting is not None and self._stage.cases.is_chosen(waiting[0]):
+            self._put(case, waiting[1])
         if case is None or source is None or self._dir is None:
             return
         self._watch(case)
@@ -194,7 +215,8 @@ class Keeping:
         if case is self._stage.case:
             self._stage.begin()
         self._stage.turn_to(case.current_id)
-        self._stage.changed((), f"Your work is back: {len(session.objects)} objects, undo included.")
+        count = "1 object" if len(session.objects) == 1 else f"{len(session.objects)} objects"
+        self._stage.changed((), f"Your work on {case.source.name} is back: {count}, undo included.")
 
     def _model_changed(self) -> None:
         model = self._model()

@@ -23,6 +23,9 @@ __all__ = ["SessionLayers"]
 _OTHER = np.array([0.5, 0.5, 0.5, 1.0], np.float32)
 """Colour of voxels whose object the table does not know yet."""
 
+_LABELS_OF = "labels of"
+"""In the plugin's metadata of such a layer: the key of the image."""
+
 SegmentsOf = Callable[[Session], tuple[Segment, ...]]
 Painted = Callable[[Box, NDArray[Any], NDArray[Any]], None]
 
@@ -38,12 +41,17 @@ class SessionLayers:
         Called with (box, before, after) for each brush stroke in the labels.
     segments_of : callable
         Says what the labels of a session mean; napari's own way of saving them asks.
+    on_chosen : callable
+        Called with the label that a person chose for the brush, or picked on the canvas, in napari's own way.
     """
 
-    def __init__(self, viewer: Any, on_painted: Painted, segments_of: SegmentsOf) -> None:
+    def __init__(
+        self, viewer: Any, on_painted: Painted, segments_of: SegmentsOf, on_chosen: Callable[[int], None]
+    ) -> None:
         self._viewer = viewer
         self._on_painted = on_painted
         self._segments_of = segments_of
+        self._on_chosen = on_chosen
         self._all_labels: dict[int, Any] = {}
         self._session: Session | None = None
         self._plane: PlaneRef | None = None
@@ -66,18 +74,33 @@ class SessionLayers:
 
     def _add_labels(self, session: Session, image: Any) -> Any:
         labels = session.labels[0] if image.ndim == 2 else session.labels
-        layer = self._viewer.add_labels(
-            labels,
-            name=f"{image.name} labels",
-            opacity=0.5,
-            colormap=_cycle(),
-            metadata={NAMESPACE: {"volume": session.volume, "segments": lambda: self._segments_of(session)}},
-            **space_of_layer(image),
-        )
+        about = {
+            "volume": session.volume,
+            "segments": lambda: self._segments_of(session),
+            _LABELS_OF: image.unique_id,
+        }
+        layer = self._left_behind(labels, image)
+        if layer is None:
+            layer = self._viewer.add_labels(
+                labels, name=f"{image.name} labels", opacity=0.5, **space_of_layer(image)
+            )
+        else:
+            layer.data = labels
+        layer.colormap = _cycle()
+        layer.metadata[NAMESPACE] = about
         self._colours.pop(id(layer), None)
         layer.events.paint.connect(self._paint)
+        layer.events.selected_label.connect(self._chosen)
         layer.events.n_edit_dimensions.connect(_edit_one_plane)
         return layer
+
+    def _left_behind(self, labels: NDArray[Any], image: Any) -> Any | None:
+        """Return a layer of the image's labels that a dock left as it was closed, if it holds the same."""
+        for layer in self._viewer.layers:
+            is_left = layer.metadata.get(NAMESPACE, {}).get(_LABELS_OF) == image.unique_id
+            if is_left and layer not in self._all_labels.values() and np.array_equal(layer.data, labels):
+                return layer
+        return None
 
     def drop(self, session: Session) -> None:
         """Take a session's labels off the viewer."""
@@ -100,7 +123,7 @@ class SessionLayers:
         """Let go of a layer that was removed; returns whether it was needed to show the session."""
         for key, labels in list(self._all_labels.items()):
             if labels == layer:
-                labels.events.paint.disconnect(self._paint)
+                self._let_go(labels)
                 del self._all_labels[key]
         if self.labels is not None and self.labels == layer:
             self.labels = None
@@ -110,7 +133,7 @@ class SessionLayers:
     def close(self) -> None:
         """Take the layers of the prompts away and leave the labels."""
         for labels in self._all_labels.values():
-            labels.events.paint.disconnect(self._paint)
+            self._let_go(labels)
         self._all_labels.clear()
         self.prompts.remove()
 
@@ -155,6 +178,19 @@ class SessionLayers:
         """Let the brush paint this object."""
         if self.labels is not None:
             self.labels.selected_label = object_id
+
+    def object_at(self, position: Sequence[float]) -> int:
+        """Return the object at a position in napari's world; 0 for none."""
+        value = None if self.labels is None else self.labels.get_value(position, world=True)
+        return 0 if value is None else int(value)
+
+    def _chosen(self, event: Any) -> None:
+        if self.labels is not None and event.source == self.labels and event.source.selected_label:
+            self._on_chosen(int(event.source.selected_label))
+
+    def _let_go(self, labels: Any) -> None:
+        labels.events.paint.disconnect(self._paint)
+        labels.events.selected_label.disconnect(self._chosen)
 
     def _copy_plane(self) -> None:
         """Keep the shown plane as it is, to know later what a brush stroke changed."""

@@ -51,6 +51,7 @@ class MeasurePanel(Section):
             self.lines.removeRow(0)
         for name, value in self._drawn:
             label = QLabel(value)
+            label.setWordWrap(True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             self.lines.addRow(name, label)
 

@@ -12,7 +12,7 @@ from napari_sam.core.edits import Edit
 from napari_sam.core.jobs import Cancel
 from napari_sam.core.measuring import ObjectMeasures, measure_object
 from napari_sam.core.session import Session
-from napari_sam.nodes.amounts import units_for
+from napari_sam.nodes.amounts import PIXELS, Units, digits, units_of
 from napari_sam.nodes.measure import measure_labels
 from napari_sam.nodes.measurement_table import Measurements
 from napari_sam.plugin._jobs import Job
@@ -86,7 +86,7 @@ class MeasureSteps:
         def measured(found: ObjectMeasures | None) -> None:
             if self._shown_of == now:
                 unit = "HU" if session.volume.provenance.modality == "CT" else ""
-                self._lines = () if found is None else measure_lines(found, unit)
+                self._lines = () if found is None else measure_lines(found, unit, units_of(session.volume))
                 stage.show()
 
         stage.files.submit(Job("measure", work, measured, on_error=stage.fail))
@@ -129,7 +129,7 @@ def _measured(session: Session, object_id: int, extent: Box) -> ObjectMeasures |
     return measure_object(mask, volume.geometry, values)
 
 
-def measure_lines(found: ObjectMeasures, unit: str) -> tuple[tuple[str, str], ...]:
+def measure_lines(found: ObjectMeasures, unit: str, to: Units) -> tuple[tuple[str, str], ...]:
     """Say an object's measures as lines of a name and a value with its unit.
 
     Parameters
@@ -138,29 +138,27 @@ def measure_lines(found: ObjectMeasures, unit: str) -> tuple[tuple[str, str], ..
         What was measured.
     unit : str
         Of the intensities.
+    to : Units
+        Of sizes.
     """
     flat, grey = found.in_plane, found.intensities
     is_volume = len(found.areas_mm2) > 1
-    to = units_for(1000.0 * found.volume_ml / found.voxels)
     across = " × ".join(f"{one.mm * to.per_mm:.1f}" for one in (flat.longest, flat.perpendicular))
     centre = ", ".join(f"{one * to.per_mm:.1f}" for one in found.centroid_lps_mm)
     area, surface = found.largest_area_mm2 * to.per_mm2, found.surface_mm2 * to.per_mm2
     lines = [
         ("Voxels", f"{found.voxels:,}".replace(",", "\u202f")),
-        ("Volume", f"{_digits(found.volume_ml * to.per_ml)} {to.volume}") if is_volume else ("", ""),
-        ("Largest area", f"{_digits(area)} {to.area} in plane {found.largest_plane}"),
+        ("Volume", f"{digits(found.volume_ml * to.per_ml)} {to.volume}") if is_volume else ("", ""),
+        ("Largest area", f"{digits(area)} {to.area} in plane {found.largest_plane}"),
         ("Longest × across", f"{across} {to.length} in plane {flat.plane}"),
         ("Longest in 3-D", f"{found.longest.mm * to.per_mm:.1f} {to.length}") if is_volume else ("", ""),
-        ("Surface", f"{_digits(surface)} {to.area}, sphericity {found.sphericity:.2f}"),
-        ("Centre (LPS)", f"{centre} {to.length}"),
+        ("Surface", f"{digits(surface)} {to.area}, sphericity {found.sphericity:.2f}")
+        if is_volume
+        else ("", ""),
+        ("Centre (x, y, z)" if to is PIXELS else "Centre (LPS)", f"{centre} {to.length}"),
     ]
     if grey is not None:
         lines.append(("Mean ± SD", f"{grey.mean:.4g} ± {grey.spread:.3g} {unit}".rstrip()))
         span = f"{grey.median:.4g}, {grey.low:.4g} to {grey.high:.4g} {unit}"
         lines.append(("Median, range", span.rstrip()))
     return tuple(line for line in lines if line[0])
-
-
-def _digits(size: float) -> str:
-    """Write a size with four digits that count, and a large one in full."""
-    return f"{size:.0f}" if size >= 1000 else f"{size:.4g}"

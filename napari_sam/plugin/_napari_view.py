@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
 from napari.utils.notifications import show_error
 
 from napari_sam.core.planes import PlaneRef
@@ -15,6 +14,7 @@ from napari_sam.core.prompts import Prompt
 from napari_sam.core.session import Session
 from napari_sam.core.window import Window
 from napari_sam.plugin._bindings import Keys
+from napari_sam.plugin._cases import ImageSource
 from napari_sam.plugin._cursor import label_under, text_under
 from napari_sam.plugin._gestures import Hands, Prompting, Tool
 from napari_sam.plugin._hand import Hand
@@ -22,7 +22,7 @@ from napari_sam.plugin._images import patient_geometry, shown_window, source_of
 from napari_sam.plugin._layers import SessionLayers
 from napari_sam.plugin._moment import Moment
 from napari_sam.plugin._other_labels import other_label
-from napari_sam.plugin._space import index_at, is_head_down, plane_shown
+from napari_sam.plugin._space import index_at, is_head_down, plane_shown, step_to
 from napari_sam.plugin._viewer_events import ViewerEvents, images_of, layer_of
 from napari_sam.plugin.controller import Controller
 from napari_sam.plugin.view import PanelState
@@ -65,6 +65,7 @@ class NapariView:
         self._keys: Keys
         self._events: ViewerEvents
         self._is_turned = False
+        self._known: set[Any] = set()
         self._moment = Moment()
         self.on_screen: Callable[[Window | None], None] = lambda _: None
         self.on_help: Callable[[], None] = lambda: None
@@ -75,10 +76,8 @@ class NapariView:
     def connect(self, controller: Controller, actions: dict[str, Callable[[], None]]) -> None:
         """Begin to tell a controller what happens, and bind the keys."""
         self._controller = controller
-        self.layers = SessionLayers(
-            self._viewer, controller.prompts.painted, controller.label_files.segments_of
-        )
-        steps = controller.prompts
+        steps, segments_of = controller.prompts, controller.label_files.segments_of
+        self.layers = SessionLayers(self._viewer, steps.painted, segments_of, controller.objects.select)
         self.mouse = Prompting(
             self._locate,
             lambda: controller.plane,
@@ -96,7 +95,7 @@ class NapariView:
             ),
         )
         self.hand = Hand(self._viewer, lambda: self.image, controller.stage.say, self.on_screen)
-        actions = actions | self.hand.actions() | {"help": self.on_help}
+        actions = actions | self.hand.actions() | {"help": self.on_help, "pick": self._pick}
         self._keys = Keys({tool.value: partial(self.choose_tool, tool) for tool in Tool} | actions)
         self._keys.bind(self._viewer)
         self._events = ViewerEvents(
@@ -159,6 +158,9 @@ class NapariView:
         else:
             self._controller.prompts.use_mask(mask)
 
+    def _pick(self) -> None:
+        self._controller.objects.pick(self.layers.object_at(self._viewer.cursor.position))
+
     def _hold_camera(self, held: bool) -> None:
         drawing = self.mouse.tool in (Tool.BOX, Tool.LASSO, Tool.SCRIBBLE)
         self.layers.prompts.let_pan(not held and not drawing)
@@ -194,8 +196,12 @@ class NapariView:
 
     def _layers_changed(self) -> None:
         source = self._controller.stage.cases.source
-        images = [(layer.name, layer.unique_id) for layer in images_of(self._viewer)]
-        self._list_images(images, None if source is None else source.key)
+        self.turn_to_image(None if source is None else source.key)
+        images = self.images()
+        new = [one.name for one in images if one.key not in self._known]
+        if new and source is not None and self._controller.stage.cases.is_chosen(source):
+            self._controller.stage.say(f"{new[-1]} is open, too. Choose it in step 1 to work on it.")
+        self._known = {one.key for one in images}
 
     def _layer_gone(self, layer: Any) -> None:
         if self.layers.forget(layer):
@@ -237,6 +243,14 @@ class NapariView:
         """Draw the panels."""
         self._draw(state)
 
+    def images(self) -> tuple[ImageSource, ...]:
+        """Return the open images that can be segmented."""
+        return tuple(source_of(layer) for layer in images_of(self._viewer))
+
+    def turn_to_image(self, key: Any) -> None:
+        """Choose an image in the list of images, which works on it."""
+        self._list_images([(one.name, one.key) for one in self.images()], key)
+
     def show_session(self, session: Session) -> None:
         """Show a session's layers on its image."""
         self.layers.show(session, self.image)
@@ -259,15 +273,8 @@ class NapariView:
 
     def go_to_plane(self, plane: PlaneRef) -> None:
         """Show a plane of the chosen image, where that axis is the one that is stepped through."""
-        image, dims = self.image, self._viewer.dims
-        shown = None if image is None else plane_shown(dims, image)
-        if image is None or shown is None or shown.axis != plane.axis:
-            return
-        index = np.asarray(index_at(image, dims.point))
-        index[plane.axis] = plane.index
-        world = image.data_to_world(index)
-        axis = plane.axis + dims.ndim - image.ndim
-        dims.set_point(axis, world[axis])
+        if self.image is not None:
+            step_to(self._viewer.dims, self.image, plane)
 
     def show_colours(self, colours: Mapping[int, tuple[int, int, int] | None]) -> None:
         """Draw objects in these colours; those of None are not shown."""

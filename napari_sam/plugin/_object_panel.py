@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import QPoint, QSize, Qt, Signal
-from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtGui import QColor, QIcon, QKeyEvent, QPixmap
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -24,7 +24,8 @@ __all__ = ["ObjectPanel"]
 _SHOWN, _NAME, _CLASS, _SIZE, _PLANES, _LOCKED = range(6)
 _HEADS = ("", "Object", "Class", "Size", "Pl.", "")
 _ROW_PX = 22
-_N_ROWS_SHOWN = 4
+_FEW_ROWS, _MANY_ROWS = 4, 8
+"""How many rows are in sight: of few objects, and of more."""
 
 
 class ObjectPanel(Section):
@@ -88,6 +89,8 @@ class ObjectPanel(Section):
         self.more.setEnabled(not state.can_cancel)
         self.reopen.setEnabled(state.can_reopen)
         self.load.setEnabled(state.can_load)
+        has_classes = bool(state.classes) or any(row.class_name for row in state.objects)
+        self.rows.setColumnHidden(_CLASS, not has_classes)
         if self._drawn == (state.objects, state.current_id):
             return
         rows, current_id = ((), 0) if self._drawn is None else self._drawn
@@ -97,6 +100,7 @@ class ObjectPanel(Section):
         self.set_title(f"3  Objects: {name}" if name else "3  Objects")
         self.rows.blockSignals(True)
         self.rows.setRowCount(len(state.objects))
+        _show_rows(self.rows, _FEW_ROWS if len(state.objects) <= _FEW_ROWS else _MANY_ROWS)
         for place, row in enumerate(state.objects):
             if rows[place : place + 1] != (row,):
                 self._draw_row(place, row)
@@ -109,7 +113,7 @@ class ObjectPanel(Section):
 
     def _draw_row(self, place: int, row: ObjectRow) -> None:
         planes = str(row.n_planes) if row.n_planes else ""
-        texts = ("", row.name or "next object", row.class_name, row.size, planes, "")
+        texts = ("", row.name or "next object", row.class_name, row.size or (row.note and "none"), planes, "")
         for column, text in enumerate(texts):
             item = QTableWidgetItem(text)
             item.setToolTip(_tip(row, column))
@@ -198,17 +202,32 @@ class ObjectPanel(Section):
         action.triggered.connect(lambda _: self.action_chosen.emit(name, ids))
 
 
+class _Table(QTableWidget):
+    """A table that leaves letters to the keys of the window: Qt would type them into a name, or search."""
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Move, choose and edit (F2) by keys; hand on what is a letter."""
+        if event is not None and event.text().isalpha():
+            event.ignore()
+        else:
+            super().keyPressEvent(event)
+
+
 def _make_table() -> QTableWidget:
-    table = QTableWidget(0, len(_HEADS))
+    table = _Table(0, len(_HEADS))
+    triggers = QAbstractItemView.EditTrigger
+    table.setEditTriggers(triggers.DoubleClicked | triggers.EditKeyPressed)
     table.setHorizontalHeaderLabels(list(_HEADS))
     table.setIconSize(QSize(12, 12))
     table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
     table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
     table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
     table.setShowGrid(False)
+    table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
     table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     table.setToolTip(
         "Prompts are for the object chosen here; double click changes its name.\n"
+        "On the image, Shift+S chooses the one under the mouse.\n"
         "The first box shows it, the last one locks it. Right click for more."
     )
     rows, columns = table.verticalHeader(), table.horizontalHeader()
@@ -218,8 +237,15 @@ def _make_table() -> QTableWidget:
         columns.setMinimumSectionSize(20)
         columns.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         columns.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
-        table.setFixedHeight(columns.sizeHint().height() + _N_ROWS_SHOWN * _ROW_PX + 4)
+    _show_rows(table, _FEW_ROWS)
     return table
+
+
+def _show_rows(table: QTableWidget, n_rows: int) -> None:
+    """Make a table so high that so many rows are in sight."""
+    columns = table.horizontalHeader()
+    if columns is not None:
+        table.setFixedHeight(columns.sizeHint().height() + n_rows * _ROW_PX + 4)
 
 
 def _tip(row: ObjectRow, column: int) -> str:
@@ -227,6 +253,8 @@ def _tip(row: ObjectRow, column: int) -> str:
         return "Shown" if row.is_visible else "Hidden"
     if column == _LOCKED:
         return "Accepted: nothing changes it" if row.locked else "Not locked"
+    if row.note:
+        return row.note
     return f"Object {row.id}: {row.name or 'starts with the next prompt'}"
 
 

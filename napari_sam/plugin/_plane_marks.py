@@ -6,15 +6,28 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from napari_sam.core.objects import ObjectState
+from napari_sam.core.planes import PlaneRef
 from napari_sam.core.propagation import PlanePrediction, PropagationLimits
 
-__all__ = ["BY_HAND", "SURE", "PlaneMark", "StripState", "mark_of", "marks_of", "next_doubtful"]
+__all__ = [
+    "BY_HAND",
+    "SURE",
+    "WITHOUT_VOXELS",
+    "PlaneMark",
+    "StripState",
+    "mark_of",
+    "marks_of",
+    "next_doubtful",
+]
 
 SURE = PropagationLimits().sure_trust
 """Planes that propagation trusts less than this it calls doubtful itself."""
 
 BY_HAND = ("prompted", "painted")
 """States of planes that a person drew, which no propagation changes."""
+
+WITHOUT_VOXELS = ("stopped", "held")
+"""States of planes in which the object has no voxel."""
 
 
 @dataclass(frozen=True)
@@ -26,15 +39,16 @@ class PlaneMark:
     index : int
         The plane.
     state : str
-        ``"prompted"`` or ``"painted"`` by a person, ``"propagated"``, ``"interpolated"``, ``"repaired"``, or
-        ``"stopped"``: a propagation ended here and wrote nothing.
+        ``"prompted"`` or ``"painted"`` by a person, ``"propagated"``, ``"interpolated"``, ``"repaired"``,
+        ``"stopped"``: a propagation ended here and wrote nothing, or ``"held"``: prompted, but others have
+        all of its voxels.
     score, overlap, trust : float or None
         Predicted IoU, IoU with the plane before it, and how far propagation trusts the mask; None where
         no model answered, or that was in an earlier run of the program.
     area_px : int or None
         Pixels of the object.
     reason : str
-        Why propagation stopped here, as in `PlanePrediction.reason`.
+        Why propagation stopped here, as in `PlanePrediction.reason`; of "held" who has the voxels.
     """
 
     index: int
@@ -50,7 +64,7 @@ class PlaneMark:
         """How sure the plane is, 0 to 1: trust where there is one, else the lower of score and overlap."""
         if self.state in BY_HAND:
             return 1.0
-        if self.state in ("interpolated", "stopped"):
+        if self.state in ("interpolated", *WITHOUT_VOXELS):
             return 0.0
         if self.trust is not None:
             return self.trust
@@ -118,7 +132,9 @@ def mark_of(prediction: PlanePrediction) -> PlaneMark:
     )
 
 
-def marks_of(state: ObjectState, axis: int, known: Mapping[int, PlaneMark]) -> tuple[PlaneMark, ...]:
+def marks_of(
+    state: ObjectState, axis: int, known: Mapping[int, PlaneMark], held: Mapping[PlaneRef, str] | None = None
+) -> tuple[PlaneMark, ...]:
     """Say what is known of an object's planes along an axis.
 
     The object's own state counts: a plane is shown as propagated only while it is, so that undo, brush and
@@ -132,7 +148,10 @@ def marks_of(state: ObjectState, axis: int, known: Mapping[int, PlaneMark]) -> t
         Across which the planes lie.
     known : mapping of int to PlaneMark
         What propagation said of planes, by plane.
+    held : mapping of PlaneRef to str, optional
+        The planes in which others have all of its voxels, and who.
     """
+    held = held or {}
     marks = {
         index: mark
         for index, mark in known.items()
@@ -146,9 +165,10 @@ def marks_of(state: ObjectState, axis: int, known: Mapping[int, PlaneMark]) -> t
             marks[plane.index] = mark
     for anchor in state.anchors:
         if anchor.plane.axis == axis and anchor.is_settled:
-            drawn = "prompted" if anchor.prompts else "painted"
+            by_hand = "prompted" if anchor.prompts else "painted"
+            drawn = "held" if anchor.plane in held else by_hand
             mark = replace(known.get(anchor.plane.index) or PlaneMark(anchor.plane.index, drawn), state=drawn)
-            marks[anchor.plane.index] = replace(mark, score=anchor.score, reason="")
+            marks[anchor.plane.index] = replace(mark, score=anchor.score, reason=held.get(anchor.plane, ""))
     return tuple(marks[index] for index in sorted(marks))
 
 

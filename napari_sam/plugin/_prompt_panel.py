@@ -22,6 +22,7 @@ class PromptPanel(Section):
 
     tool_chosen = Signal(object)
     candidate_pressed = Signal()
+    take_over_pressed = Signal()
     remove_pressed = Signal()
     clear_pressed = Signal()
     refine_pressed = Signal()
@@ -53,6 +54,12 @@ class PromptPanel(Section):
             "The score is the model's own guess of how good the mask is.",
             "candidate",
         )
+        self.take_over = make_button(
+            "Take over",
+            "Give the object its whole mask of this plane: others that are not locked give way.",
+            "take over",
+        )
+        self.take_over.setVisible(False)
         self.remove = make_button(
             "Remove",
             "Take the newest prompt of this plane back. The key removes the one under the mouse.\n"
@@ -80,6 +87,7 @@ class PromptPanel(Section):
             tools.addWidget(button, place // 3, place % 3)
         candidates.addWidget(self.candidate, 1)
         candidates.addWidget(self.other)
+        self.take_over.clicked.connect(self.take_over_pressed)
         self.other.clicked.connect(self.candidate_pressed)
         steps = QHBoxLayout()
         steps.setSpacing(3)
@@ -95,6 +103,7 @@ class PromptPanel(Section):
         column.setSpacing(4)
         for layout in (tools, candidates, steps):
             column.addLayout(layout)
+        column.insertWidget(2, self.take_over)
 
     def set_tool(self, tool: Tool) -> None:
         """Show which tool is in use."""
@@ -108,6 +117,7 @@ class PromptPanel(Section):
         shown = (f"<b>{score:.2f}</b>" if k == taken else f"{score:.2f}" for k, score in enumerate(scores))
         self.candidate.setText("Scores " + " · ".join(shown) if scores else "")
         self.other.setEnabled(state.can_cycle)
+        self.take_over.setVisible(state.can_take_over)
         self.remove.setEnabled(state.can_remove)
         self.clear.setEnabled(state.can_clear)
         self.refine.setEnabled(state.can_clear)

@@ -56,8 +56,7 @@ class PromptSteps:
 
     def add_point(self, at: tuple[float, float, float], positive: bool) -> None:
         """Put a point, in voxels, on the shown plane: in the object, or beside it."""
-        if self._stage.plane is not None:
-            self._prompt(self._stage.plane, PointPrompt(at, positive))
+        self.add_stroke([at], positive)
 
     def add_box(self, box: Box) -> None:
         """Put a box of the shown plane around the object; what lies outside the image is cut off."""
@@ -78,9 +77,18 @@ class PromptSteps:
             self.use_mask(mask)
 
     def add_stroke(self, points: Sequence[tuple[float, float, float]], positive: bool) -> None:
-        """Put several points, in voxels, on the shown plane: along a stroke in the object, or beside it."""
-        if self._stage.plane is not None:
-            self._prompt(self._stage.plane, *(PointPrompt(at, positive) for at in points))
+        """Put several points, in voxels, on the shown plane: along a stroke in the object, or beside it.
+
+        What lies outside the image is left out.
+        """
+        plane, session = self._stage.plane, self._stage.session
+        if plane is None:
+            return
+        inside = [at for at in points if session is None or _is_inside(at, session.volume.shape)]
+        if inside:
+            self._prompt(plane, *(PointPrompt(at, positive) for at in inside))
+        else:
+            self._stage.say("That is outside the image; click inside it.")
 
     def use_mask(self, mask: BoxedMask) -> None:
         """Ask with a rough mask of the object in the shown plane, and its box."""
@@ -247,3 +255,8 @@ class PromptSteps:
 
 def _nothing() -> None:
     """Do nothing."""
+
+
+def _is_inside(at: Sequence[float], shape: Sequence[int]) -> bool:
+    """Return whether a point, in voxels, is in one of a volume's."""
+    return all(-0.5 <= x < n - 0.5 for x, n in zip(at, shape, strict=False))

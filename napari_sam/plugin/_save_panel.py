@@ -22,7 +22,11 @@ class SavePanel(Section):
 
     def __init__(self) -> None:
         super().__init__("6  Accept and save")
-        self.accept = make_button("Accept object", "Lock the object and go on with the next one", "accept")
+        self.accept = make_button(
+            "Accept object",
+            "Lock the object, and all that are chosen with it; go on with the next one",
+            "accept",
+        )
         self.save = make_button("Save labels…", "Save all objects in the geometry of the image")
         tip = "Take all of this work elsewhere, undo included, and go on with it there"
         menu = QMenu(self)

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QMenu, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QComboBox,
+    QMenu,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_sam.plugin._bindings import KEYS
 from napari_sam.plugin.view import PanelState
 
 __all__ = ["Section", "make_button", "make_menu_button"]
+
+_NUMBER_PX, _CHOICE_PX, _AROUND_TEXT_PX = 52, 80, 2
+"""How narrow parts may become."""
 
 
 class Section(QWidget):
@@ -52,7 +64,18 @@ class Section(QWidget):
         self.header.setChecked(not is_folded)
 
     def pack(self) -> None:
-        """Leave no room unused around the content and between its parts."""
+        """Leave no room unused around the content and between its parts, and let these be narrow.
+
+        Where one section is wider than the dock, all are cut: Qt asks for more room for a number or a choice
+        than what it holds needs, and a long name of an image must not push buttons out of sight.
+        """
+        for number in self.content.findChildren(QAbstractSpinBox):
+            number.setStyleSheet(f"QAbstractSpinBox {{ min-width: {_NUMBER_PX}px; }}")  # over napari's own
+            _leave_on_return(number)
+        for choice in self.content.findChildren(QComboBox):
+            choice.setMinimumWidth(_CHOICE_PX)
+        for button in self.content.findChildren(QPushButton):
+            button.setMinimumWidth(button.fontMetrics().horizontalAdvance(button.text()) + _AROUND_TEXT_PX)
         layout = self.content.layout()
         if layout is not None:
             layout.setContentsMargins(4, 0, 4, 4)
@@ -69,6 +92,13 @@ class Section(QWidget):
         self.header.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
         self.content.setVisible(is_open)
         self.folded.emit(not is_open)
+
+
+def _leave_on_return(number: QAbstractSpinBox) -> None:
+    """Give the keys back to the window once a number is typed: a letter means a tool again."""
+    line = number.lineEdit()
+    if line is not None:
+        line.returnPressed.connect(number.clearFocus)
 
 
 def _key(action: str) -> str:

@@ -25,6 +25,7 @@ __all__ = [
     "plane_shown",
     "space_of_geometry",
     "space_of_layer",
+    "step_to",
 ]
 
 _WANTED = (1.0, 1.0, -1.0)
@@ -128,3 +129,14 @@ def is_head_down(dims: Any, geometry: Geometry) -> bool:
     vertical = dims.displayed[-2] - (dims.ndim - 3)
     is_superior = int(np.argmax(np.abs(direction))) == 2 and direction[2] > 0
     return dims.ndisplay == 2 and vertical == 0 and bool(is_superior)
+
+
+def step_to(dims: Any, image: Any, plane: PlaneRef) -> None:
+    """Show a plane of an image layer, where its axis is the one that the viewer's sliders step through."""
+    shown = plane_shown(dims, image)
+    if shown is None or shown.axis != plane.axis:
+        return
+    index = np.asarray(index_at(image, dims.point))
+    index[plane.axis] = plane.index
+    axis = plane.axis + dims.ndim - image.ndim
+    dims.set_point(axis, image.data_to_world(index)[axis])

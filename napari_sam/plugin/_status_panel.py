@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout
 
 from napari_sam.plugin._progress_line import ProgressLine
 from napari_sam.plugin.view import PanelState
 
 __all__ = ["StatusPanel"]
+
+_N_LINES, _SIGN_PX = 4, 10
+"""Lines of a message, and what its first sign may be higher than a line."""
 
 
 class StatusPanel(QFrame):
@@ -25,7 +29,6 @@ class StatusPanel(QFrame):
         self.text = QLabel()
         self.text.setWordWrap(True)
         self.text.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
-        self.text.setFixedHeight(4 * self.text.fontMetrics().lineSpacing() + 6)
         self.under = QLabel()
         self.under.setToolTip("(plane, row, column) of the voxel under the cursor, its centre, its value")
         self.under.setFixedHeight(self.under.fontMetrics().lineSpacing() + 2)
@@ -43,6 +46,12 @@ class StatusPanel(QFrame):
         column.addLayout(row)
         column.addWidget(self.bar)
         column.addWidget(self.under)
+
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Make room for the lines in the font that napari's theme has."""
+        self.text.ensurePolished()
+        self.text.setFixedHeight(_N_LINES * self.text.fontMetrics().lineSpacing() + _SIGN_PX)
+        super().showEvent(event)
 
     def show_cursor(self, text: str) -> None:
         """Show what lies under the cursor."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QGridLayout, QLabel, QSizePolicy, QWidget
 
-from napari_sam.plugin._plane_marks import BY_HAND, StripState
+from napari_sam.plugin._plane_marks import BY_HAND, WITHOUT_VOXELS, StripState
 from napari_sam.plugin._section import make_button
 from napari_sam.plugin._strip_text import describe_mark, summary
 from napari_sam.plugin._strip_widget import PlaneStrip
@@ -63,10 +63,11 @@ class StripPanel(QWidget):
         self.strip.show_state(state)
         self.total.setText(summary(state))
         here = describe_mark(state.shown, state.mark_shown) if state.marks else ""
-        self.here.setText(here)
+        width_px = self.here.width()
+        self.here.setText(self.here.fontMetrics().elidedText(here, Qt.TextElideMode.ElideRight, width_px))
         self.here.setToolTip(here)
         self.next.setEnabled(state.n_doubtful > 0)
         mark = state.mark_shown
-        is_drawn = mark is not None and mark.state not in (*BY_HAND, "stopped")
+        is_drawn = mark is not None and mark.state not in (*BY_HAND, *WITHOUT_VOXELS)
         self.confirm.setEnabled(state.can_change and is_drawn)
         self.again.setEnabled(state.can_change and bool(state.marks))

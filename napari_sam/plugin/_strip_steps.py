@@ -10,6 +10,7 @@ from napari_sam.core.propagation import PlanePrediction
 from napari_sam.core.session import Session
 from napari_sam.errors import SamError
 from napari_sam.plugin._asking import Asking
+from napari_sam.plugin._giving_way import GivingWay, held_by
 from napari_sam.plugin._plane_marks import SURE, PlaneMark, StripState, mark_of, marks_of, next_doubtful
 from napari_sam.plugin._stage import Stage
 from napari_sam.plugin._volume_steps import VolumeSteps
@@ -30,9 +31,12 @@ class StripSteps:
         Runs propagations.
     asking : Asking
         Knows which planes are prepared.
+    giving_way : GivingWay
+        Knows in which planes others have all of the object.
     """
 
-    def __init__(self, stage: Stage, volume: VolumeSteps, asking: Asking) -> None:
+    def __init__(self, stage: Stage, volume: VolumeSteps, asking: Asking, giving_way: GivingWay) -> None:
+        self._giving_way = giving_way
         self._asking = asking
         self._stage = stage
         self._volume = volume
@@ -134,7 +138,8 @@ class StripSteps:
     def _marks(self, session: Session, state: ObjectState | None, axis: int) -> tuple[PlaneMark, ...]:
         if state is None:
             return ()
-        return marks_of(state, axis, self._known.get(session, {}).get((state.id, axis), {}))
+        held = {plane: held_by(one) for plane, one in self._giving_way.left_out(session, state).items()}
+        return marks_of(state, axis, self._known.get(session, {}).get((state.id, axis), {}), held)
 
     def _predicted(self, session: Session, object_id: int, prediction: PlanePrediction) -> None:
         known = self._known.setdefault(session, {}).setdefault((object_id, prediction.plane.axis), {})

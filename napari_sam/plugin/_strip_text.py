@@ -21,6 +21,8 @@ def describe_mark(index: int, mark: PlaneMark | None) -> str:
     """Say what is known of a plane, in one line."""
     if mark is None:
         return f"Plane {index}: nothing of the object"
+    if mark.state == "held":
+        return f"Plane {index}: all of it belongs to {mark.reason}, though you prompted it here"
     parts = [_STATES.get(mark.state, mark.state)]
     if mark.reason in REASONS:
         parts[0] += f": {REASONS[mark.reason]}"

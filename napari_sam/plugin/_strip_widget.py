@@ -8,7 +8,7 @@ from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from napari_sam.plugin._plane_marks import PlaneMark, StripState
+from napari_sam.plugin._plane_marks import WITHOUT_VOXELS, PlaneMark, StripState
 from napari_sam.plugin._strip_text import describe_mark
 
 __all__ = ["COLOURS", "PlaneStrip"]
@@ -21,6 +21,7 @@ COLOURS = {
     "interpolated": "#b48ee8",
     "doubtful": "#ffb020",
     "stopped": "#ff5252",
+    "held": "#ffb020",
 }
 """Colour of each state; they stay apart in grey, and to eyes that do not tell red from green."""
 
@@ -127,7 +128,7 @@ class PlaneStrip(QWidget):
         painter.setPen(QPen(text, 1))
         line = QPolygonF()
         for mark in self._state.marks:
-            if mark.surety is not None and mark.state not in ("stopped", "interpolated"):
+            if mark.surety is not None and mark.state not in ("interpolated", *WITHOUT_VOXELS):
                 line.append(QPointF(self.x_of(mark.index), self.y_of(mark.surety)))
         painter.drawPolyline(line)
         if self._state.marks:

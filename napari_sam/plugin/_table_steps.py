@@ -16,7 +16,8 @@ from napari_sam.core.objects import ObjectState
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.session import Session
 from napari_sam.errors import SamError
-from napari_sam.nodes.amounts import units_for
+from napari_sam.nodes.amounts import digits, units_of
+from napari_sam.plugin._giving_way import GivingWay, held_by
 from napari_sam.plugin._stage import Stage
 from napari_sam.plugin.view import ObjectRow
 
@@ -34,10 +35,12 @@ class TableSteps:
         What all steps share.
     files : tuple of two callables
         Read classes from a file, and write them to one.
+    giving_way : GivingWay
+        Knows why an object has no voxel.
     """
 
-    def __init__(self, stage: Stage, files: Files) -> None:
-        self._stage = stage
+    def __init__(self, stage: Stage, files: Files, giving_way: GivingWay) -> None:
+        self._stage, self._giving_way = stage, giving_way
         self._read, self._write = files
         self._counts: WeakKeyDictionary[Session, ObjectCounts] = WeakKeyDictionary()
         self._hidden: WeakKeyDictionary[Session, set[int]] = WeakKeyDictionary()
@@ -57,6 +60,7 @@ class TableSteps:
 
     def _row(self, session: Session, one: ObjectState) -> ObjectRow:
         counts = self._counts_of(session)
+        n_voxels = counts.voxels(one.id)
         return ObjectRow(
             one.id,
             one.name,
@@ -64,8 +68,9 @@ class TableSteps:
             class_name="" if one.object_class is None else one.object_class.name,
             colour=colour_of(one),
             is_visible=one.id not in self._hidden.get(session, ()),
-            size=self._size(session, counts.voxels(one.id)),
+            size=self._size(session, n_voxels),
             n_planes=counts.planes(one.id),
+            note="" if n_voxels else self._why_none(session, one),
         )
 
     def _counts_of(self, session: Session) -> ObjectCounts:
@@ -83,10 +88,17 @@ class TableSteps:
             return ""
         spacing_mm = session.volume.geometry.spacing_mm
         voxel_mm3 = float(np.prod(spacing_mm))
-        units = units_for(voxel_mm3)
+        units = units_of(session.volume)
         if session.volume.shape[0] == 1:
-            return f"{n_voxels * spacing_mm[1] * spacing_mm[2] * units.per_mm2:.4g} {units.area}"
-        return f"{n_voxels * voxel_mm3 / 1000 * units.per_ml:.4g} {units.volume}"
+            return f"{digits(n_voxels * spacing_mm[1] * spacing_mm[2] * units.per_mm2)} {units.area}"
+        return f"{digits(n_voxels * voxel_mm3 / 1000 * units.per_ml)} {units.volume}"
+
+    def _why_none(self, session: Session, one: ObjectState) -> str:
+        """Say why an object that was prompted has no voxel; "" where it was not, or that is not known."""
+        found = next(iter(self._giving_way.left_out(session, one).values()), None)
+        if found is None:
+            return ""
+        return f"{one.name} has no voxel: those of plane {found.plane.index} belong to {held_by(found)}"
 
     # What is done
 

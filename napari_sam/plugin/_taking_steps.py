@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,7 +18,23 @@ from napari_sam.plugin._cases import Case
 from napari_sam.plugin._stage import Stage
 from volumes import Segment
 
-__all__ = ["Found", "FoundLayer", "TakeState", "TakingSteps"]
+__all__ = ["Found", "FoundBy", "FoundLayer", "LeftLayers", "TakeState", "TakingSteps"]
+
+
+@dataclass(frozen=True)
+class FoundBy:
+    """How something was found.
+
+    Parameters
+    ----------
+    axis : int
+        Across which planes.
+    model : str
+        By which model.
+    """
+
+    axis: int
+    model: str
 
 
 class FoundLayer(Protocol):
@@ -80,10 +96,8 @@ class Found:
         On which image.
     layer : FoundLayer
         Where it is shown.
-    axis : int
-        Across which planes it was found.
-    model : str
-        What found it.
+    by : FoundBy
+        How it was found.
     is_whole : bool
         Whether the search is over, and found something.
     step : Step or None
@@ -94,11 +108,18 @@ class Found:
 
     case: Case
     layer: FoundLayer
-    axis: int
-    model: str
+    by: FoundBy
     is_whole: bool = False
     step: Step[SessionState] | None = None
     is_away: bool = False
+
+
+LeftLayers = Callable[[Hashable], Iterable[tuple[FoundLayer, FoundBy]]]
+"""Gives the layers that earlier searches left on the image of a key, and how each was found."""
+
+
+def _none_left(_: Hashable) -> Iterable[tuple[FoundLayer, FoundBy]]:
+    return ()
 
 
 @dataclass(frozen=True)
@@ -120,14 +141,16 @@ class TakeState:
 class TakingSteps:
     """Takes what was found into the session as objects that can be named, corrected and followed.
 
-    One step of the history for all of it. Objects that are there already keep every voxel. What is shown can
-    be taken; the layer is hidden once all of it was: removed it would be gone after an undo, which
-    shows it again.
+    One step of the history for all of it. They are numbered without gaps after the last object that is
+    there, and objects that are there already keep every voxel. What is shown can be taken; the layer is
+    hidden once all of it was: removed it would be gone after an undo, which shows it again.
 
     Parameters
     ----------
     stage : Stage
         What all steps share.
+    left : LeftLayers, optional
+        What was found before the dock was closed and opened again; looked for once an image.
 
     Attributes
     ----------
@@ -135,11 +158,13 @@ class TakingSteps:
         Called when something else may be taken than before.
     """
 
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
+    def __init__(self, stage: Stage, left: LeftLayers = _none_left) -> None:
+        self._stage, self._left = stage, left
         self._all: list[Found] = []
+        self._looked: list[Case] = []
         self.on_change: Callable[[], None] = lambda: None
         stage.on_view.append(self._follow_history)
+        stage.on_open.append(self._take_up)
 
     @property
     def state(self) -> TakeState:
@@ -182,6 +207,16 @@ class TakingSteps:
             found.layer.let_go()
         self._all.clear()
 
+    def _take_up(self) -> None:
+        """Take up what was found on the chosen image before, where that was not done yet."""
+        case = self._stage.case
+        if case is None or any(one is case for one in self._looked):
+            return
+        self._looked.append(case)
+        for layer, by in self._left(case.source.key):
+            self.add(Found(case, layer, by, is_whole=bool(layer.labels.any())))
+        self.on_change()
+
     @property
     def _found(self) -> Found | None:
         """What would be taken: of the layers that are shown the active one, else the newest."""
@@ -191,22 +226,20 @@ class TakingSteps:
 
     def _take(self, found: Found, labels: NDArray[Any]) -> list[int]:
         """Take labels (P, R, C), and say what came of it; returns the ids of the objects."""
-        values = label_values(labels).tolist()
-        if not values:
+        n_all = len(label_values(labels))
+        if not n_all:
             self._stage.say(f"There is nothing of that label in {found.layer.name}; choose another.")
             return []
-        highest = int(np.iinfo(found.case.session.labels.dtype).max)
-        if values[-1] > highest:
-            labels = np.searchsorted([0, *values], labels).astype(np.uint32)
-            values = list(range(1, len(values) + 1))
-        by = algorithm_name(found.model)
-        known = {value: Segment(value, algorithm=by) for value in values}
-        done = adopt(self._stage, found.case, labels, known, found.axis)
+        session = found.case.session
+        numbered, n_free = _numbered(labels, session.labels == 0, session.state.free_id)
+        by = algorithm_name(found.by.model)
+        known = {value: Segment(value, algorithm=by) for value in label_values(numbered).tolist()}
+        done = adopt(self._stage, found.case, numbered, known, found.by.axis)
         if done is None:
             return []
         ids, edits = done
         self._stage.view.show_object(found.case.current_id)
-        self._stage.changed(edits, _told(len(ids), len(values) - len(ids), found.layer.name))
+        self._stage.changed(edits, _told(n_free, n_all - n_free, found.layer.name))
         return list(ids.values())
 
     def _changed(self) -> None:
@@ -222,6 +255,19 @@ class TakingSteps:
             if any(step is found.step for step in (history.undone if found.is_away else history.done)):
                 found.is_away = not found.is_away
                 found.layer.show(not found.is_away)
+
+
+def _numbered(labels: NDArray[Any], is_free: NDArray[np.bool_], first: int) -> tuple[NDArray[np.uint32], int]:
+    """Return labels (P, R, C) numbered from `first` on without gaps, in their order, and how many there are.
+
+    Only those that have a free voxel count; what is not free becomes 0.
+    """
+    taken = np.where(is_free, labels, labels.dtype.type(0))
+    values = label_values(taken)
+    numbered = np.zeros(labels.shape, np.uint32)
+    there = taken != 0
+    numbered[there] = np.searchsorted(values, taken[there]) + first
+    return numbered, len(values)
 
 
 def _told(n_taken: int, n_left: int, name: str) -> str:

@@ -72,6 +72,7 @@ def wire_prompt(panel: PromptPanel, control: Controller, view: NapariView) -> No
     """Step 4."""
     panel.tool_chosen.connect(view.choose_tool)
     panel.candidate_pressed.connect(control.prompts.next_candidate)
+    panel.take_over_pressed.connect(control.giving_way.take_over)
     panel.remove_pressed.connect(control.prompts.remove)
     panel.clear_pressed.connect(control.prompts.clear_plane)
     panel.refine_pressed.connect(control.prompts.refine)
@@ -111,6 +112,7 @@ def key_actions(control: Controller, view: NapariView, volume: VolumePanel) -> d
     """Say what each action of `napari_sam.plugin._bindings.KEYS` does, but for the tools."""
     return {
         "candidate": control.prompts.next_candidate,
+        "take over": control.giving_way.take_over,
         "remove": view.remove_prompt,
         "clear plane": control.prompts.clear_plane,
         "refine": control.prompts.refine,

@@ -16,6 +16,7 @@ from napari_sam.nodes.classes_file import read_classes, write_classes
 from napari_sam.nodes.measurement_table import save_measurements
 from napari_sam.plugin._cases import ImageSource
 from napari_sam.plugin._clean_steps import CleanSteps
+from napari_sam.plugin._giving_way import GivingWay
 from napari_sam.plugin._guidance import Steps, panel_state
 from napari_sam.plugin._jobs import Background
 from napari_sam.plugin._keeping import KeepIn, Keeping
@@ -62,13 +63,13 @@ class Controller:
         keep: KeepIn | None = None,
     ) -> None:
         self.stage = Stage(view, background, files, load, self.show)
-        self.prompts = PromptSteps(self.stage)
+        self.prompts, self.giving_way = PromptSteps(self.stage), GivingWay(self.stage)
         self.objects = ObjectSteps(self.stage)
         self.volume = VolumeSteps(self.stage, self.prompts)
-        self.strip = StripSteps(self.stage, self.volume, self.prompts.asking)
+        self.strip = StripSteps(self.stage, self.volume, self.prompts.asking, self.giving_way)
         self.clean = CleanSteps(self.stage)
         self.prompts.limit_stroke = self.clean.limited
-        self.table = TableSteps(self.stage, (read_classes, write_classes))
+        self.table = TableSteps(self.stage, (read_classes, write_classes), self.giving_way)
         self.label_files = LabelFiles(self.stage, save or write_labels)
         self.measure = MeasureSteps(self.stage, self.label_files.segments_of, save_measurements)
         self.keeping = Keeping(self.stage, keep)
@@ -82,6 +83,7 @@ class Controller:
             self.table,
             self.keeping,
             self.label_files,
+            self.giving_way,
         )
 
     @property

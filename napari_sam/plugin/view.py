@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -10,6 +10,8 @@ from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import Prompt
 from napari_sam.core.session import Session
 from napari_sam.core.window import Window
+from napari_sam.nodes.amounts import MILLI, Units
+from napari_sam.plugin._cases import ImageSource
 from napari_sam.plugin._plane_marks import StripState
 
 __all__ = ["CleanState", "MeasureState", "ObjectRow", "PanelState", "RestoreState", "View"]
@@ -33,6 +35,8 @@ class ObjectRow:
         Its volume or area, with the unit.
     n_planes : int
         In how many planes of the first axis it is.
+    note : str
+        What is wrong with it, in one sentence; "" where nothing is.
     """
 
     id: int
@@ -43,6 +47,7 @@ class ObjectRow:
     is_visible: bool = True
     size: str = ""
     n_planes: int = 0
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,12 +64,15 @@ class CleanState:
         Intensities that the brush is limited to; None where it is not.
     unit : str
         Of the intensities.
+    units : Units
+        Of lengths and sizes: those that suit the image's voxels.
     """
 
     can_clean: bool = False
     doing: str = ""
     brush_range: tuple[float, float] | None = None
     unit: str = ""
+    units: Units = MILLI
 
 
 @dataclass(frozen=True)
@@ -158,6 +166,7 @@ class PanelState:
     can_accept: bool = False
     can_reopen: bool = False
     can_cycle: bool = False
+    can_take_over: bool = False
     can_remove: bool = False
     can_clear: bool = False
     can_undo: bool = False
@@ -174,6 +183,14 @@ class PanelState:
 
 class View(Protocol):
     """What the controller tells a window; all calls come on the window's thread."""
+
+    def images(self) -> Sequence[ImageSource]:
+        """Return the open images that can be segmented."""
+        ...
+
+    def turn_to_image(self, key: Hashable) -> None:
+        """Choose an image for the person."""
+        ...
 
     def show_state(self, state: PanelState) -> None:
         """Draw the panels."""

@@ -15,7 +15,7 @@ from napari_sam.plugin._everything_panel import EverythingPanel
 from napari_sam.plugin._everything_steps import EverythingSteps
 from napari_sam.plugin._file_questions import PLUGIN, FileQuestions
 from napari_sam.plugin._fitting import needed_now, sections_to_open
-from napari_sam.plugin._found_layers import show_found
+from napari_sam.plugin._found_layers import found_layers_of, show_found
 from napari_sam.plugin._image_panel import ImagePanel
 from napari_sam.plugin._keeping import KeepIn
 from napari_sam.plugin._measure_panel import MeasurePanel
@@ -88,7 +88,10 @@ class SamWidget(QWidget):
             keep=KeepIn(Settings.resolve().sessions_dir, name_model),
         )
         self.everything_steps = EverythingSteps(
-            self.controller.stage, find_by_plane, partial(show_found, napari_viewer)
+            self.controller.stage,
+            find_by_plane,
+            partial(show_found, napari_viewer),
+            partial(found_layers_of, napari_viewer),
         )
         self._viewer = napari_viewer
         self._memory = Memory()

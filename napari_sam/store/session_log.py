@@ -130,12 +130,14 @@ def deeds_of(lines: Iterable[Mapping[str, Any]]) -> Iterator[Deed]:
         try:
             cause = line.get("cause", line["action"])
             edits = tuple(packed_from_json(item).forward(cause) for item in line.get("edits", ()))
+            is_adopted = line["action"] == "adopt"
             yield Deed(
                 line["action"],
                 values_from_json(line.get("values", {})),
                 line.get("joins", False),
                 edits,
                 cause,
+                state_change_from_json(_EMPTY, line["state"]).objects if is_adopted else {},
             )
         except _DAMAGE as error:
             raise _damaged(number, error) from error

@@ -149,9 +149,8 @@ def photographs(hw: tuple[int, int], rng: torch.Generator) -> Scene:
         _add_blades(film)
     labels = film.easel.labels
     image = _develop(film, ground, labels)
-    return Scene(
-        labels, "photographs", film.parents, whole=frozenset(range(1, film.n_labels + 1)), image=image
-    )
+    everything, parts = frozenset(range(1, film.n_labels + 1)), frozenset(film.parents)
+    return Scene(labels, "photographs", film.parents, whole=everything, image=image, parts=parts)
 
 
 def _pick_tones(ground: Tensor, rng: torch.Generator) -> tuple[Colour, Colour]:

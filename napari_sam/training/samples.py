@@ -137,7 +137,7 @@ class PairSampler:
     def _draw_generated(self, hw: tuple[int, int], rng: torch.Generator) -> _Planes:
         scene = draw_scene(hw, rng, self.settings.side)
         hw = scene.labels.shape[1], scene.labels.shape[2]
-        roles = Roles(scene.parents, scene.backdrop, scene.whole)
+        roles = Roles(scene.parents, scene.backdrop, scene.whole, scene.parts)
         if scene.kind == "photographs":
             textures = draw_textures(self._real, hw, 1, rng) if self._real and chance(0.4, rng) else None
             return _Planes(degrade(paint(scene, textures, rng), rng, strength=0.2), scene.labels, roles)

@@ -28,6 +28,9 @@ class Scene:
         parent such a label always counts as part of it.
     whole : frozenset of int
         Labels that are one object although they lie in several pieces.
+    parts : frozenset of int
+        Labels with a parent that nobody would leave out of it (the head of a person): the parent is never an
+        object without them.
     image : Tensor or None
         ``(2, 3, H, W)``, 0 to 1, where a family paints itself.
     """
@@ -39,3 +42,4 @@ class Scene:
     backdrop: frozenset[int] = field(default_factory=frozenset)
     whole: frozenset[int] = field(default_factory=frozenset)
     image: Tensor | None = None
+    parts: frozenset[int] = field(default_factory=frozenset)

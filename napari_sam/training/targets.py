@@ -53,11 +53,14 @@ class Roles:
         Labels that are no objects; with a parent they always count as part of it.
     whole : frozenset of int
         Labels that are one object although in several pieces.
+    parts : frozenset of int
+        Labels with a parent that nobody would leave out of it: objects, but the parent always holds them.
     """
 
     parents: Mapping[int, int] = field(default_factory=dict)
     backdrop: frozenset[int] = frozenset()
     whole: frozenset[int] = frozenset()
+    parts: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -104,9 +107,9 @@ def _families(roles: Roles) -> dict[int, tuple[int, ...]]:
 
 
 def _is_fixed(name: int, label: int, roles: Roles) -> bool:
-    """Say whether a part always counts: the object itself, or backdrop in it all the way up."""
+    """Say whether a part always counts: the object itself, or backdrop and parts in it all the way up."""
     while name != label:
-        if name not in roles.backdrop:
+        if name not in roles.backdrop and name not in roles.parts:
             return False
         name = roles.parents[name]
     return True

@@ -16,7 +16,7 @@ from napari_sam.core.propagation import propagate
 from napari_sam.core.session import Session
 from napari_sam.store.session_file import ModelReference, SessionFolder
 from tests.fakes import FakeSegmenter, ellipsoid_labels, labelled_volume
-from volumes import Box, Code
+from volumes import Box, Code, Segment
 
 SHAPE = (9, 32, 40)
 
@@ -83,6 +83,29 @@ def test_again_asks_the_model_and_says_how_far_it_agrees(
     assert "the labels differ" in said
     dice = float(said.split("Dice ")[1].split()[0])
     assert 0.5 < dice < 1
+
+
+def test_again_knows_what_adopted_objects_are_called(
+    tmp_path: Path, image: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = Session(volumes.read(image))
+    older = np.where(ellipsoid_labels(SHAPE) == 1, 7, 0)
+    lesion = Code("49755003", "SCT", "Morphologically abnormal structure")
+    session.adopt(older, {7: Segment(7, "lesion", (9, 8, 7), lesion, Code("M-1", "99X", "Spot"), "reader")})
+    found = np.zeros(SHAPE, int)
+    found[0, :4, :4] = 2
+    session.adopt(found, {2: Segment(2, algorithm="finder")}, found_across=0)
+    path, out = tmp_path / "case.samsession", tmp_path / "out.seg.nrrd"
+    SessionFolder(path).save(session, ModelReference("fake.test", ""))
+    monkeypatch.setattr("napari_sam.nodes.models.load_model", lambda choice: FakeSegmenter())
+    code, said, _ = run(capsys, "replay", path, image, "--again", "-o", out)
+    assert code == 0
+    assert "lesion" in said
+    kept = tmp_path / "kept.seg.nrrd"
+    assert run(capsys, "replay", path, "-o", kept)[0] == 0
+    again, before = (volumes.read_labels(one) for one in (out, kept))
+    assert [one.name for one in again.segments] == ["object 2", "lesion"]
+    assert again.segments == before.segments
 
 
 def test_a_folder_of_sessions_is_a_batch(

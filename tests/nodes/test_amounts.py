@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from napari_sam.cli.main import main
-from napari_sam.nodes.amounts import MICRO, MILLI, units_for
+from napari_sam.nodes.amounts import MICRO, MILLI, PIXELS, units_for, units_of
 from napari_sam.nodes.measure import measure_labels
 from napari_sam.nodes.measurement_table import measurements_csv, measurements_json
 from napari_sam.nodes.samples import write_sample
@@ -28,7 +29,39 @@ def test_a_microscope_counts_in_micrometres(spacing_mm: tuple[float, float, floa
     assert units_for(float(np.prod(spacing_mm))) is units
 
 
+@pytest.mark.parametrize(
+    ("spacing_mm", "file_format", "units"),
+    [
+        ((1.0, 1.0, 1.0), "PNG", PIXELS),
+        ((1.0, 1.0, 1.0), "napari layer", PIXELS),
+        ((1.0, 0.5, 0.5), "napari layer", MILLI),
+        ((1.0, 1.0, 1.0), "NIfTI", MILLI),
+        (CELL_MM, "TIFF", MICRO),
+    ],
+)
+def test_a_picture_that_does_not_say_its_size_counts_in_pixels(
+    spacing_mm: tuple[float, float, float], file_format: str, units: object
+) -> None:
+    shape = (1, 4, 5)
+    geometry = Geometry.from_spacing(shape, spacing_mm)
+    assert units_of(Volume(np.zeros(shape, np.uint8), geometry, Provenance(file_format))) is units
+
+
+def test_the_command_line_tells_pictures_in_pixels(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = np.zeros((20, 30), np.uint8)
+    picture[4:14, 5:25] = 1
+    Image.fromarray(picture * 200).save(tmp_path / "picture.png")
+    Image.fromarray(picture).save(tmp_path / "labels.png")
+    assert main(["measure", str(tmp_path / "picture.png"), str(tmp_path / "labels.png")]) == 0
+    heads, _, first, *_ = capsys.readouterr().out.splitlines()
+    assert heads.split()[2:7] == ["px³", "longest", "px", "in", "plane"]
+    assert float(first.split()[-6]) == 200
+
+
 def test_units_say_the_same_size() -> None:
+    assert PIXELS.per_ml * 1e-3 == PIXELS.per_mm3 == 1
     assert MICRO.per_ml * 1e-3 == pytest.approx(MICRO.per_mm**3)
     assert MICRO.per_mm2 == pytest.approx(MICRO.per_mm**2)
 

@@ -12,6 +12,7 @@ import volumes
 from napari_sam.core.propagation_film import is_film
 from napari_sam.errors import UnknownSample
 from napari_sam.nodes.info import find_orientation
+from napari_sam.nodes.measure import measure_labels
 from napari_sam.nodes.nuclei import TOUCHING_NUCLEI
 from napari_sam.nodes.samples import SAMPLES, make_sample, write_sample
 from tests.dicom_phantoms import standard_errors
@@ -89,6 +90,27 @@ class TestTheHead:
         rim = lesion & ~ndimage.binary_erosion(lesion, iterations=2)
         tones = [float(volume.data[mask].mean()) for mask in (core, rim, labels == 1, labels == 2)]
         assert tones[1] > tones[0] > tones[2] > tones[3]
+
+    def test_the_lesion_measures_what_its_ellipsoids_fill(self) -> None:
+        step_mm, filled = 0.5, np.zeros((), bool)
+        spans = ((-5.0, 50.0), (-50.0, 10.0), (-60.0, -10.0))
+        at_mm = np.meshgrid(
+            *(np.arange(*span, step_mm) + step_mm / 2 for span in spans), indexing="ij", sparse=True
+        )
+        for centre, (along_z, along_y, along_x), turn_deg in (
+            ((20.0, -24.0, -32.0), (17.0, 15.0, 12.5), 25.0),
+            ((30.0, -12.0, -36.0), (11.0, 11.0, 10.0), 0.0),
+        ):
+            z, y, x = (axis - middle for axis, middle in zip(at_mm, centre, strict=True))
+            cos, sin = np.cos(np.deg2rad(turn_deg)), np.sin(np.deg2rad(turn_deg))
+            turned_x, turned_y = x * cos + y * sin, y * cos - x * sin
+            filled = filled | (
+                (z / along_z) ** 2 + (turned_y / along_y) ** 2 + (turned_x / along_x) ** 2 <= 1
+            )
+        volume, labels = make_sample("mr")
+        (lesion,) = measure_labels(np.where(labels == 3, labels, 0), volume).objects
+        assert lesion.measures.volume_ml == pytest.approx(filled.sum() * step_mm**3 / 1000, rel=0.01)
+        assert lesion.measures.volume_ml == pytest.approx(16.636)  # as docs/tutorial-mr.md says
 
     def test_the_coil_sees_the_front_better_than_the_back(self) -> None:
         volume, labels = make_sample("mr")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -123,6 +123,11 @@ class Desk:
     files: StepBackground
     segmenter: ThresholdSegmenter
     saved: list[tuple[Path, np.ndarray, Volume]]
+    sources: dict[str, ImageSource] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.view.images.side_effect = lambda: list(self.sources.values())
+        self.view.turn_to_image.side_effect = lambda key: self.controller.choose_image(self.sources[key])
 
     @property
     def state(self) -> PanelState:
@@ -132,7 +137,8 @@ class Desk:
     def open(self, volume: Volume | None = None, key: str = "a") -> None:
         """Choose an image and show the middle plane."""
         volume = volume or ball_volume()
-        self.controller.choose_image(ImageSource(key, f"image {key}", lambda: volume))
+        self.sources[key] = ImageSource(key, f"image {key}", lambda: volume)
+        self.controller.choose_image(self.sources[key])
         self.controller.show_plane(PlaneRef(0, volume.shape[0] // 2))
         self.background.run()
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from napari_sam.core.clean_steps import CleanStep
+from napari_sam.nodes.amounts import MICRO, MILLI
 from napari_sam.plugin._gestures import Tool
-from volumes import Box
+from napari_sam.plugin.view import CleanState, PanelState
+from volumes import Box, Geometry, Volume
 
 
 @pytest.fixture
@@ -85,6 +87,56 @@ def test_the_brush_keeps_to_its_range(desk):
     desk.controller.clean.limit_brush(None, None)
     _paint(desk, Box((4, 0, 0), (5, 2, 2)), 1)
     assert session.labels[4, :2, :2].all()
+
+
+def test_cells_are_cleaned_in_micrometres(desk, make_ball_volume):
+    desk.open()
+    assert desk.state.clean.units is MILLI
+    ball = make_ball_volume()
+    desk.open(Volume(ball.data, Geometry.from_spacing(ball.shape, (1e-3, 5e-4, 5e-4)), ball.provenance), "b")
+    assert desk.state.clean.units is MICRO
+
+
+@pytest.mark.viewer
+def test_sizes_are_typed_in_the_units_that_are_shown(qtbot):
+    from napari_sam.plugin._clean_panel import CleanPanel
+
+    panel, pressed = CleanPanel(), []
+    qtbot.addWidget(panel)
+    panel.clean_pressed.connect(pressed.append)
+    in_mm, in_micro = (PanelState(clean=CleanState(True, units=units)) for units in (MILLI, MICRO))
+    panel.draw(in_mm)
+    assert [panel.sizes[kind].text() for kind in ("islands", "grow")] == ["100 mm³", "1 mm"]
+    panel.sizes["grow"].setValue(3.0)
+    panel.draw(in_micro)
+    assert [panel.sizes[kind].text() for kind in ("islands", "grow")] == ["100 µm³", "1 µm"]
+    panel.sizes["grow"].setValue(0.25)
+    for kind in ("islands", "grow", "fill holes"):
+        panel.buttons[kind].click()
+    assert [step.size for step in pressed] == [pytest.approx(1e-7), pytest.approx(2.5e-4), None]
+    panel.draw(in_mm)
+    panel.buttons["grow"].click()
+    assert pressed[-1].size == 3.0
+    panel.draw(in_micro)
+    assert panel.sizes["grow"].text() == "0.25 µm"
+
+
+@pytest.mark.viewer
+def test_the_range_begins_with_what_the_model_sees(qtbot):
+    from napari_sam.plugin._clean_panel import CleanPanel
+
+    panel, limits = CleanPanel(), []
+    qtbot.addWidget(panel)
+    panel.brush_limited.connect(lambda *range_: limits.append(range_))
+    panel.draw(PanelState(window=(-160.0, 240.0)))
+    assert (panel.low.value(), panel.high.value()) == (-160, 240)
+    panel.draw(PanelState(window=(12.0, 1216.5)))
+    assert (panel.low.value(), panel.high.value()) == (12, 1216.5)
+    panel.draw(PanelState())
+    assert limits == []
+    panel.low.setValue(100.0)
+    panel.draw(PanelState(window=(0.0, 1.0)))
+    assert (panel.low.value(), panel.high.value()) == (100, 1216.5)
 
 
 @pytest.mark.viewer

@@ -104,9 +104,16 @@ def test_click_before_the_image_is_read_is_answered(desk, make_ball_volume):
 def test_click_outside_is_a_message(desk):
     desk.open()
     desk.click(row=400)
-    desk.view.show_error.assert_called_once()
-    assert "outside" in desk.view.show_error.call_args.args[0]
-    assert desk.state.warning
+    assert desk.state.status == "That is outside the image; click inside it."
+    desk.view.show_error.assert_not_called()
+    assert not desk.controller.session.objects
+
+
+def test_of_a_stroke_what_is_outside_is_left_out(desk):
+    desk.open()
+    desk.controller.prompts.add_stroke([(4, 20, 25), (4, 20, 49.4), (4, 20, 49.5), (4, -1, 25)], True)
+    desk.background.run()
+    assert [one.at for one in desk.segmenter.requests[-1].prompts] == [(4, 20, 25), (4, 20, 49.4)]
 
 
 def test_box_is_cut_to_the_image(desk):
@@ -612,3 +619,58 @@ class TestCandidates:
         desk.click()
         desk.background.run()
         assert (desk.state.candidate, desk.state.can_cycle) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("n_planes", "end"), [(9, "; then propagate (W) or accept (Q)."), (1, "; then accept (Q).")]
+)
+def test_what_to_do_after_a_click_suits_the_image(desk, make_ball_volume, n_planes, end):
+    desk.segmenter.segment = NestedSegmenter((20, 25)).segment
+    desk.open(make_ball_volume((n_planes, 40, 50)))
+    desk.click()
+    desk.background.run()
+    assert desk.state.candidate is not None
+    assert desk.state.status.endswith(end)
+
+
+def test_undo_stays_with_the_object_whose_step_it_takes_back(desk):
+    desk.open()
+    desk.click()
+    desk.background.run()
+    desk.controller.objects.start()
+    for object_id in (2, 1):
+        box = Box((4, 0, 4 * object_id), (5, 2, 4 * object_id + 2))
+        desk.controller.objects.select(object_id)
+        before = desk.controller.session.labels[box.slices()].copy()
+        desk.controller.prompts.painted(box, before, np.full_like(before, object_id))
+    desk.controller.table.rename(2, "other")
+    assert desk.state.current_id == 1
+    desk.controller.objects.undo()
+    assert desk.state.current_id == 2, "it was renamed"
+    desk.controller.objects.select(1)
+    desk.controller.objects.undo()
+    assert desk.state.current_id == 1, "it lost the stroke"
+    desk.controller.objects.redo()
+    assert desk.state.current_id == 1
+    desk.controller.objects.undo()
+    desk.controller.objects.undo()
+    assert 2 not in desk.controller.session.objects
+    assert desk.state.current_id == desk.controller.session.current_id
+
+
+def test_all_that_are_chosen_are_accepted(desk):
+    desk.open()
+    desk.click()
+    desk.background.run()
+    for object_id in (2, 3):
+        box = Box((4, 0, 4 * object_id), (5, 2, 4 * object_id + 2))
+        before = desk.controller.session.labels[box.slices()].copy()
+        desk.controller.prompts.painted(box, before, np.full_like(before, object_id))
+    desk.controller.table.choose((1, 2))
+    desk.controller.objects.accept()
+    assert desk.state.status.startswith("Objects 1 and 2 are accepted.")
+    assert [row.locked for row in desk.state.objects] == [True, True, False, False]
+    assert desk.state.current_id == 4
+    desk.controller.objects.undo()
+    assert [row.locked for row in desk.state.objects] == [True, False, False]
+    assert desk.state.current_id == 2

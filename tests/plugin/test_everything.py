@@ -71,8 +71,9 @@ def test_everything_in_the_shown_plane_once_the_model_is_there(desk, steps, find
     desk.background.run()
     window = desk.controller.session.window
     assert finder.asked == [(window, (0, (4, 5), True))]
-    (key, labels, volume) = shown.call_args.args
+    (key, labels, volume, by) = shown.call_args.args
     assert (key, volume) == ("a", desk.controller.session.volume)
+    assert (by.axis, by.model) == (0, "threshold.test")
     assert np.flatnonzero(labels.any(axis=(1, 2))).tolist() == [4]
     assert desk.state.status == "1 object found in image a. Take as objects puts it into the table."
     assert steps.state.can_start

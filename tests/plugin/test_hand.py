@@ -225,6 +225,15 @@ def test_memory_names_neither_files_nor_people(tmp_path):
 # Cursor
 
 
+def test_the_cursor_is_told_in_the_units_that_suit_the_voxels():
+    from napari_sam.plugin._cursor import cursor_text
+
+    cells = Geometry.from_spacing((4, 50, 50), (1e-3, 5e-4, 5e-4))
+    assert cursor_text((2, 10, 30), 7, cells) == "(2, 10, 30) · 15.0, 5.0, 2.0 µm LPS · 7"
+    body = Geometry.from_spacing((4, 50, 50), (3.0, 0.5, 0.5))
+    assert cursor_text((2, 10, 30), 7, body) == "(2, 10, 30) · 15.0, 5.0, 6.0 mm LPS · 7"
+
+
 def test_the_object_under_the_cursor_is_named():
     from napari_sam.plugin._cursor import label_under
 

@@ -259,6 +259,26 @@ def test_the_dock_fits_a_small_screen_and_is_left_as_it_was(
     qtbot.waitUntil(lambda: again.prompt.tools[Tool.BOX].isChecked(), timeout=60_000)
 
 
+def test_all_steps_fit_a_narrow_dock(window, make_ball_volume):
+    from napari_sam.plugin._reader import layer_of_volume
+
+    data, arguments, _ = layer_of_volume(make_ball_volume(), "a name of an image that goes on and on and on")
+    window.viewer.add_image(data, **arguments)
+    window.ready()
+    dock = window.widget
+    for section in dock.sections.values():
+        section.fold(False)
+    window.press(dock.prompt.tools[Tool.INCLUDE])
+    window.click(19, 24)
+    window.ready()
+    window.until(lambda: dock.measure.lines.rowCount() > 5)
+    window.settle()
+    scroll_bar_px = dock._scroll.verticalScrollBar().sizeHint().width()
+    assert dock._scroll.widget().minimumSizeHint().width() + scroll_bar_px <= 300
+    text = dock.status.text
+    assert text.height() >= 4 * text.fontMetrics().lineSpacing(), "of messages four lines are seen whole"
+
+
 def test_commands_act_on_the_chosen_layers(window, monkeypatch, tmp_path):
     from napari_sam.plugin import _commands
 
@@ -284,17 +304,45 @@ def test_commands_act_on_the_chosen_layers(window, monkeypatch, tmp_path):
     window.until(lambda: "are prepared" in window.widget.status.text.text())
 
 
+def test_what_was_found_is_there_still_when_the_dock_is_opened_again(window, qtbot, monkeypatch):
+    def find(volume, segmenter, asked, reach, cancel):
+        plane = PlaneRef(reach[0], reach[1][0])
+        yield SimpleNamespace(plane=plane, labels=(plane.take(volume.data) > 100).astype(np.uint32))
+
+    steps = window.widget.everything_steps
+    monkeypatch.setattr(steps, "_find", find)
+    steps.find(in_all=False)
+    window.until(lambda: "1 object found" in window.widget.status.text.text())
+    window.viewer.window.remove_dock_widget(window.dock)
+    again = Window(window.viewer, qtbot)
+    again.ready()
+    again.until(again.widget.everything.take.isEnabled)
+    layer = window.viewer.layers["ball everything"]
+    layer.selected_label = 1
+    assert "label 1 of ball everything" in again.widget.everything.take_one.toolTip()
+    again.widget.everything.fold(False)
+    again.press(again.widget.everything.take)
+    assert np.array_equal(again.session.labels[4] == 1, layer.data[4] == 1)
+    assert [anchor.plane for anchor in again.session.objects[1].anchors] == [PlaneRef(0, 4)]
+    assert not layer.visible
+    again.controller.choose_window(None)
+    again.ready()
+    assert len(again.widget.everything_steps.taking._all) == 1, "looked for once"
+    window.viewer.window.remove_dock_widget(again.dock)
+
+
 def test_the_layer_of_what_was_found_in_a_picture():
     from napari.components import ViewerModel
 
     from napari_sam.plugin._found_layers import show_found
     from napari_sam.plugin._images import volume_of
+    from napari_sam.plugin._taking_steps import FoundBy
 
     viewer = ViewerModel()
     image = viewer.add_image(np.zeros((20, 30), np.uint8), name="picture")
     labels = np.zeros((1, 20, 30), np.uint16)
-    assert show_found(viewer, "another", labels, volume_of(image)) is None
-    found = show_found(viewer, image.unique_id, labels, volume_of(image))
+    assert show_found(viewer, "another", labels, volume_of(image), FoundBy(0, "")) is None
+    found = show_found(viewer, image.unique_id, labels, volume_of(image), FoundBy(0, ""))
     layer, changes = viewer.layers[-1], []
     found.on_change = lambda: changes.append((found.is_shown, found.chosen))
     assert (found.name, found.chosen, found.is_active) == ("picture everything", 0, False)

@@ -10,10 +10,11 @@ import pytest
 from napari_sam.core.planes import PlaneRef
 from napari_sam.plugin._gestures import Tool
 from napari_sam.plugin._keeping import KeepIn
-from napari_sam.plugin.controller import Controller
+from napari_sam.plugin.controller import Controller, ImageSource
 from napari_sam.plugin.view import View
 from napari_sam.store import pending_sessions
 from tests.plugin.conftest import Desk, StepBackground, ThresholdSegmenter
+from volumes import MissingFile
 
 
 @pytest.fixture
@@ -166,12 +167,73 @@ def test_another_images_session_is_one_line(start, tmp_path, make_ball_volume):
     desk.files.run()
     again = start()
     again.open(make_ball_volume((7, 40, 50)), key="b")
+    del again.sources["a"]
     again.files.run()
     again.controller.keeping.open(path)
     again.files.run()
     assert again.state.warning
-    assert "another image" in again.state.status
+    assert (
+        "another image, which is not open: 9 × 40 × 50 voxels of 3 × 1 × 1 mm, sha256 " in again.state.status
+    )
     assert not again.controller.stage.is_taken
+    again.controller.drop_image("b")
+    again.sources.clear()
+    again.controller.keeping.open(path)
+    again.files.run()
+    assert "which is not open" in again.state.status
+
+
+def test_a_session_opens_on_the_open_image_that_it_belongs_to(start, tmp_path, make_ball_volume):
+    desk = start()
+    _work(desk)
+    labels = desk.controller.session.labels.copy()
+    path = tmp_path / "case.samsession"
+    desk.controller.keeping.save(path)
+    desk.files.run()
+
+    again = start()
+    again.open(make_ball_volume((7, 40, 50)), key="b")
+    again.click()
+    again.background.run()
+    on_b = again.controller.session
+    again.sources["broken"] = ImageSource("broken", "broken", Mock(side_effect=MissingFile("gone")))
+    again.controller.keeping.open(path)
+    again.files.run()
+    assert again.controller.stage.cases.source.key == "a"
+    assert np.array_equal(again.controller.session.labels, labels)
+    assert again.state.status == "Your work on image a is back: 1 object, undo included."
+    again.controller.choose_image(again.sources["b"])
+    assert again.controller.session is on_b
+
+
+def test_a_session_waits_for_its_image_to_be_read(start, tmp_path, make_ball_volume):
+    desk = start()
+    _work(desk)
+    labels = desk.controller.session.labels.copy()
+    path = tmp_path / "case.samsession"
+    desk.controller.keeping.save(path)
+    desk.files.run()
+
+    again = start()
+    again.open(make_ball_volume((7, 40, 50)), key="b")
+    again.controller.drop_image("a")
+    again.controller.keeping.open(path)
+    again.files.run()
+    assert again.state.status == "Reading the image…"
+    again.background.run()
+    assert np.array_equal(again.controller.session.labels, labels)
+    again.controller.keeping.open(path)
+    again.files.run()
+    assert again.state.status == (
+        "There is work on image a already; save it, and open the image again first."
+    )
+
+
+def test_without_an_image_there_is_no_work_to_save(start, tmp_path):
+    desk = start()
+    desk.controller.choose_image(None)
+    desk.controller.keeping.save(tmp_path / "case.samsession")
+    assert desk.state.status == "There is no work to save; open an image first."
 
 
 def test_a_place_that_cannot_be_written_is_told_once_and_the_work_goes_on(tmp_path):
@@ -214,3 +276,55 @@ def test_the_offer_in_a_window(window, qtbot, make_ball_volume):
     assert np.array_equal(again.session.labels, labels)
     assert viewer.layers["again labels"].data is again.session.labels
     assert not again.widget.restore.isVisible()
+
+
+@pytest.mark.viewer
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("is_painted", [False, True])
+def test_restored_work_takes_the_layer_that_the_closed_dock_left(window, qtbot, is_painted):
+    from tests.plugin.windows import Window
+
+    window.press(window.widget.prompt.tools[Tool.INCLUDE])
+    window.click(19, 24)
+    window.ready()
+    viewer = window.viewer
+    viewer.window.remove_dock_widget(window.dock)
+    left = viewer.layers["ball labels"]
+    if is_painted:
+        left.data[0, 0, 0] = 5
+    again = Window(viewer, qtbot)
+    again.ready()
+    again.until(again.widget.restore.isVisible)
+    again.press(again.widget.restore.restore)
+    again.until(lambda: bool(again.session.objects))
+    names = [layer.name for layer in viewer.layers if layer.name.startswith("ball labels")]
+    assert names == (["ball labels", "ball labels [1]"] if is_painted else ["ball labels"])
+    assert viewer.layers[names[-1]].data is again.session.labels
+    before = np.count_nonzero(again.session.labels)
+    again.controller.objects.undo()
+    assert np.count_nonzero(viewer.layers[names[-1]].data) < before
+
+
+@pytest.mark.viewer
+@pytest.mark.filterwarnings("default")
+def test_a_session_turns_a_window_to_its_image(window, make_ball_volume, tmp_path):
+    from napari_sam.plugin._reader import layer_of_volume
+
+    window.press(window.widget.prompt.tools[Tool.INCLUDE])
+    window.click(19, 24)
+    window.ready()
+    labels = window.session.labels.copy()
+    window.controller.keeping.save(tmp_path / "case.samsession")
+    window.until((tmp_path / "case.samsession" / "session.json").exists)
+    window.until(lambda: not window.controller.stage.is_taken)
+    for name, shape in (("same", None), ("other", (7, 40, 50))):
+        data, arguments, _ = layer_of_volume(make_ball_volume(*(() if shape is None else (shape,))), name)
+        window.viewer.add_image(data, **arguments)
+    window.viewer.layers.remove("ball")
+    images = window.widget.image.images
+    window.until(lambda: window.session is not None and images.currentText() == "other")
+    window.controller.keeping.open(tmp_path / "case.samsession")
+    window.until(lambda: window.session is not None and bool(window.session.objects))
+    assert images.currentText() == "same"
+    assert np.array_equal(window.session.labels, labels)
+    assert window.viewer.layers["same labels"].data is window.session.labels

@@ -7,8 +7,9 @@ import csv
 import numpy as np
 import pytest
 
+from napari_sam.nodes.amounts import PIXELS
 from napari_sam.plugin._gestures import Tool
-from volumes import Geometry, Volume
+from volumes import Geometry, Provenance, Volume
 
 
 def _run(desk):
@@ -66,6 +67,21 @@ def test_cells_are_measured_in_micrometres(desk, make_ball_volume):
     assert _lines(desk)["Largest area"] == f"{area:.4g} µm² in plane 4"
     assert _lines(desk)["Longest in 3-D"].endswith(" µm")
     assert 1 < float(_lines(desk)["Longest in 3-D"].split()[0]) < 20
+
+
+def test_a_picture_without_a_size_is_measured_in_pixels(desk, make_ball_volume):
+    ball = make_ball_volume((1, 40, 50))
+    desk.open(Volume(ball.data, Geometry.from_spacing(ball.shape, (1.0, 1.0, 1.0)), Provenance("PNG")))
+    desk.click()
+    _run(desk)
+    desk.controller.measure.want(True)
+    _run(desk)
+    n = np.count_nonzero(desk.controller.session.labels)
+    assert _lines(desk)["Largest area"] == f"{n} px² in plane 0"
+    assert desk.state.objects[0].size == f"{n} px²"
+    assert _lines(desk)["Centre (x, y, z)"].endswith(" px")
+    assert "Surface" not in _lines(desk), "a plane has none"
+    assert desk.state.clean.units is PIXELS
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".json"])

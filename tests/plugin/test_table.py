@@ -9,6 +9,7 @@ import pytest
 
 from napari_sam.core.planes import PlaneRef
 from napari_sam.plugin._gestures import Tool
+from volumes import Box, Geometry, Provenance, Volume
 
 
 @pytest.fixture
@@ -21,8 +22,6 @@ def two(desk):
     desk.background.run()
     desk.controller.objects.start()
     session = desk.controller.session
-    from volumes import Box
-
     box = Box((4, 0, 0), (5, 3, 4))
     before = session.labels[box.slices()].copy()
     desk.controller.prompts.painted(box, before, np.full_like(before, 2))
@@ -30,8 +29,6 @@ def two(desk):
 
 
 def volume_like(data):
-    from volumes import Geometry, Provenance, Volume
-
     return Volume(data, Geometry.from_spacing(data.shape, (3.0, 1.0, 1.0)), Provenance("test"))
 
 
@@ -48,6 +45,14 @@ def test_size_and_planes_follow_every_step(two):
             assert row.n_planes == np.count_nonzero((labels == row.id).any(axis=(1, 2)))
         two.controller.objects.undo()
     assert [row.id for row in two.state.objects] == [1]
+
+
+def test_a_large_size_is_told_in_full(desk, make_ball_volume):
+    ball = make_ball_volume((30, 40, 50))
+    desk.open(Volume(ball.data, Geometry.from_spacing(ball.shape, (1e-3, 1e-3, 1e-3)), ball.provenance))
+    box = Box((0, 0, 0), (30, 40, 50))
+    desk.controller.prompts.painted(box, np.zeros(box.shape, np.uint16), np.ones(box.shape, np.uint16))
+    assert _row(desk, 1).size == "60000 µm³"
 
 
 def test_a_picture_has_areas(desk, make_ball_volume):
@@ -267,3 +272,26 @@ def test_several_chosen_with_the_mouse_are_reopened_and_deleted(window, qtbot):
     next(action for action in panel.menu.actions() if action.text() == "Delete").trigger()
     assert list(window.session.objects) == [4]
     assert np.unique(window.session.labels).tolist() == [0, 4]
+
+
+@pytest.mark.viewer
+def test_many_objects_can_be_told_apart_in_a_narrow_table(qtbot):
+    from qtpy.QtCore import Qt
+
+    from napari_sam.plugin._object_panel import ObjectPanel
+    from napari_sam.plugin.view import ObjectRow, PanelState
+
+    panel = ObjectPanel()
+    qtbot.addWidget(panel)
+    rows = tuple(ObjectRow(number, f"object {number}", False) for number in range(1, 25))
+    panel.draw(PanelState(objects=rows[:3]))
+    low = panel.rows.height()
+    assert panel.rows.isColumnHidden(2), "nothing has a class"
+    panel.draw(PanelState(objects=rows))
+    assert panel.rows.height() > 1.4 * low
+    assert panel.rows.textElideMode() == Qt.TextElideMode.ElideMiddle
+    panel.draw(PanelState(objects=(*rows[:2], ObjectRow(3, "object 3", False, class_name="nucleus"))))
+    assert not panel.rows.isColumnHidden(2)
+    assert panel.rows.height() == low
+    panel.draw(PanelState(objects=rows[:3], classes=("nucleus",)))
+    assert not panel.rows.isColumnHidden(2)

@@ -13,9 +13,11 @@ from napari_sam.core.again import do_again
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.session import Session
 from napari_sam.plugin._everything_steps import EverythingSteps
+from napari_sam.plugin._taking_steps import FoundBy
 from napari_sam.store import Journal, SessionFolder, pending_sessions
 from napari_sam.store.session_log import deeds_of, read_lines
 from tests.plugin.test_everything import Found
+from volumes import Box
 
 
 class Layer:
@@ -52,9 +54,13 @@ class Search:
             plane = PlaneRef(axis, index)
             yield Found(plane, plane.take(self.labels))
 
-    def show(self, key: Any, labels: np.ndarray, volume: Any) -> Layer:
+    def show(self, key: Any, labels: np.ndarray, volume: Any, by: Any) -> Layer:
         self.layers.append(Layer(labels, f"found {len(self.layers) + 1}"))
         return self.layers[-1]
+
+    def left(self, key: Any):
+        """Give all layers as those of searches before the dock was closed."""
+        return [(layer, FoundBy(0, "model before")) for layer in self.layers if key == "a"]
 
 
 @pytest.fixture
@@ -69,6 +75,11 @@ def search():
 @pytest.fixture
 def steps(desk, search):
     return EverythingSteps(desk.controller.stage, search.find, search.show)
+
+
+def without_gaps(labels):
+    """Count labels 1, 2, 3 … in their order."""
+    return np.unique(labels, return_inverse=True)[1].reshape(labels.shape)
 
 
 def found(desk, steps, *, in_all: bool = True):
@@ -100,16 +111,16 @@ def test_all_of_a_volume_is_one_step(desk, steps, search):
     steps.taking.take()
     assert desk.state.status == "3 objects taken from found 1. Undo takes them back."
     assert len(seen) == len(session.history.done) == 1
-    assert np.array_equal(session.labels, search.labels)
-    assert [(one.id, one.locked) for one in session.objects.values()] == [(1, False), (2, False), (5, False)]
-    assert [row.id for row in desk.state.objects] == [1, 2, 5, 6]
-    assert desk.controller.stage.current_id == 6
+    assert np.array_equal(session.labels, without_gaps(search.labels))
+    assert [(one.id, one.locked) for one in session.objects.values()] == [(1, False), (2, False), (3, False)]
+    assert [row.name for row in desk.state.objects] == ["object 1", "object 2", "object 3", ""]
+    assert desk.controller.stage.current_id == 4
     desk.view.show_session.assert_called_once()
     desk.controller.objects.undo()
     assert not session.labels.any()
     assert not session.objects
     desk.controller.objects.redo()
-    assert np.array_equal(session.labels, search.labels)
+    assert np.array_equal(session.labels, without_gaps(search.labels))
 
 
 def test_the_layer_is_hidden_while_all_of_it_is_taken(desk, steps, search):
@@ -146,8 +157,9 @@ def test_found_voxels_give_way_to_what_is_there(desk, steps, search):
     )
     assert np.array_equal(session.labels == 1, ball)
     assert session.objects[1].locked
-    assert sorted(session.objects) == [1, 2, 9, 10]
-    assert np.array_equal(session.labels == 10, search.labels == 1)
+    assert sorted(session.objects) == [1, 2, 3, 4], "the one that found no place leaves no gap"
+    assert all(np.array_equal(session.labels == new, search.labels == old) for new, old in ((2, 1), (3, 2)))
+    assert np.array_equal(session.labels == 4, search.labels == 9)
     desk.controller.objects.undo()
     assert np.array_equal(session.labels, ball)
 
@@ -179,11 +191,12 @@ def test_one_label_is_taken_alone(desk, steps, search):
     assert drawn == [5]
     steps.taking.take_one()
     assert desk.state.status == "1 object taken from found 1. Undo takes it back."
-    assert sorted(session.objects) == [5]
-    assert desk.controller.stage.current_id == 5
+    assert sorted(session.objects) == [1]
+    assert np.array_equal(session.labels == 1, search.labels == 5)
+    assert desk.controller.stage.current_id == 1
     assert layer.is_shown
     steps.taking.take()
-    assert sorted(session.objects) == [1, 2, 5]
+    assert sorted(session.objects) == [1, 2, 3]
     assert "1 left out" in desk.state.status
     layer.chosen = 77
     layer.show(True)
@@ -198,12 +211,12 @@ def test_what_lies_in_one_plane_can_be_followed_from_there(desk, steps, search):
     steps.taking.take()
     assert [one.anchors[0].plane for one in session.objects.values()] == [PlaneRef(0, 4)] * 3
     assert not any(one.propagated for one in session.objects.values())
-    desk.controller.objects.select(5)
+    desk.controller.objects.select(3)
     assert desk.state.can_propagate
     desk.controller.strip.propagate()
     desk.background.run()
-    assert (session.labels == 5).any(axis=(1, 2)).sum() > 1
-    assert np.array_equal(session.labels[4], search.labels[4])
+    assert (session.labels == 3).any(axis=(1, 2)).sum() > 1
+    assert np.array_equal(session.labels[4], without_gaps(search.labels)[4])
 
 
 def test_planes_of_what_was_found_through_planes_are_known(desk, steps, search):
@@ -214,6 +227,27 @@ def test_planes_of_what_was_found_through_planes_are_known(desk, steps, search):
     desk.controller.label_files.save(Path("found.nii.gz"))
     desk.files.run()
     assert all(one.algorithm.endswith(", threshold.test") for one in desk.saved[0][3])
+
+
+def test_what_is_taken_goes_on_after_the_last_object(desk, steps, search):
+    desk.open()
+    session = found(desk, steps)
+    steps.taking.take()
+    desk.controller.table.delete([2])
+    desk.controller.objects.select(7)
+    desk.controller.prompts.painted(Box((8, 38, 48), (9, 40, 50)), *_stroke(session, 7))
+    search.labels[...] = 0
+    search.labels[8, 30:34, 30:34], search.labels[8, 2:5, 2:5] = 40, 4
+    found(desk, steps)
+    steps.taking.take()
+    assert sorted(session.objects) == [1, 3, 7, 8, 9]
+    assert (session.labels[8, 3, 3], session.labels[8, 31, 31]) == (8, 9)
+
+
+def _stroke(session, value):
+    before = session.labels[8:9, 38:40, 48:50].copy()
+    session.labels[8:9, 38:40, 48:50] = value
+    return before, np.full_like(before, value)
 
 
 def test_numbers_above_what_the_labels_hold_are_counted_anew(desk, steps, search):
@@ -259,6 +293,22 @@ def test_of_another_image_nothing_is_taken(desk, steps):
     assert steps.state.take.name == "found 1"
 
 
+def test_what_earlier_searches_left_is_taken_up_once(desk, search):
+    search.show("a", search.labels, None, None)
+    steps = EverythingSteps(desk.controller.stage, search.find, search.show, search.left)
+    desk.open(key="b")
+    assert not steps.state.take.name
+    desk.open()
+    assert steps.state.take.name == "found 1"
+    steps.taking.take()
+    session = desk.controller.session
+    assert np.array_equal(session.labels, without_gaps(search.labels))
+    assert session.objects[2].drawn_by.endswith(", model before")
+    desk.controller.choose_window(None)
+    desk.background.run()
+    assert len(steps.taking._all) == 1
+
+
 def test_a_restart_knows_the_step(desk, steps, search, tmp_path):
     desk.open()
     session = found(desk, steps)
@@ -267,7 +317,7 @@ def test_a_restart_knows_the_step(desk, steps, search, tmp_path):
     journal.close()
     (pending,) = pending_sessions(tmp_path)
     again = SessionFolder(pending.path).open(session.volume, session.window)
-    assert np.array_equal(again.labels, search.labels)
+    assert np.array_equal(again.labels, without_gaps(search.labels))
     assert again.objects == session.objects
     again.undo()
     assert not again.labels.any()
@@ -284,7 +334,7 @@ def test_done_again_it_is_one_step_too(desk, steps, search, segmenter, tmp_path)
     lines, _ = read_lines((pending.path / "log.jsonl").read_bytes())
     again = Session(session.volume, window=session.window)
     assert do_again(again, deeds_of(lines[1:]), segmenter) == ()
-    assert np.array_equal(again.labels, search.labels)
+    assert np.array_equal(again.labels, without_gaps(search.labels))
     assert [(one.locked, one.propagated) for one in again.objects.values()] == [
         (one.locked, one.propagated) for one in session.objects.values()
     ]

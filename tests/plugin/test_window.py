@@ -24,7 +24,7 @@ BALL_AREA = 380
 def test_opening_the_dock_changes_nothing_in_the_viewer(window):
     assert [layer.name for layer in window.viewer.layers] == ["ball"]
     assert window.controller.plane.index == 4
-    assert "Click inside the object" in window.widget.status.text.text()
+    assert "+ Point (A) and click inside the object" in window.widget.status.text.text()
     assert not window.widget.volume.start.isEnabled()
 
 
@@ -242,6 +242,69 @@ def test_closing_the_dock_leaves_the_labels_and_the_image(window):
     assert [layer.name for layer in window.viewer.layers] == ["ball", "ball labels"]
     window.viewer.dims.set_current_step(0, 2)
     window.viewer.layers.remove("ball labels")
+
+
+def test_keys_work_after_the_table_and_the_numbers_were_used(window):
+    from qtpy.QtCore import Qt
+
+    window.press(window.widget.prompt.tools[Tool.INCLUDE])
+    window.click(19, 24)
+    window.ready()
+    rows, tools, first = window.widget.object.rows, window.widget.prompt.tools, window.widget.volume.first
+    window.qtbot.mouseClick(
+        rows.viewport(), Qt.MouseButton.LeftButton, pos=rows.visualItemRect(rows.item(0, 1)).center()
+    )
+    for letter, tool in (("S", Tool.EXCLUDE), ("D", Tool.BOX)):
+        window.qtbot.keyClick(rows, getattr(Qt.Key, f"Key_{letter}"))
+        window.until(tools[tool].isChecked)
+    assert rows.state() == rows.State.NoState, "nothing is typed into a name"
+    assert window.session.objects[1].name == "object 1"
+    first.setFocus()
+    first.selectAll()
+    window.qtbot.keyClicks(first, "2")
+    window.qtbot.keyClick(first, Qt.Key.Key_Return)
+    assert not first.hasFocus()
+    assert window.controller.strip.reach == (2, 8)
+
+
+def test_the_object_under_the_mouse_is_turned_to(window):
+    from qtpy.QtCore import Qt
+
+    window.press(window.widget.prompt.tools[Tool.INCLUDE])
+    window.click(19, 24)
+    window.ready()
+    window.press(window.widget.object.new)
+    control, labels = window.controller, window.viewer.layers["ball labels"]
+    assert control.stage.current_id == 2
+
+    def point(row, column):
+        window.viewer.cursor.position = (12.0, row, column)
+        window.native.setFocus()
+        window.qtbot.keyClick(window.native, Qt.Key.Key_S, Qt.KeyboardModifier.ShiftModifier)
+
+    point(1.0, 1.0)
+    assert control.stage.current_id == 2
+    assert "no object under the mouse" in window.widget.status.text.text()
+    point(19.0, 24.0)
+    assert control.stage.current_id == labels.selected_label == 1
+    assert window.widget.object.rows.currentRow() == 0
+    labels.selected_label = 2
+    assert control.stage.current_id == 2
+    labels.selected_label = 0
+    assert control.stage.current_id == 2
+
+
+def test_a_second_image_is_told_of(window, make_ball_volume):
+    from napari_sam.plugin._reader import layer_of_volume
+
+    data, arguments, _ = layer_of_volume(make_ball_volume((5, 40, 50)), "next case")
+    window.viewer.add_image(data, **arguments)
+    text, images = window.widget.status.text, window.widget.image.images
+    assert "next case is open, too. Choose it in step 1 to work on it." in text.text()
+    assert images.currentText() == "ball"
+    images.setCurrentText("next case")
+    window.ready()
+    assert "is open, too" not in text.text()
 
 
 def test_image_that_is_removed_and_one_that_comes(window):

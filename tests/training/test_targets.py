@@ -38,6 +38,11 @@ def test_backdrop_without_a_parent_is_no_object():
     assert areas(nested(), Roles({}, frozenset({1}))) == [25, 375]
 
 
+def test_a_part_is_an_object_that_its_parent_is_never_without():
+    assert areas(nested(), Roles({2: 1, 3: 2}, parts=frozenset({2}))) == [25, 375, 400, 1575, 1600]
+    assert areas(nested(), Roles({2: 1, 3: 2}, parts=frozenset({2, 3}))) == [25, 400, 1600]
+
+
 def test_a_pair_of_organs_is_one_object_beside_each_of_them():
     plane = np.zeros((40, 40), dtype=np.int64)
     plane[5:15, 5:15], plane[5:15, 25:35] = 2, 3
