@@ -181,7 +181,7 @@ class ZoomingSegmenter(SamSegmenter):
         """Say whether the embedding of a plane, or of a window in it, is kept."""
         volume, plane = request.volume, request.plane
         if region is not None:
-            volume, plane = _crop(volume, plane, region)
+            volume, plane = _crop(volume, plane, region), _AT
         return self.is_encoded(volume, plane, request.window)
 
     def _look_closer(self, asked: Sequence[tuple[SegmentRequest, Region | None]]) -> list[MaskPrediction]:
