@@ -184,8 +184,8 @@ class TableSteps:
         """Take objects away, with their voxels and prompts."""
         ids = self._known(object_ids)
         if ids:
-            them = "it" if len(ids) == 1 else "them"
-            self._do(lambda session: session.delete(*ids), f"{_objects(ids)} deleted. Undo brings {them} back.")
+            back = f"Undo brings {'it' if len(ids) == 1 else 'them'} back."
+            self._do(lambda session: session.delete(*ids), f"{_objects(ids)} deleted. {back}")
 
     def merge(self, object_ids: Collection[int]) -> None:
         """Make one object of several: the current one if it is among them, else the first."""
