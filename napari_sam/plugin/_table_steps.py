@@ -94,10 +94,10 @@ class TableSteps:
         return f"{digits(n_voxels * voxel_mm3 / 1000 * units.per_ml)} {units.volume}"
 
     def _why_none(self, session: Session, one: ObjectState) -> str:
-        """Say why an object that was prompted has no voxel; "" where it was not, or that is not known."""
+        """Say that an object which was prompted or drawn has no voxel, and why if that is known; else ""."""
         found = next(iter(self._giving_way.left_out(session, one).values()), None)
         if found is None:
-            return ""
+            return f"{one.name} has no voxel" if any(anchor.is_settled for anchor in one.anchors) else ""
         return f"{one.name} has no voxel: those of plane {found.plane.index} belong to {held_by(found)}"
 
     # What is done
