@@ -94,10 +94,10 @@ class TableSteps:
         return f"{digits(n_voxels * voxel_mm3 / 1000 * units.per_ml)} {units.volume}"
 
     def _why_none(self, session: Session, one: ObjectState) -> str:
-        """Say why an object that was prompted has no voxel; "" where it was not, or that is not known."""
+        """Say that an object which was prompted or drawn has no voxel, and why if that is known; else ""."""
         found = next(iter(self._giving_way.left_out(session, one).values()), None)
         if found is None:
-            return ""
+            return f"{one.name} has no voxel" if any(anchor.is_settled for anchor in one.anchors) else ""
         return f"{one.name} has no voxel: those of plane {found.plane.index} belong to {held_by(found)}"
 
     # What is done
@@ -184,7 +184,8 @@ class TableSteps:
         """Take objects away, with their voxels and prompts."""
         ids = self._known(object_ids)
         if ids:
-            self._do(lambda session: session.delete(*ids), f"{_objects(ids)} deleted. Undo brings it back.")
+            back = f"Undo brings {'it' if len(ids) == 1 else 'them'} back."
+            self._do(lambda session: session.delete(*ids), f"{_objects(ids)} deleted. {back}")
 
     def merge(self, object_ids: Collection[int]) -> None:
         """Make one object of several: the current one if it is among them, else the first."""

@@ -55,6 +55,18 @@ def test_the_object_shows_that_it_has_nothing(held):
     assert describe_mark(4, mark) == "Plane 4: all of it belongs to object 1, though you prompted it here"
 
 
+def test_an_object_that_lost_all_of_it_shows_so_whatever_the_reason(desk):
+    desk.open()
+    desk.click()
+    desk.background.run()
+    assert desk.state.objects[0].note == ""
+    box = Box((4, 0, 0), (5, 40, 50))
+    before = desk.controller.session.labels[box.slices()].copy()
+    desk.controller.prompts.painted(box, before, np.zeros_like(before))
+    assert (desk.state.objects[0].size, desk.state.objects[0].note) == ("", "object 1 has no voxel")
+    assert not desk.state.warning
+
+
 def test_taking_over_is_one_step(held):
     session = held.controller.session
     ball = session.labels == 1

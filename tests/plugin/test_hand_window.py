@@ -357,7 +357,7 @@ def test_the_layer_of_what_was_found_in_a_picture():
     viewer.layers.remove(layer)
     assert not found.is_there
     n_changes = len(changes)
-    layer.visible = True
+    layer.selected_label = 5
     found.show(True)
     found.grow(labels)
     assert len(changes) == n_changes
