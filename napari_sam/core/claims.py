@@ -103,8 +103,9 @@ class Claims:
             held.kept = no_mask(held.claim.plane)
             yield plan.object_id, held.told()
             yield plan.object_id, held.told_stopped("neighbour")
-        for plane in sorted({PlaneRef(plan.axis, index) for plan, index in lost}, key=lambda one: one.index):
-            yield from self._settle(plane)
+        changed = {(plan.axis, index) for plan, index in lost}
+        for axis, index in sorted(changed):
+            yield from self._settle(PlaneRef(axis, index))
 
     def meant(self, plan: PropagationPlan) -> dict[int, BoxedMask]:
         """Return an object's masks by plane, as they were before others took voxels from them."""

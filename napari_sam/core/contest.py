@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -35,12 +36,19 @@ def settle(claims: Mapping[int, Claim]) -> dict[int, BoxedMask]:
     """
     kept = {object_id: claim.mask for object_id, claim in claims.items()}
     order = sorted(kept, key=lambda object_id: claim_order(kept[object_id]))
+    rivals: dict[int, list[int]] = {object_id: [] for object_id in order}
     for first, second in combinations(order, 2):
         common = _common(claims[first].mask, claims[second].mask)
         if common is not None:
             won_by_second = _won(claims[first], claims[second], common, rival_first=False)
             kept[first] = less(kept[first], won_by_second)
             kept[second] = less(kept[second], less(common, won_by_second))
+            rivals[first].append(second)
+            rivals[second].append(first)
+    for object_id in order:  # what three win from each other in a circle goes to the first of them
+        if len(rivals[object_id]) > 1:
+            whole = claims[object_id].mask
+            kept[object_id] = functools.reduce(less, (kept[rival] for rival in rivals[object_id]), whole)
     return kept
 
 
@@ -68,17 +76,11 @@ def part_claims(
         for request, answer in zip(requests, answers, strict=True)
     ]
     rivals = [own[candidate] for own, candidate in zip(claims, chosen, strict=True)]
+    settled = settle(dict(enumerate(rivals)))
     parted = []
     for number, answer in enumerate(answers):
-        masks = []
-        for claim in claims[number]:
-            kept = claim.mask
-            for other, rival in enumerate(rivals):
-                common = None if other == number else _common(claim.mask, rival.mask)
-                if common is not None:
-                    rival_first = (claim_order(rival.mask), other) < (claim_order(claim.mask), number)
-                    kept = less(kept, _won(claim, rival, common, rival_first))
-            masks.append(kept)
+        masks = [_left(claim, number, rivals) for claim in claims[number]]
+        masks[chosen[number]] = settled[number]
         parted.append(replace(answer, masks=tuple(masks)))
     return parted
 
@@ -94,6 +96,17 @@ def without_masks(answer: MaskPrediction, taken: Sequence[BoxedMask]) -> MaskPre
 def claim_order(mask: BoxedMask) -> tuple[tuple[int, ...], int]:
     """Return what masks of a plane are put in order by, whatever their objects' ids: place, then area."""
     return tuple(mask.box.start), mask.area
+
+
+def _left(claim: Claim, number: int, rivals: Sequence[Claim]) -> BoxedMask:
+    """Return what the claims of all others leave of another candidate of an object."""
+    kept = claim.mask
+    for other, rival in enumerate(rivals):
+        common = None if other == number else _common(claim.mask, rival.mask)
+        if common is not None:
+            rival_first = (claim_order(rival.mask), other) < (claim_order(claim.mask), number)
+            kept = less(kept, _won(claim, rival, common, rival_first))
+    return kept
 
 
 def _prompted(request: SegmentRequest, answer: MaskPrediction, candidate: int) -> Claim:
