@@ -18,7 +18,6 @@ import napari
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from qtpy.QtCore import QThreadPool
 from qtpy.QtWidgets import QApplication
 
 from napari_sam.core.masks import tight_box
@@ -118,9 +117,9 @@ class Page:
 
     def close(self) -> None:
         """Close the window when nothing works in the background any more."""
+        stage = self.control.stage
+        screen.wait_until(lambda: stage.background.is_idle and stage.files.is_idle)
         self.control.close()
-        pool = QThreadPool.globalInstance()
-        screen.wait_until(lambda: pool is None or pool.activeThreadCount() == 0)
         self.viewer.close()
 
     def keep(self, step: str) -> None:

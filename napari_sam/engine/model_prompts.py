@@ -50,6 +50,11 @@ class ModelPrompts:
         """Whether nothing but a single point says what is meant."""
         return self.kind == (1, False, False)
 
+    @property
+    def is_box_alone(self) -> bool:
+        """Whether a box is all that says what is meant."""
+        return self.kind == (2, True, False)
+
 
 def check_request(request: SegmentRequest, name: str, kinds: frozenset[str]) -> None:
     """Check that a model can answer a request.

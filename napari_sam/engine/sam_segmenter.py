@@ -216,10 +216,9 @@ class SamSegmenter:
             )
             all_scores: NDArray[np.float32] = scores.float().cpu().numpy()
             there = torch.ones(len(questions)) if presence is None else presence.float().sigmoid()
-            three = questions[0].prompts.is_ambiguous or not self._spec.single_mask
             answers = [
                 _tidied(
-                    _prediction(question, logits[row].float(), all_scores[row], float(there[row]), three),
+                    self._prediction(question, logits[row].float(), all_scores[row], float(there[row])),
                     question.request,
                     self._spec.tidy,
                 )
@@ -229,19 +228,20 @@ class SamSegmenter:
             self._decode_s += time.perf_counter() - started
         return answers
 
-
-def _prediction(
-    question: _Question, logits: Tensor, scores: NDArray[np.float32], presence: float, three: bool
-) -> MaskPrediction:
-    """Make an answer of one prompt's ``logits (4, 4h, 4w)`` and ``scores (4,)``, maybe of its `three`."""
-    plane, frame = question.request.plane, question.frame
-    kept = list(choose_candidates(scores, three))
-    low_logits = logits[kept].cpu()
-    parts = (above_in_plane(frame, low, 0.0) for low in low_logits)
-    masks = tuple(BoxedMask.of_part(part > 0, plane, (row0, col0)) for part, row0, col0 in parts)
-    hints = frame.to_hint(low_logits).clamp(-_HALF_MAX, _HALF_MAX).half().numpy()
-    preferred = None if three else 0
-    return MaskPrediction(plane, masks, scores[kept], hints, preferred=preferred, presence=presence)
+    def _prediction(
+        self, question: _Question, logits: Tensor, scores: NDArray[np.float32], presence: float
+    ) -> MaskPrediction:
+        """Make an answer of one prompt's ``logits (4, 4h, 4w)`` and ``scores (4,)``."""
+        plane, frame = question.request.plane, question.frame
+        three = question.prompts.is_ambiguous or not self._spec.single_mask
+        kept = list(choose_candidates(scores, three))
+        low_logits = logits[kept].cpu()
+        parts = (above_in_plane(frame, low, 0.0) for low in low_logits)
+        masks = tuple(BoxedMask.of_part(part > 0, plane, (row0, col0)) for part, row0, col0 in parts)
+        hints = frame.to_hint(low_logits).clamp(-_HALF_MAX, _HALF_MAX).half().numpy()
+        leads = question.prompts.is_box_alone and scores[kept[1]] > scores[0] + self._spec.lead
+        preferred = None if three else int(leads)
+        return MaskPrediction(plane, masks, scores[kept], hints, preferred=preferred, presence=presence)
 
 
 def _tidied(answer: MaskPrediction, request: SegmentRequest, least: float) -> MaskPrediction:

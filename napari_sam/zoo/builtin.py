@@ -141,6 +141,7 @@ register(
         mean=PIXEL_MEAN,
         std=PIXEL_STD,
         convert=_with_all_blocks,
+        lead=0.04,
         zoom=True,
         tidy=0.03,
         auto_masks=AutoMaskSettings(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -117,6 +118,9 @@ class ModelSpec:
     single_mask
         Whether the decoder's first mask is for prompts that leave little doubt. Off for models of which only
         the three candidates are published: the one with the highest score is then taken for every prompt.
+    lead
+        Where a box is all there is, one of the three candidates is taken in place of the first mask if its
+        predicted IoU is higher by more than this; never for published models.
     zoom
         Whether to ask for objects that are small in their plane on an enlarged part of it; see `engine.zoom`.
         Off for models whose published answers are on whole planes.
@@ -148,6 +152,7 @@ class ModelSpec:
     scaling: Literal["fixed", "picture"] = "fixed"
     max_points: int | None = None
     single_mask: bool = True
+    lead: float = math.inf
     zoom: bool = False
     tidy: float = 0.0
     bfloat16_cosine: float = 0.0
