@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -133,6 +134,16 @@ def test_answer_is_what_the_model_says_of_these_pixels(segmenter: SamSegmenter, 
     for mask, low in zip(prediction.masks, logits[0, kept], strict=True):
         expected = (frame.plane_logits(low[None])[0] > 0).numpy()
         assert np.count_nonzero(mask.to_plane(prediction.plane, volume.shape) != expected) <= 2
+
+
+@pytest.mark.parametrize(("lead", "preferred"), [(math.inf, 0), (-10.0, 1)])
+def test_a_candidate_that_leads_is_preferred_after_a_box_alone(
+    store: EmbeddingStore, volume: Volume, lead: float, preferred: int
+) -> None:
+    segmenter = segmenter_with(store, random_sam(), spec_of(lead=lead))
+    assert segmenter.segment(ask(volume, BOX)).preferred == preferred
+    assert segmenter.segment(ask(volume, BOX, POINT)).preferred == 0
+    assert segmenter.segment(ask(volume, POINT)).preferred is None
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
