@@ -68,13 +68,13 @@ class Page:
         self.settle()
         return PlaneRef(0, index)
 
-    def box(self, index: int, mask: Mask) -> None:
-        """Draw a box around a mask (P, R, C) in a plane, with the room that a hand leaves."""
+    def box(self, index: int, mask: Mask, margin: int = MARGIN_PX) -> None:
+        """Draw a box around a mask (P, R, C) in a plane, with the room in pixels that a hand leaves."""
         plane = self.go(index)
         row0, col0, row1, col1 = tight_box(plane.take(mask)) or (0, 0, 0, 0)
         self.widget.view.choose_tool(Tool.BOX)
-        m = MARGIN_PX
-        self.control.prompts.add_box(plane.box_of((row0 - m, col0 - m, row1 + m, col1 + m)))
+        edges = row0 - margin, col0 - margin, row1 + margin, col1 + margin
+        self.control.prompts.add_box(plane.box_of(edges))
         self.answered()
 
     def point(self, index: int, at: tuple[int, int], *, positive: bool) -> None:
@@ -177,17 +177,16 @@ def follow_mr(page: Page, scratch: Path) -> None:
     """Follow one lesion from two boxes, correct it, and measure it."""
     lesion = page.truth == 3
     control = page.control
-    page.box(18, lesion)
-    page.box(22, lesion)
+    for index in (18, 22):
+        page.box(index, lesion, margin=0)
     page.keep("boxes")
     page.follow(control.strip.propagate)
     control.strip.next_doubtful()
     page.keep("doubt")
-    page.point(24, (78, 60), positive=False)
-    page.box(16, lesion)
+    page.box(16, lesion, margin=0)
     page.follow(control.strip.propagate)
     control.table.rename(1, "lesion")
-    page.go(24)
+    page.go(16)
     page.unfold("measure", but=("image", "model", "volume"))
     page.keep("measured")
 
