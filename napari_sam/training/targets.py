@@ -203,26 +203,6 @@ def _within(field: NDArray[Any], window: tuple[slice, slice], inner: tuple[slice
     return field[rows, columns]
 
 
-def seen_share(image: NDArray[np.float32], candidate: _Candidate, step: float = VISIBLE_STEP) -> float:
-    """Measure how much of an object's outline can be seen; see `outlines.outline_share`.
-
-    Parameters
-    ----------
-    image : ndarray
-        ``(C, H, W)`` float32, 0 to 1, NaN where there is no picture.
-    candidate : _Candidate
-        The object.
-    step : float
-        Least difference that is seen where there is no noise.
-
-    Returns
-    -------
-    float
-        Part of the outline, 0 to 1.
-    """
-    return outline_share(view_of(image), (candidate.rows, candidate.columns), candidate.mask, step)
-
-
 def choose(
     labels: NDArray[np.int64],
     roles: Roles,
@@ -235,7 +215,7 @@ def choose(
 
     Labels ``(2, S, S)`` are int64; `limits` are the largest number of objects and the smallest area
     in pixels. With an image, the first plane ``(C, S, S)``, 0 to 1 and NaN in the padding, objects
-    whose outline is mostly not seen (see `seen_share` for `step`) are mostly left out.
+    whose outline is mostly not seen (see `outlines.outline_share` for `step`) are mostly left out.
 
     Returns
     -------

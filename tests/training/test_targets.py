@@ -5,8 +5,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from napari_sam.training.outlines import outline_share, view_of
 from napari_sam.training.samples import PairSampler, SampleSettings
-from napari_sam.training.targets import Roles, choose, find_objects, seen_share
+from napari_sam.training.targets import VISIBLE_STEP, Roles, choose, find_objects
+
+
+def seen_share(image, one) -> float:
+    return outline_share(view_of(image), (one.rows, one.columns), one.mask, VISIBLE_STEP)
 
 
 def seeded(seed: int) -> torch.Generator:
