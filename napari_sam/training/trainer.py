@@ -104,7 +104,7 @@ class Trainer:
         n_prompted = self._n_prompted(batch)
         if self._steps is not None and len(batch.pair) >= n_prompted > MANY // 2:
             return self._steps.take(ask(batch, n_prompted, _GROUPED * batch.n_pairs), rng)
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimiser.zero_grad(set_to_none=self._steps is None)  # recorded steps write where gradients are
         loss = self._loss(ask(batch, n_prompted), rng)
         torch.autograd.backward(loss)
         return loss.detach()
