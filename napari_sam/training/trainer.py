@@ -131,7 +131,11 @@ class Trainer:
         mean = flat[:-1] / distributed.get_world_size()
         start = 0
         for parameter in parameters:
-            parameter.grad = mean[start : start + parameter.numel()].view_as(parameter)
+            shared = mean[start : start + parameter.numel()].view_as(parameter)
+            if parameter.grad is None:
+                parameter.grad = shared
+            else:
+                parameter.grad.copy_(shared)  # in place: recorded steps write here
             start += parameter.numel()
 
     @torch.no_grad()
