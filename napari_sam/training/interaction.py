@@ -68,7 +68,7 @@ def tight_boxes(masks: Tensor) -> Tensor:
     return boxes * rows.any(dim=1, keepdim=True)
 
 
-def draw_boxes(masks: Tensor, looseness: float, margin: float = 0.0) -> Prompts:
+def draw_boxes(masks: Tensor, looseness: float, margin: float = 0.0, slack: float = 0.0) -> Prompts:
     """Draw boxes as a hand does: each side off by a few per cent of the size, and at least a pixel.
 
     Parameters
@@ -79,6 +79,8 @@ def draw_boxes(masks: Tensor, looseness: float, margin: float = 0.0) -> Prompts:
         Standard deviation of a side's place over the box's size.
     margin : float
         Grown by this part of the size, at least one pixel where above 0.
+    slack : float
+        Half of the boxes leave room on all sides, up to this part of the size and a pixel more.
     """
     boxes = tight_boxes(masks)
     size = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
@@ -87,6 +89,9 @@ def draw_boxes(masks: Tensor, looseness: float, margin: float = 0.0) -> Prompts:
     if margin:
         grow = (margin * size).clamp(min=1.0)
         shift = torch.cat([shift[:, :2] - grow[:, :2], shift[:, 2:] + grow[:, 2:]], dim=1)
+    if slack:
+        room = (2 * torch.rand_like(boxes[:, :1]) - 1).clamp(min=0.0) * (slack * size + 1)
+        shift = torch.cat([shift[:, :2] - room[:, :2], shift[:, 2:] + room[:, 2:]], dim=1)
     boxes = (boxes + shift).clamp(0, masks.shape[-1])
     corners = (boxes - 0.5).reshape(-1, 2, 2)
     return _boxes(corners)

@@ -15,6 +15,9 @@ from napari_sam.training.interaction import Prompts, carry_over, correct, draw_b
 from napari_sam.training.losses import fine_iou
 from napari_sam.training.rounds import shown_logits, views
 
+ROOM = 0.1
+"""What a roomy box leaves on each side of its object, as a part of its size."""
+
 
 @torch.no_grad()
 def measure(model: Sam, batches: Sequence[Batch], seed: int = 0) -> dict[str, float]:
@@ -23,8 +26,8 @@ def measure(model: Sam, batches: Sequence[Batch], seed: int = 0) -> dict[str, fl
     Returns
     -------
     dict of str to float
-        ``box``, ``point``, ``point_3`` (after two corrections), ``point_best`` (best of the three
-        candidates) and ``carried``: mean IoU over objects. ``score_error``: mean absolute error of the
+        ``box``, ``roomy_box`` (a tenth of its size larger on each side), ``point``, ``point_3`` (after two
+        corrections), ``point_best`` (best of the three candidates) and ``carried``: mean IoU over objects. ``score_error``: mean absolute error of the
         predicted IoU of what is shown. ``presence_auc``: how well presence tells objects that go on from
         those that have ended, 0.5 for models that do not say. ``cell``: mean IoU of the grouping of
         the clicked cell alone, where the encoder groups.
@@ -38,6 +41,10 @@ def measure(model: Sam, batches: Sequence[Batch], seed: int = 0) -> dict[str, fl
         here, there = (views(model, features, batch.pair + i * batch.n_pairs) for i in (0, 1))
         prompts = draw_boxes(first, looseness=0.03)
         boxed = _note(sums, "box", here.answer(prompts), prompts, first)
+        prompts = draw_boxes(first, looseness=0.03, margin=ROOM)
+        decoded = here.answer(prompts)
+        roomy = shown_logits(decoded, prompts)[:, None]
+        sums.setdefault("roomy_box", []).append(fine_iou(roomy, first)[:, 0])
         prompts = draw_clicks(first, cell=4)
         if GROUPING in here.features:
             sums.setdefault("cell", []).append(_cell_iou(here.features[GROUPING], prompts, first))

@@ -30,6 +30,9 @@ N_CORRECTIONS = 7
 MANY = 100
 """More planes of objects than this are all prompted in one way: half as many calls of the decoder."""
 
+SLACK = 0.15
+"""Most room that a box leaves on all sides of its object, as a part of its size; half of the boxes leave none."""
+
 GOING_ON = 0.4
 """Part of the objects that is corrected once more after each round, unless told otherwise."""
 
@@ -169,7 +172,7 @@ def _first_rounds(
     """
     with_box, share = how
     looseness = uniform(0.0, 0.06, rng)
-    prompts = draw_boxes(masks, looseness) if with_box else draw_clicks(masks, cell=4)
+    prompts = draw_boxes(masks, looseness, slack=SLACK) if with_box else draw_clicks(masks, cell=4)
     decoded = view.decode(prompts)
     answers.add(decoded, masks)
     last = chosen = shown_logits(decoded, prompts)

@@ -37,6 +37,19 @@ def test_a_tight_box_gives_the_edges_in_pixel_centres(masks):
     assert prompts.point_labels.tolist() == [[BOX_FIRST, BOX_SECOND]] * 2
 
 
+def test_half_of_the_boxes_leave_room_on_all_sides(masks):
+    torch.manual_seed(0)
+    many = masks[:1].expand(400, -1, -1)
+    corners = draw_boxes(many, looseness=0.0, slack=0.15).points_xy
+    left, right = 15.5 - corners[:, 0, 0], corners[:, 1, 0] - 47.5
+    above, below = 7.5 - corners[:, 0, 1], corners[:, 1, 1] - 23.5
+    assert torch.allclose(left, right, atol=1e-4)
+    assert torch.allclose(above, below, atol=1e-4)
+    assert 0.4 < float((left > 0).float().mean()) < 0.6
+    assert float(left.max()) <= 0.15 * 32 + 1
+    assert float(above.max()) <= 0.15 * 16 + 1
+
+
 def test_depth_counts_erosions_and_the_border_counts_as_outside():
     mask = torch.ones(1, 7, 7, dtype=torch.bool)
     assert depth_within(mask)[0, 3].tolist() == [1, 2, 3, 4, 3, 2, 1]

@@ -50,6 +50,6 @@ def test_measuring_gives_means_between_0_and_1():
     sampler = PairSampler(SampleSettings(side=64, n_objects=2), [])
     figures = measure(model, [collate([sampler.draw(rng) for _ in range(2)])])
     assert set(figures) == {
-        "box", "point", "point_best", "point_3", "carried", "cell", "score_error", "presence_auc"
+        "box", "roomy_box", "point", "point_best", "point_3", "carried", "cell", "score_error", "presence_auc"
     }  # fmt: skip
     assert all(0.0 <= value <= 1.5 for value in figures.values())
