@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("napari")
 pytest.importorskip("qtpy", exc_type=ImportError)
 
-from napari_sam.core.planes import PlaneRef
+from napari_sam.core.planes import PlaneRef, planes_outward
 from napari_sam.plugin._gestures import Tool
 from tests.plugin.windows import PLUGIN, WIDGET, Window
 from volumes import Geometry, Provenance, Volume
@@ -164,9 +164,8 @@ def test_question_mark_lists_the_keys(window, qtbot):
 
 def test_everything_in_a_layer_of_its_own(window, monkeypatch):
     def find(volume, segmenter, asked, reach, cancel):
-        axis, (first, last), _ = reach
-        for index in range(first, last):
-            plane = PlaneRef(axis, index)
+        begin, planes, _ = reach
+        for plane in planes_outward(begin, volume.shape[begin.axis], planes):
             yield SimpleNamespace(plane=plane, labels=(plane.take(volume.data) > 100).astype(np.uint32))
 
     steps, panel = window.widget.everything_steps, window.widget.everything
@@ -306,7 +305,7 @@ def test_commands_act_on_the_chosen_layers(window, monkeypatch, tmp_path):
 
 def test_what_was_found_is_there_still_when_the_dock_is_opened_again(window, qtbot, monkeypatch):
     def find(volume, segmenter, asked, reach, cancel):
-        plane = PlaneRef(reach[0], reach[1][0])
+        plane = reach[0]
         yield SimpleNamespace(plane=plane, labels=(plane.take(volume.data) > 100).astype(np.uint32))
 
     steps = window.widget.everything_steps
