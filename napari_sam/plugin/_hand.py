@@ -127,8 +127,9 @@ class Hand:
         for axis, position in enumerate(image.data_to_world(through)):
             dims.set_point(axis + offset, float(position))
         axis = dims.order[-3] - offset
-        index = round(through[axis])
-        self._say(f"Now {cut_name(axis, patient_geometry(image))}, plane {index}.")
+        index, step = round(through[axis]), dims.current_step[axis + offset]
+        slider = "" if step == index else f" ({step} on napari's slider)"
+        self._say(f"Now {cut_name(axis, patient_geometry(image))}, plane {index}{slider}.")
 
     def _seen(self, image: Any) -> list[float]:
         """Return the voxel under the cursor, in the shown plane; the voxel shown last where it is outside."""
