@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam.core.holders import holders_of
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.propagation import PlanePrediction
 from napari_sam.core.session import Session
@@ -72,7 +73,15 @@ def report_object(
         one.id, session.objects[one.id].name, voxels, voxels * voxel_ml, int(np.count_nonzero(written_px)),
         tuple(by_plane[index] for index in sorted(by_plane)),
         _stop(records, plane_only, -1, voxels > 0), _stop(records, plane_only, 1, voxels > 0),
+        _held_by(session, one),
     )  # fmt: skip
+
+
+def _held_by(session: Session, one: ObjectPrompts) -> tuple[int, ...]:
+    """List the objects that have all of this one's mask in any of its prompted planes."""
+    found = (holders_of(session.labels, session.state, one.id, plane) for plane, _ in one.by_plane)
+    left_out = (held.others for held in found if held is not None and held.is_left_out)
+    return tuple(sorted({number for others in left_out for number, _ in others}))
 
 
 def _stop(

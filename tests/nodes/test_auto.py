@@ -99,6 +99,8 @@ def test_any_axis_and_any_planes(discs: Volume, masker: SamSegmenter) -> None:
     assert not flat.labels[2].any()
     with pytest.raises(InvalidPrompt, match=r"range 2:4 .* 3 planes of axis 0"):
         segment_everything(discs, masker, AutoOptions(planes=(2, 4)))
+    with pytest.raises(InvalidPrompt, match=r"plane 3 is outside the 3 planes of axis 0; give 0 to 2"):
+        segment_everything(discs, masker, AutoOptions(planes=(3, 4)))
 
 
 def test_linked_labels_go_through_the_planes(discs: Volume, masker: SamSegmenter) -> None:
