@@ -86,8 +86,8 @@ def adopt_labels(session: Session, source: ImageInput, fresh_ids: Collection[int
     labels = found.data
     replaced = sorted(set(label_values(labels).tolist()) & set(fresh_ids))
     if replaced:
-        ids = ", ".join(map(str, replaced))
-        _logger.warning(f"object {ids} of {source.place} is left out, as it is prompted anew")
+        told = ", ".join(map(str, replaced))
+        _logger.warning(f"object {told} of {source.place} is left out, as it is prompted anew")
         labels = np.where(np.isin(labels, list(fresh_ids)), labels.dtype.type(0), labels)
     named = {one.value: one for one in found.segments}
     ids = session.adopt(labels, named)
