@@ -137,10 +137,16 @@ class Hand:
         shown = index_at(image, dims.point)
         under = index_at(image, self._viewer.cursor.position)
         is_inside = all(-0.5 <= at < n - 0.5 for at, n in zip(under, image.data.shape, strict=False))
+        is_inside &= self._has_moved()
         cut = dims.order[-3] - (dims.ndim - image.ndim)
         chosen = [under[axis] if is_inside and axis != cut else shown[axis] for axis in range(3)]
         last = np.asarray(image.data.shape[:3]) - 1
         return [float(at) for at in np.clip(np.rint(chosen), 0, last)]
+
+    def _has_moved(self) -> bool:
+        """Return whether the mouse was over the canvas: until then, napari has the cursor in a corner."""
+        position = self._viewer.cursor.position
+        return {position[axis] for axis in self._viewer.dims.displayed} not in ({0.0}, {1.0})
 
     def _changed(self, _: Any = None) -> None:
         self._show_screen(None if self._watched is None else shown_window(self._watched))

@@ -121,6 +121,10 @@ def test_the_axis_key_cuts_through_the_voxel_under_the_cursor(window):
     window.viewer.cursor.position = (1e6, 1e6, 1e6)  # outside: the planes shown last
     key(window, "I")
     assert window.controller.plane == PlaneRef(0, 3)
+    for step, plane in enumerate((PlaneRef(1, 12), PlaneRef(2, 33), PlaneRef(0, 3))):
+        window.viewer.cursor.position = (step % 2,) * 3  # as napari has it before the mouse has moved
+        key(window, "I")
+        assert window.controller.plane == plane
     window.viewer.dims.ndisplay = 3
     key(window, "I")
     assert "2-D view" in window.widget.status.text.text()
