@@ -307,6 +307,25 @@ def test_commands_act_on_the_chosen_layers(window, monkeypatch, tmp_path):
     window.until(lambda: "are prepared" in window.widget.status.text.text())
 
 
+def test_a_section_that_is_opened_is_brought_into_sight(window):
+    window.viewer.window.resize(1000, 500)
+    panel, scroll = window.widget.measure, window.widget._scroll
+
+    def is_in_sight():
+        shown = scroll.viewport().rect()
+        top = panel.mapTo(scroll.viewport(), panel.rect().topLeft())
+        bottom = panel.mapTo(scroll.viewport(), panel.rect().bottomLeft())
+        return shown.contains(top) and shown.contains(bottom)
+
+    window.press(window.widget.prompt.header)
+    scroll.verticalScrollBar().setValue(0)
+    for one in (panel, window.widget.everything):
+        assert one.is_folded
+        window.press(one.header)
+        panel = one
+        window.until(is_in_sight)
+
+
 def test_what_was_found_is_there_still_when_the_dock_is_opened_again(window, qtbot, monkeypatch):
     def find(volume, segmenter, asked, reach, cancel):
         plane = reach[0]
