@@ -99,7 +99,9 @@ def choose_series(found: Sequence[SeriesInfo], series: str | None, path: Path) -
     listed = describe_series([found[at] for at in wanted] or found)
     if not wanted:
         raise UnknownSeries(f"{path} has no series {series!r}; it has {listed}")
-    raise MixedSeries(f"{path} holds {len(wanted)} series; choose one by series=KEY: {listed}")
+    raise MixedSeries(
+        f"{path} holds {len(wanted)} series; choose one by series=KEY or --series KEY: {listed}"
+    )
 
 
 def describe_series(found: Sequence[SeriesInfo]) -> str:

@@ -140,7 +140,7 @@ def _planes(given: Namespace) -> tuple[int, int] | None:
         planes: tuple[int, int] | None = given.planes
         return planes
     if given.planes is not None:
-        raise UsageError("--plane and --planes are both given; give one of them")
+        raise UsageError("--plane and --range are both given; give one of them")
     if given.plane < 0:
         raise UsageError(f"--plane is {given.plane}; give 0 or more")
     return given.plane, given.plane + 1

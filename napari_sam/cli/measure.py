@@ -36,6 +36,7 @@ def run(given: Namespace) -> None:
     """Measure, and show a table."""
     from napari_sam.nodes.image_input import ImageInput
     from napari_sam.nodes.measure import MeasureJob, measure_file
+    from napari_sam.nodes.measurement_table import table_units
     from napari_sam.nodes.tables import format_table
 
     job = MeasureJob(
@@ -54,6 +55,8 @@ def run(given: Namespace) -> None:
     for title, path in (("table", given.csv), ("measurements", given.json)):
         if path is not None:
             say(f"{title}: {path}")
+    if (given.csv or given.json) and (units := table_units(to)):
+        say(f"units: {units}")
     for note in found.notes:
         say(f"note: {note}")
 

@@ -169,6 +169,10 @@ def run(given: Namespace) -> None:
 
 def describe_object(one: ObjectReport) -> str:
     """Say in one line what was found of an object."""
+    if one.voxels == 0 and one.held_by:
+        ids = ", ".join(map(str, one.held_by))
+        what = f"{one.id} {one.name}: nothing, as its voxels belong to {ids}"
+        return f"{what}; clear them there, or prompt elsewhere"
     if one.voxels == 0:
         return f"{one.id} {one.name}: nothing found at the prompts"
     filled = [record.plane for record in one.planes if record.state != "stopped" and record.area_px]

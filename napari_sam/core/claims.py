@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from napari_sam.core.contest import claim_order, less, settle, without_masks
+from napari_sam.core.contest import claim_order, settle, without_masks
 from napari_sam.core.evidence import LEAST_SHARE
 from napari_sam.core.masks import BoxedMask
+from napari_sam.core.overlaps import common_part
 from napari_sam.core.plane_prediction import PlanePrediction, no_mask
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.propagation_plan import PropagationPlan
@@ -120,7 +121,7 @@ class Claims:
         masks = settle({object_id: held.claim for object_id, held in here.items()})
         order = sorted(here, key=lambda one: claim_order(here[one].claim.mask))
         for object_id in order:
-            held, left = here[object_id], _common(here[object_id].kept, masks[object_id])
+            held, left = here[object_id], common_part(here[object_id].kept, masks[object_id])
             if left.area < held.kept.area:
                 held.kept = left
                 yield object_id, held.told()
@@ -173,13 +174,8 @@ class Claims:
         here = self._by_plane[PlaneRef(plan.axis, index)]
         mask = here[plan.object_id].claim.mask
         taken_px = sum(
-            _common(mask, other.kept).area
+            common_part(mask, other.kept).area
             for object_id, other in here.items()
             if object_id != plan.object_id and not other.claim.is_anchor
         )
         return mask.area - taken_px < LEAST_LEFT * mask.area
-
-
-def _common(first: BoxedMask, second: BoxedMask) -> BoxedMask:
-    """Return what two masks of a plane have in common."""
-    return less(first, less(first, second))

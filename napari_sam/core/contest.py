@@ -8,14 +8,13 @@ from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_sam.core.masks import BoxedMask
+from napari_sam.core.overlaps import common_part, less
 from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
 from napari_sam.core.sureness import Claim, Home
-from volumes import Box
 
-__all__ = ["claim_order", "less", "part_claims", "settle", "without_masks"]
+__all__ = ["claim_order", "part_claims", "settle", "without_masks"]
 
 
 def settle(claims: Mapping[int, Claim]) -> dict[int, BoxedMask]:
@@ -38,8 +37,8 @@ def settle(claims: Mapping[int, Claim]) -> dict[int, BoxedMask]:
     order = sorted(kept, key=lambda object_id: claim_order(kept[object_id]))
     rivals: dict[int, list[int]] = {object_id: [] for object_id in order}
     for first, second in combinations(order, 2):
-        common = _common(claims[first].mask, claims[second].mask)
-        if common is not None:
+        common = common_part(claims[first].mask, claims[second].mask)
+        if not common.is_empty:
             won_by_second = _won(claims[first], claims[second], common, rival_first=False)
             kept[first] = less(kept[first], won_by_second)
             kept[second] = less(kept[second], less(common, won_by_second))
@@ -102,8 +101,8 @@ def _left(claim: Claim, number: int, rivals: Sequence[Claim]) -> BoxedMask:
     """Return what the claims of all others leave of another candidate of an object."""
     kept = claim.mask
     for other, rival in enumerate(rivals):
-        common = None if other == number else _common(claim.mask, rival.mask)
-        if common is not None:
+        common = common_part(claim.mask, rival.mask)
+        if other != number and not common.is_empty:
             rival_first = (claim_order(rival.mask), other) < (claim_order(claim.mask), number)
             kept = less(kept, _won(claim, rival, common, rival_first))
     return kept
@@ -124,40 +123,3 @@ def _won(claim: Claim, rival: Claim, common: BoxedMask, rival_first: bool) -> Bo
     bits = common.bits.copy()
     bits[bits] = theirs >= mine if rival_first else theirs > mine
     return BoxedMask(common.box, bits)
-
-
-def _common(first: BoxedMask, second: BoxedMask) -> BoxedMask | None:
-    """Return the voxels that two masks of a plane share, in the box that they share; None of none."""
-    both = first.box.intersection(second.box)
-    if both is None or both.is_empty:
-        return None
-    bits = _bits_in(both, first) & _bits_in(both, second)
-    return BoxedMask(both, bits) if bits.any() else None
-
-
-def _bits_in(box: Box, mask: BoxedMask) -> NDArray[np.bool_]:
-    """Return a mask's bits in a box that lies in its own; a view."""
-    return mask.bits[_inside(box, mask)]
-
-
-def _inside(box: Box, mask: BoxedMask) -> tuple[slice, ...]:
-    """Return where a box lies in a mask's bits."""
-    start = mask.box.start
-    return box.shift((-start[0], -start[1], -start[2])).slices()
-
-
-def less(mask: BoxedMask, other: BoxedMask) -> BoxedMask:
-    """Return a mask without the voxels of another, cut to its new box."""
-    common = mask.box.intersection(other.box)
-    if common is None or common.is_empty:
-        return mask
-    theirs = _bits_in(common, other)
-    if not (_bits_in(common, mask) & theirs).any():
-        return mask
-    bits = mask.bits.copy()
-    bits[_inside(common, mask)] &= ~theirs
-    tight = Box.of_mask(bits, mask.box.start)
-    if tight is None:
-        start = mask.box.start
-        return BoxedMask(Box(start, start), np.zeros((0, 0, 0), dtype=np.bool_))
-    return BoxedMask(mask.box, bits).within(tight)

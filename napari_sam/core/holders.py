@@ -70,10 +70,8 @@ def holders_of(labels: NDArray[Any], state: SessionState, object_id: int, plane:
     """
     one = state.objects.get(object_id)
     anchor = None if one is None else one.anchor_on(plane)
-    if anchor is None or anchor.kept is None or anchor.taken is None:
-        return None
-    mask = anchor.kept.mask(anchor.taken)
-    if mask.is_empty:
+    mask = None if anchor is None else anchor.mask
+    if mask is None or mask.is_empty:
         return None
     there = labels[mask.box.slices()]
     held = there[mask.bits]

@@ -68,7 +68,7 @@ class KeptAnswer:
     scores : NDArray[float32], shape (n_candidates,)
         Predicted IoU of each candidate.
     hints : tuple of PackedArray
-        Low-resolution logits of each candidate.
+        Low-resolution logits of each candidate; none where only the mask that was taken is left.
     preferred : int or None
         As in `MaskPrediction`.
     presence : float
@@ -88,6 +88,17 @@ class KeptAnswer:
         masks = tuple((mask.box, PackedArray.of(mask.bits)) for mask in answer.masks)
         hints = tuple(PackedArray.of(hint) for hint in answer.hints)
         return cls(answer.plane, masks, answer.scores, hints, answer.preferred, answer.presence)
+
+    @classmethod
+    def of_mask(cls, plane: PlaneRef, mask: BoxedMask, taken: int, score: float) -> KeptAnswer:
+        """Keep what a session on disk has of an answer: the mask of the candidate that was taken.
+
+        The candidates before it are empty, so that it counts as it did.
+        """
+        nothing = Box(mask.box.start, mask.box.start), PackedArray.of(np.zeros((0, 0, 0), np.bool_))
+        masks = (*(nothing for _ in range(taken)), (mask.box, PackedArray.of(mask.bits)))
+        scores = np.array([0.0] * taken + [score], np.float32)
+        return cls(plane, masks, scores, (), taken, 1.0)
 
     @property
     def best(self) -> int:

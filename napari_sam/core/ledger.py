@@ -108,9 +108,9 @@ class Ledger:
         self, state: ObjectState, anchor: Anchor, action: Action, overwrites: bool = False
     ) -> Edit:
         """Enter an anchor whose answer has a candidate taken, and that candidate's mask."""
-        if anchor.kept is None or anchor.taken is None:
+        mask = anchor.mask
+        if mask is None:
             raise ValueError(f"the anchor on {anchor.plane} has no answer; use Anchor.answered")
-        mask = anchor.kept.mask(anchor.taken)
         return self.replace_mask(state.with_anchor(anchor), anchor.plane, mask, action, overwrites)
 
     def adopt(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_sam.core.classes import ObjectClass
 from napari_sam.core.kept_answers import KeptAnswer, PackedArray
+from napari_sam.core.masks import BoxedMask
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 from napari_sam.core.segmenter import MaskPrediction
@@ -61,8 +62,8 @@ class Anchor:
 
     @property
     def answer(self) -> MaskPrediction | None:
-        """The answer to these prompts, unpacked; None once anything else changed the mask."""
-        return None if self.kept is None else self.kept.to_prediction()
+        """The answer to these prompts, unpacked; None after a restart, and once the mask was changed."""
+        return None if self.kept is None or not self.kept.hints else self.kept.to_prediction()
 
     @property
     def taken(self) -> int | None:
@@ -70,6 +71,11 @@ class Anchor:
         if self.kept is None:
             return None
         return self.kept.best if self.candidate is None else self.candidate
+
+    @property
+    def mask(self) -> BoxedMask | None:
+        """The mask that the answer gave; None where there is no answer."""
+        return None if self.kept is None or self.taken is None else self.kept.mask(self.taken)
 
     @property
     def next_candidate(self) -> int | None:
@@ -89,9 +95,8 @@ class Anchor:
                 f"for {self.plane}; pass the prediction made from it, candidates count from 0"
             )
         kept = answer if isinstance(answer, KeptAnswer) else KeptAnswer.of(answer)
-        return Anchor(
-            self.plane, self.prompts, kept.hints[taken], float(kept.scores[taken]), True, candidate, kept
-        )
+        logits = kept.hints[taken] if kept.hints else self.logits
+        return Anchor(self.plane, self.prompts, logits, float(kept.scores[taken]), True, candidate, kept)
 
     def prompted(self, prompts: tuple[Prompt, ...]) -> Anchor:
         """Return this anchor with other prompts, which no answer belongs to yet."""

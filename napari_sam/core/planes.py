@@ -145,6 +145,10 @@ def plane_range(volume_shape: Sequence[int], axis: int, wanted: tuple[int, int] 
     """
     n_planes = volume_shape[axis]
     first, last = (0, n_planes) if wanted is None else wanted
+    if last == first + 1 and first >= n_planes:
+        raise InvalidPrompt(
+            f"plane {first} is outside the {n_planes} planes of axis {axis}; give 0 to {n_planes - 1}"
+        )
     if not 0 <= first < last <= n_planes:
         raise InvalidPrompt(
             f"the range {first}:{last} does not fit the {n_planes} planes of axis {axis}; "

@@ -64,8 +64,8 @@ def sharpen_by_appearance(plan: PropagationPlan) -> Sharpen:
         parts = [one.to_part(plane, grid.part_hw) for one in masks]
         cells = [part[grid.cells_in_part] for part in parts]
         scores = [0.0 if is_chosen and k != chosen else x for k, x in enumerate(answer.scores.tolist())]
-        changed = cells[chosen] ^ sharpened(cells, scores, chosen, odds)
-        found = BoxedMask.of_part(parts[chosen] ^ grid.to_pixels(changed), plane, grid.part_hw[:2])
+        bits = _drawn(grid, parts[chosen], cells[chosen], _field(cells, scores, chosen, odds))
+        found = BoxedMask.of_part(bits, plane, grid.part_hw[:2])
         return mask if found.is_empty else found
 
     return sharpen
@@ -107,17 +107,78 @@ def sharpened(
         As the candidate where nothing would be left. Specks are taken off: what is new has to be two cells
         wide.
     """
-    mask = masks[chosen]
-    radius = float(np.sqrt(np.count_nonzero(mask) / np.pi))
+    return _inside(_field(masks, scores, chosen, log_odds), masks[chosen])
+
+
+def _field(
+    masks: Sequence[NDArray[np.bool_]], scores: Sequence[float], chosen: int, log_odds: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    """Return how far cells lie inside, in cells: what the model says and the appearance, added up."""
+    radius = float(np.sqrt(np.count_nonzero(masks[chosen]) / np.pi))
     counts = np.array([max(x, 0.0) * one.any() for x, one in zip(scores, masks, strict=True)])
     shares = CANDIDATES * counts / max(counts.sum(), 1e-6)
     shares[chosen] += 1.0 - shares.sum()
     depth = sum(share * _depth(one, radius) for share, one in zip(shares, masks, strict=True) if share)
     odds = ndimage.uniform_filter(np.clip(log_odds, -MAX_LOG_ODDS, MAX_LOG_ODDS), 3)
-    found = depth + REACH * radius * odds > 0
-    thin = mask & ~ndimage.binary_opening(mask)
-    found = ndimage.binary_opening(found) | (found & thin)
+    return np.asarray(depth + REACH * radius * odds, np.float32)
+
+
+def _inside(field: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the cells inside, without new specks; the mask as it was where nothing would be left."""
+    found = field > 0
+    found = ndimage.binary_opening(found) | (found & _thin(mask))
     return found if found.any() else mask
+
+
+def _thin(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the part of a mask that an opening would take off."""
+    return np.asarray(mask & ~ndimage.binary_opening(mask))
+
+
+def _drawn(
+    grid: Grid, part: NDArray[np.bool_], mask: NDArray[np.bool_], field: NDArray[np.float32]
+) -> NDArray[np.bool_]:
+    """Draw a moved outline into a part of the plane, and leave the rest of it as the model gave it.
+
+    On a coarse grid the outline runs between the cells, and pixels follow most of those around them: whole
+    cells would leave steps, and specks where the mask's own outline runs through a cell.
+
+    Parameters
+    ----------
+    grid : Grid
+        The cells.
+    part : NDArray[bool], shape (H, W)
+        The model's mask in the grid's part of the plane.
+    mask, field : NDArray, shape (h, w)
+        The same in cells, and how far each lies inside.
+    """
+    found = _inside(field, mask)
+    changed = mask ^ found
+    if grid.stride == 1 or not changed.any():
+        return np.asarray(part ^ grid.to_pixels(changed))
+    near = ndimage.binary_dilation(changed)
+    field = np.where((field > 0) & ~found, np.float32(-0.5), field)
+    drawn = np.where(grid.to_pixels(near), _between(field, grid, part.shape) > 0, part)
+    return np.where(grid.to_pixels(near & ~_thin(mask)), _as_most(drawn), drawn)
+
+
+def _as_most(bits: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return at each pixel what most of the three by three around it are; edges go on beyond the part."""
+    n = np.pad(bits, 1, mode="edge").view(np.uint8)
+    n = n[:-2] + n[1:-1] + n[2:]
+    return np.asarray(n[:, :-2] + n[:, 1:-1] + n[:, 2:] > 4)
+
+
+def _between(field: NDArray[np.float32], grid: Grid, part_hw: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return a field of cells at each pixel of the grid's part, straight between neighbouring cells."""
+    for axis, (cells, n) in enumerate(zip(grid.cells_in_part, part_hw, strict=True)):
+        at = np.clip((np.arange(n) - cells.start) / grid.stride, 0, field.shape[axis] - 1)
+        low = at.astype(np.intp)
+        share = (at - low).astype(np.float32)
+        high = np.minimum(low + 1, field.shape[axis] - 1)
+        share = share[:, None] if axis == 0 else share
+        field = field.take(low, axis) * (1 - share) + field.take(high, axis) * share
+    return field
 
 
 def _depth(mask: NDArray[np.bool_], most: float) -> NDArray[np.float32]:

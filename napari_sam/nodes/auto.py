@@ -14,7 +14,7 @@ from napari_sam.core.auto_labels import LabelRules, draw_labels, linked_ids
 from napari_sam.core.auto_masks import AutoMask
 from napari_sam.core.auto_plan import AutoMaskSettings
 from napari_sam.core.jobs import Cancel
-from napari_sam.core.planes import PlaneRef, plane_range
+from napari_sam.core.planes import PlaneRef, plane_range, planes_outward
 from napari_sam.core.segmenter import Segmenter
 from napari_sam.core.window import Window, resolve_window
 from napari_sam.engine.auto_masks import AutoMasker
@@ -54,6 +54,8 @@ class AutoOptions:
         How masks become labels.
     link : bool
         Give labels of neighbouring planes that overlap by `LINK_IOU` the same id.
+    begin : int, optional
+        The plane to begin at and go outward from, on both sides in turn; the first one when None.
     """
 
     axis: int = 0
@@ -62,6 +64,7 @@ class AutoOptions:
     changes: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     rules: LabelRules = LabelRules()  # noqa: RUF009 - frozen
     link: bool = False
+    begin: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +114,7 @@ class AutoResult:
     labels : NDArray[uint16 or uint32], shape (P, R, C)
         0 for background.
     found : tuple of FoundMask
-        All masks, plane by plane; unless linked, each has an id of its own.
+        All masks, plane by plane in the order in which they were done; unless linked, each has its own id.
     window : Window
         The intensities that the model saw.
     settings : AutoMaskSettings
@@ -231,20 +234,23 @@ def _planes(
     watch: tuple[Progress, Cancel],
 ) -> Iterator[FoundPlane]:
     progress, cancel = watch
-    first, last = plane_range(volume.shape, options.axis, options.planes)
-    highest, before = 0, None
-    for index in range(first, last):
+    reach = plane_range(volume.shape, options.axis, options.planes)
+    begin = PlaneRef(options.axis, reach[0] if options.begin is None else options.begin)
+    planes = planes_outward(begin, volume.shape[options.axis], reach)
+    highest, ends = 0, dict[int, NDArray[Any]]()
+    for n_before, plane in enumerate(planes):
         cancel.check()
-        plane = PlaneRef(options.axis, index)
 
-        def told(n_done: int, n_all: int, n_before: int = index - first) -> None:
-            progress("asking at points", n_before * n_all + n_done, (last - first) * n_all)
+        def told(n_done: int, n_all: int, n_before: int = n_before) -> None:
+            progress("asking at points", n_before * n_all + n_done, len(planes) * n_all)
 
         picture = window.to_uint8(np.asarray(plane.take(volume.data)))
         masks = masker.masks(picture, plane, volume.shape, cancel, told)
-        one = _drawn(masks, plane, plane.shape_hw(volume.shape), (options, before), highest + 1)
+        beside = ends.get(plane.index - 1, ends.get(plane.index + 1))
+        one = _drawn(masks, plane, plane.shape_hw(volume.shape), (options, beside), highest + 1)
         highest = max([highest, *(mask.id for mask in one.found)])
-        before = one.labels
+        ends[plane.index] = one.labels
+        ends = {index: ends[index] for index in (min(ends), max(ends))}
         yield one
 
 
@@ -255,13 +261,13 @@ def _drawn(
     how: tuple[AutoOptions, NDArray[Any] | None],
     first_id: int,
 ) -> FoundPlane:
-    """Draw the masks of a plane, and give each its id: a new one, or that of the label before it."""
-    options, before = how
+    """Draw the masks of a plane, and give each its id: a new one, or that of the label beside it."""
+    options, beside = how
     ids = np.arange(first_id, first_id + len(masks))
     drawn = draw_labels(masks, ids.tolist(), shape_hw, options.rules)
     counts = np.bincount(drawn.ravel(), minlength=first_id + len(masks))[ids]
-    if options.link and before is not None:
-        for new, old in linked_ids(before, drawn, LINK_IOU).items():
+    if options.link and beside is not None:
+        for new, old in linked_ids(beside, drawn, LINK_IOU).items():
             drawn[drawn == new] = old
             ids[new - first_id] = old
     found = (

@@ -12,7 +12,7 @@ from typing import Any
 
 from napari_sam.core.diameters import Diameter
 from napari_sam.core.measuring import PERCENTILES, ClassTotal, ObjectMeasures
-from napari_sam.nodes.amounts import MILLI, Units
+from napari_sam.nodes.amounts import MILLI, PIXELS, Units
 from napari_sam.nodes.outputs import write_bytes
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "measurements_csv",
     "measurements_json",
     "save_measurements",
+    "table_units",
 ]
 
 SCHEMA_VERSION = 1
@@ -163,10 +164,18 @@ def measurements_json(found: Measurements) -> str:
         "report": "napari-sam measurements",
         "version": SCHEMA_VERSION,
         "axis": found.objects[0].measures.axis if found.objects else 0,
+        "units": {"length": "mm", "area": "mm2", "volume": "ml", "pixel_is_1_mm": found.units is PIXELS},
         "objects": objects,
         "classes": classes,
     }
     return json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)
+
+
+def table_units(to: Units) -> str:
+    """Say in which units tables are, where people read other ones; "" where they are the same."""
+    if to is PIXELS:
+        return "Its columns take a pixel for 1 mm."
+    return "" if to is MILLI else "Its columns are in mm and ml, as their names say."
 
 
 def save_measurements(path: Path, found: Measurements) -> None:

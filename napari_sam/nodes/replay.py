@@ -20,7 +20,7 @@ from napari_sam.core.segmenter import Segmenter
 from napari_sam.core.session import Session
 from napari_sam.errors import StoreError
 from napari_sam.nodes.outputs import check_label_suffix, check_outputs
-from napari_sam.store.session_file import SavedSession, SessionFolder
+from napari_sam.store import SavedSession, SessionFolder
 from napari_sam.store.session_loading import JSON_NAME
 from napari_sam.store.session_log import LoggedSession, deeds_of, first_line
 from volumes import Geometry, Provenance, Volume

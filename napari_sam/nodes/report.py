@@ -77,7 +77,10 @@ class StopReport:
 
 @dataclass(frozen=True)
 class ObjectReport:
-    """One object: its size, its planes in order of their index, and why both directions ended."""
+    """One object: its size, its planes in order of their index, and why both directions ended.
+
+    `held_by` are the objects that have all of it in a prompted plane: it gets free voxels only.
+    """
 
     id: int
     name: str
@@ -87,6 +90,7 @@ class ObjectReport:
     planes: tuple[PlaneReport, ...]
     towards_first: StopReport
     towards_last: StopReport
+    held_by: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

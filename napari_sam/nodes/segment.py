@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam.core.final_pass import FinalPass, finish_object
@@ -21,8 +20,9 @@ from napari_sam.core.segmenter import MaskPrediction, Segmenter
 from napari_sam.core.session import Session
 from napari_sam.nodes.measured import count_work
 from napari_sam.nodes.object_prompts import ObjectPrompts, check_objects
+from napari_sam.nodes.object_reports import Anchored, report_object
 from napari_sam.nodes.progress import Progress, Stopwatch, silent
-from napari_sam.nodes.report import CacheCounts, ObjectReport, PlaneReport, StageTimes, StopReport
+from napari_sam.nodes.report import CacheCounts, ObjectReport, StageTimes
 from napari_sam.nodes.shared_planes import answer_shared_planes
 
 __all__ = ["SegmentOptions", "SegmentResult", "segment_volume"]
@@ -124,7 +124,7 @@ def segment_volume(
     cancel = cancel or Cancel()
     check_objects(objects, session.volume.shape, options.planes)
     before, watch, first_mask_s = count_work(segmenter), Stopwatch(), 0.0
-    seen: list[list[PlanePrediction | _Anchored]] = []
+    seen: list[list[PlanePrediction | Anchored]] = []
     shared = answer_shared_planes(session, segmenter, objects)
     for one in objects:
         cancel.check()
@@ -144,24 +144,10 @@ def segment_volume(
         propagate_s=watch.stages_s.get("propagate_s", 0.0),
     )
     reports = tuple(
-        _object_report(session, one, records, options) for one, records in zip(objects, seen, strict=True)
+        report_object(session, one, records, plane_only=options.plane_only)
+        for one, records in zip(objects, seen, strict=True)
     )
     return SegmentResult(session.labels, reports, times, work.cache)
-
-
-@dataclass(frozen=True)
-class _Anchored:
-    """A prompted plane's answer, in the words of `PlanePrediction`."""
-
-    plane: PlaneRef
-    score: float
-    area_px: int
-    seconds: float
-    candidate: int
-    scores: NDArray[np.float32]
-    overlap: float = 1.0
-    state: str = "anchor"
-    reason: str = ""
 
 
 def _prompted(
@@ -170,7 +156,7 @@ def _prompted(
     one: ObjectPrompts,
     shared: Mapping[tuple[int, PlaneRef], MaskPrediction],
     cancel: Cancel,
-) -> Iterator[_Anchored]:
+) -> Iterator[Anchored]:
     for plane, prompts in one.by_plane:
         cancel.check()
         started_s = time.perf_counter()
@@ -182,7 +168,7 @@ def _prompted(
         taken = prediction.best if one.candidate is None else one.candidate
         score, area_px = float(prediction.scores[taken]), prediction.masks[taken].area
         seconds = time.perf_counter() - started_s
-        yield _Anchored(plane, score, area_px, seconds, taken, prediction.scores)
+        yield Anchored(plane, score, area_px, seconds, taken, prediction.scores)
 
 
 def _propagated(
@@ -244,63 +230,6 @@ def _followed(
         )  # fmt: skip
         for prediction in predictions:
             yield object_id, prediction
-
-
-def _object_report(
-    session: Session,
-    one: ObjectPrompts,
-    records: Sequence[PlanePrediction | _Anchored],
-    options: SegmentOptions,
-) -> ObjectReport:
-    axis = one.by_plane[0][0].axis
-    spacing_mm = session.volume.geometry.spacing_mm
-    pixel_mm2 = float(np.prod(spacing_mm)) / spacing_mm[axis]
-    written_px = _area_by_plane(session, one.id, axis)
-    by_plane: dict[int, PlaneReport] = {}
-    for record in records:
-        index = record.plane.index
-        if record.state == "stopped" and written_px[index]:
-            continue  # filled from the other side
-        area_px = record.area_px if record.state == "stopped" else int(written_px[index])
-        by_plane[index] = PlaneReport(
-            index, record.state, record.reason, record.score, record.overlap,
-            area_px, area_px * pixel_mm2, record.seconds, record.candidate, tuple(record.scores.tolist()),
-        )  # fmt: skip
-    voxels = int(written_px.sum())
-    voxel_ml = abs(float(np.linalg.det(session.volume.geometry.affine[:3, :3]))) / 1000.0
-    return ObjectReport(
-        one.id, session.objects[one.id].name, voxels, voxels * voxel_ml, int(np.count_nonzero(written_px)),
-        tuple(by_plane[index] for index in sorted(by_plane)),
-        _stop(records, options, -1, voxels > 0), _stop(records, options, 1, voxels > 0),
-    )  # fmt: skip
-
-
-def _stop(
-    records: Sequence[PlanePrediction | _Anchored], options: SegmentOptions, step: int, found: bool
-) -> StopReport:
-    """Say why the direction of falling (-1) or rising (1) indices ended."""
-    anchors = [record.plane.index for record in records if record.state == "anchor"]
-    if not found:
-        return StopReport("empty", anchors[0])
-    if options.plane_only:
-        return StopReport("plane only", None)
-    outermost = max(step * index for index in anchors)
-    beyond = [record for record in records if step * record.plane.index > outermost]
-    if not beyond:
-        return StopReport("end of range", None)
-    ended = next((record for record in reversed(beyond) if record.reason), beyond[-1])
-    return StopReport(ended.reason, ended.plane.index)
-
-
-def _area_by_plane(session: Session, object_id: int, axis: int) -> NDArray[np.int64]:
-    """Count an object's voxels in each plane across an axis."""
-    extent = session.objects[object_id].extent
-    n_by_plane = np.zeros(session.volume.shape[axis], dtype=np.int64)
-    if extent is not None and not extent.is_empty:
-        inside = session.labels[extent.slices()] == object_id
-        others = tuple(other for other in (0, 1, 2) if other != axis)
-        n_by_plane[extent.start[axis] : extent.stop[axis]] = np.count_nonzero(inside, axis=others)
-    return n_by_plane
 
 
 def _has_mask(session: Session, one: ObjectPrompts) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
 
+from napari_sam.core.labels import label_values
 from napari_sam.core.session import Session
 from napari_sam.core.window import Window
 from napari_sam.nodes.image_input import ImageInput
@@ -17,6 +19,7 @@ from volumes import Segment, Volume
 __all__ = ["adopt_labels", "open_session"]
 
 _MANIFEST = "session.json"
+_logger = logging.getLogger(__name__)
 
 
 def open_session(
@@ -78,8 +81,13 @@ def adopt_labels(session: Session, source: ImageInput, fresh_ids: Collection[int
         Values that the session's labels cannot hold.
     """
     found = read_labels(source, session.volume)
+    for note in found.notes:
+        _logger.warning(note)
     labels = found.data
-    if fresh_ids:
+    replaced = sorted(set(label_values(labels).tolist()) & set(fresh_ids))
+    if replaced:
+        told = ", ".join(map(str, replaced))
+        _logger.warning(f"object {told} of {source.place} is left out, as it is prompted anew")
         labels = np.where(np.isin(labels, list(fresh_ids)), labels.dtype.type(0), labels)
     named = {one.value: one for one in found.segments}
     ids = session.adopt(labels, named)

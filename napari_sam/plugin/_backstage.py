@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from napari_sam.core.jobs import Cancel
+from napari_sam.core.planes import PlaneRef
 from napari_sam.core.segmenter import Segmenter
 from napari_sam.core.window import Window
 from napari_sam.plugin._everything_steps import FoundLabels
@@ -34,12 +35,12 @@ def find_by_plane(
     volume: Volume,
     segmenter: Segmenter,
     window: Window,
-    reach: tuple[int, tuple[int, int], bool],
+    reach: tuple[PlaneRef, tuple[int, int], bool],
     cancel: Cancel,
 ) -> Iterator[FoundLabels]:
-    """Find everything plane by plane; called on a worker thread."""
+    """Find everything plane by plane, outward from one; called on a worker thread."""
     from napari_sam.nodes.auto import AutoOptions, everything_by_plane
 
-    axis, planes, joins = reach
-    options = AutoOptions(axis=axis, planes=planes, link=joins)
+    begin, planes, joins = reach
+    options = AutoOptions(axis=begin.axis, planes=planes, link=joins, begin=begin.index)
     return everything_by_plane(volume, segmenter, window, options, cancel=cancel)

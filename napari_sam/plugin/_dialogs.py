@@ -25,12 +25,12 @@ __all__ = [
 ]
 
 
-def choose_series(series: Sequence[SeriesInfo]) -> tuple[SeriesInfo, ...]:
-    """Ask which volumes of a file or folder to open, one or several; none without a window or an answer."""
+def choose_series(series: Sequence[SeriesInfo]) -> tuple[SeriesInfo, ...] | None:
+    """Ask which volumes of a file or folder to open; none where the person cancels, None without a window."""
     from qtpy.QtWidgets import QApplication
 
     if QApplication.instance() is None or not series:
-        return ()
+        return None
     from napari_sam.plugin._series_dialog import SeriesDialog
 
     dialog = SeriesDialog(series)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam.core.jobs import Cancel
-from napari_sam.core.planes import PlaneRef
+from napari_sam.core.planes import PlaneRef, planes_outward
 from napari_sam.core.segmenter import Segmenter
 from napari_sam.core.window import Window
 from napari_sam.plugin._cases import Case
@@ -37,9 +37,10 @@ class FoundLabels(Protocol):
 
 
 FindByPlane = Callable[
-    [Volume, Segmenter, Window, tuple[int, tuple[int, int], bool], Cancel], Iterator[FoundLabels]
+    [Volume, Segmenter, Window, tuple[PlaneRef, tuple[int, int], bool], Cancel], Iterator[FoundLabels]
 ]
-"""(volume, model, window, (axis, half-open range of planes, join from plane to plane), cancel) to labels."""
+"""(volume, model, window, (plane to begin at, half-open range of planes, join from plane to plane), cancel)
+to labels."""
 
 ShowFound = Callable[[Hashable, NDArray[Any], Volume, FoundBy], FoundLayer | None]
 """Shows labels (P, R, C) in a layer of their own on the image of a key; None where the image has gone."""
@@ -114,7 +115,7 @@ class EverythingSteps:
         )
 
     def find(self, *, in_all: bool, joins: bool = True) -> None:
-        """Find everything in the shown plane, or in all planes across its axis.
+        """Find everything in the shown plane, or in all planes across its axis, outward from that one.
 
         Parameters
         ----------
@@ -126,7 +127,7 @@ class EverythingSteps:
         self._when_ready(lambda case, segmenter, plane: self._find_in(case, segmenter, plane, in_all, joins))
 
     def prepare(self) -> None:
-        """Encode all planes across the shown one's axis, so that every prompt is answered at once."""
+        """Encode all planes across the shown one's axis, outward from it: prompts are answered at once."""
         self._when_ready(self._prepare)
 
     def cancel(self) -> None:
@@ -195,7 +196,7 @@ class EverythingSteps:
             self._end(case, error, _found(n_found, case.source.name))
 
         self._begin(
-            lambda cancel: self._find(volume, segmenter, window, (plane.axis, reach, joins), cancel),
+            lambda cancel: self._find(volume, segmenter, window, (plane, reach, joins), cancel),
             reach[1] - reach[0],
             one,
             end,
@@ -203,7 +204,7 @@ class EverythingSteps:
 
     def _prepare(self, case: Case, segmenter: Segmenter, plane: PlaneRef) -> None:
         volume, window = case.session.volume, case.session.window
-        planes = [PlaneRef(plane.axis, index) for index in range(volume.shape[plane.axis])]
+        planes = planes_outward(plane, volume.shape[plane.axis])
 
         def parts(cancel: Cancel) -> Iterator[PlaneRef]:
             for one in planes:

@@ -127,8 +127,9 @@ class Hand:
         for axis, position in enumerate(image.data_to_world(through)):
             dims.set_point(axis + offset, float(position))
         axis = dims.order[-3] - offset
-        index = round(through[axis])
-        self._say(f"Now {cut_name(axis, patient_geometry(image))}, plane {index}.")
+        index, step = round(through[axis]), dims.current_step[axis + offset]
+        slider = "" if step == index else f" ({step} on napari's slider)"
+        self._say(f"Now {cut_name(axis, patient_geometry(image))}, plane {index}{slider}.")
 
     def _seen(self, image: Any) -> list[float]:
         """Return the voxel under the cursor, in the shown plane; the voxel shown last where it is outside."""
@@ -136,10 +137,16 @@ class Hand:
         shown = index_at(image, dims.point)
         under = index_at(image, self._viewer.cursor.position)
         is_inside = all(-0.5 <= at < n - 0.5 for at, n in zip(under, image.data.shape, strict=False))
+        is_inside &= self._has_moved()
         cut = dims.order[-3] - (dims.ndim - image.ndim)
         chosen = [under[axis] if is_inside and axis != cut else shown[axis] for axis in range(3)]
         last = np.asarray(image.data.shape[:3]) - 1
         return [float(at) for at in np.clip(np.rint(chosen), 0, last)]
+
+    def _has_moved(self) -> bool:
+        """Return whether the mouse was over the canvas: until then, napari has the cursor in a corner."""
+        position = self._viewer.cursor.position
+        return {position[axis] for axis in self._viewer.dims.displayed} not in ({0.0}, {1.0})
 
     def _changed(self, _: Any = None) -> None:
         self._show_screen(None if self._watched is None else shown_window(self._watched))

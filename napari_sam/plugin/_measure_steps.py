@@ -14,7 +14,7 @@ from napari_sam.core.measuring import ObjectMeasures, measure_object
 from napari_sam.core.session import Session
 from napari_sam.nodes.amounts import PIXELS, Units, digits, units_of
 from napari_sam.nodes.measure import measure_labels
-from napari_sam.nodes.measurement_table import Measurements
+from napari_sam.nodes.measurement_table import Measurements, table_units
 from napari_sam.plugin._jobs import Job
 from napari_sam.plugin._stage import Stage
 from napari_sam.plugin.view import MeasureState
@@ -111,8 +111,9 @@ class MeasureSteps:
             self._saving = False
             stage.fail(error)
 
+        told = f"Saved {path.name}. {table_units(units_of(session.volume))}".rstrip()
         self._saving = True
-        stage.files.submit(Job("table", work, on_done=lambda: ended(f"Saved {path.name}."), on_error=failed))
+        stage.files.submit(Job("table", work, on_done=lambda: ended(told), on_error=failed))
         stage.say("Measuring all objects…")
 
     def _edited(self, _: Edit) -> None:

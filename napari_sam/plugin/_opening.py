@@ -21,12 +21,12 @@ _TILT = "{error}.\n\nOpen it straightened? Its planes are then resampled onto ax
 
 
 def open_volumes(place: Place) -> Iterator[tuple[str, Volume]]:
-    """Read what a person chooses of a file or folder, each volume with a name for its layer.
+    """Read what a person chooses of a file or folder, each with a name for its layer; nothing on Cancel.
 
     Raises
     ------
     VolumeError
-        What cannot be read; also where the person, or nobody, says no to a question.
+        What cannot be read; also where the person says no to a question, or nobody is there to be asked.
     """
     source, name = ImageInput(place), layer_name(place)
     try:
@@ -34,7 +34,7 @@ def open_volumes(place: Place) -> Iterator[tuple[str, Volume]]:
         return
     except MixedSeries:
         chosen = choose_series(source.list_series())
-        if not chosen:
+        if chosen is None:
             raise
     for one in chosen:
         yield _series_name(name, one), _read(replace(source, series=one.key))

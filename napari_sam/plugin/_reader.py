@@ -18,6 +18,7 @@ from napari_sam.plugin._space import space_of_geometry
 __all__ = ["get_reader", "layer_of_volume", "read_layers"]
 
 LayerData = tuple[Any, dict[str, Any], str]
+_NO_LAYER: Any = (None,)
 Paths = str | Path | Sequence[str | Path]
 
 
@@ -30,12 +31,14 @@ def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
 def read_layers(path: Paths) -> list[LayerData]:
     """Read the layers of each path: an image, several where a person chooses several series, or labels.
 
+    Where a person cancels, it is what napari takes for no layer and no error.
+
     Raises
     ------
     volumes.VolumeError
         Something that cannot be read; napari shows its message.
     """
-    return [layer for place in _places(path) for layer in _layers_of(place)]
+    return [layer for place in _places(path) for layer in _layers_of(place)] or [_NO_LAYER]
 
 
 def _places(path: Paths) -> list[Place]:

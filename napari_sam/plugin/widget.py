@@ -21,6 +21,7 @@ from napari_sam.plugin._keeping import KeepIn
 from napari_sam.plugin._measure_panel import MeasurePanel
 from napari_sam.plugin._memory import Memory
 from napari_sam.plugin._model_panel import ModelPanel
+from napari_sam.plugin._moment import Moment
 from napari_sam.plugin._napari_view import NapariView
 from napari_sam.plugin._object_panel import ObjectPanel
 from napari_sam.plugin._prompt_panel import PromptPanel
@@ -72,6 +73,7 @@ class SamWidget(QWidget):
         self._shortcuts: ShortcutsDialog | None = None
         self._needed: tuple[str, ...] = ()
         self._held_open: set[str] = set()
+        self._moment = Moment()
         self._lay_out()
         self.view = NapariView(
             napari_viewer,
@@ -98,7 +100,7 @@ class SamWidget(QWidget):
         self._connect()
         begin_as_left(self, self._memory)
         remember(self, self._memory)
-        self.destroyed.connect(_Stopper(self.view, self.controller, self.everything_steps))
+        self.destroyed.connect(_Stopper(self.view, self.controller, self.everything_steps, self._moment))
 
     @property
     def sections(self) -> dict[str, Section]:
@@ -151,6 +153,8 @@ class SamWidget(QWidget):
         self.image.folder_pressed.connect(ask.folder)
         self.status.help_pressed.connect(self.show_shortcuts)
         bind_help(self, self.show_shortcuts)
+        for section in self.sections.values():
+            section.header.clicked.connect(lambda _, one=section: self._reveal(one))
         view.on_screen, view.on_help = self.image.show_screen, self.show_shortcuts
         self.restore.restore_pressed.connect(control.keeping.restore)
         self.restore.dismiss_pressed.connect(control.keeping.turn_down)
@@ -189,7 +193,11 @@ class SamWidget(QWidget):
         """Unfold what needs no prompts."""
         self._held_open.add("everything")
         self.everything.fold(False)
-        self._scroll.ensureWidgetVisible(self.everything)
+        self._reveal(self.everything)
+
+    def _reveal(self, section: Section) -> None:
+        """Bring all of a section that was unfolded into sight, once its room is known."""
+        self._moment.wait(lambda: None if section.is_folded else self._scroll.ensureWidgetVisible(section))
 
     def prepare(self) -> None:
         """Encode all planes of the chosen image ahead of the prompts."""
@@ -219,12 +227,16 @@ class SamWidget(QWidget):
 class _Stopper:
     """Stops what runs when Qt has destroyed the widget, and touches nothing of Qt."""
 
-    def __init__(self, view: NapariView, controller: Controller, everything: EverythingSteps) -> None:
+    def __init__(
+        self, view: NapariView, controller: Controller, everything: EverythingSteps, moment: Moment
+    ) -> None:
+        self._moment = moment
         self._view = view
         self._controller = controller
         self._everything = everything
 
     def __call__(self, *_: object) -> None:
+        self._moment.stop()
         self._everything.walk.cancel()
         self._everything.taking.close()
         self._controller.close()

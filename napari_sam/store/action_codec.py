@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from napari_sam.store.session_codec import (
     prompt_to_json,
 )
 
-__all__ = ["state_change_from_json", "state_change_to_json", "values_from_json", "values_to_json"]
+__all__ = ["Lacks", "state_change_from_json", "state_change_to_json", "values_from_json", "values_to_json"]
 
 
 def values_to_json(values: Mapping[str, Any]) -> Json:
@@ -61,10 +61,17 @@ def values_from_json(written: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def state_change_to_json(before: SessionState, after: SessionState) -> Json:
-    """Write how a state differs from the one before it: objects that changed, ids that are gone."""
+Lacks = Callable[[ObjectState, Anchor], bool]
+"""Says whether an object did not get all of the mask that the answer in a plane gave it."""
+
+
+def state_change_to_json(before: SessionState, after: SessionState, lacks: Lacks) -> Json:
+    """Write how a state differs from the one before it: objects that changed, ids that are gone.
+
+    Masks of answers are written where `lacks` says so: elsewhere the labels have them.
+    """
     changed = [
-        _object_change(before.objects.get(number), one)
+        _object_change(before.objects.get(number), one, lacks)
         for number, one in after.objects.items()
         if before.objects.get(number) is not one
     ]
@@ -84,7 +91,7 @@ def state_change_from_json(before: SessionState, written: Mapping[str, Any]) -> 
     return SessionState(objects, written["current_id"])
 
 
-def _object_change(before: ObjectState | None, after: ObjectState) -> Json:
+def _object_change(before: ObjectState | None, after: ObjectState, lacks: Lacks) -> Json:
     """Write the fields in which an object differs from what it was, or from a new one."""
     old = before or ObjectState(after.id, f"object {after.id}")
     change: Json = {"id": after.id}
@@ -94,7 +101,9 @@ def _object_change(before: ObjectState | None, after: ObjectState) -> Json:
     if after.anchors != old.anchors:
         known = {id(anchor) for anchor in old.anchors}
         change["anchors"] = [
-            [one.plane.axis, one.plane.index] if id(one) in known else anchor_to_json(one, with_prompts=True)
+            [one.plane.axis, one.plane.index]
+            if id(one) in known
+            else anchor_to_json(one, with_prompts=True, with_mask=lacks(after, one))
             for one in after.anchors
         ]
     if after.propagated != old.propagated:

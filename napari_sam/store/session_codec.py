@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_sam.core.classes import ObjectClass
 from napari_sam.core.edits import Edit, PackedEdit, Runs
+from napari_sam.core.kept_answers import KeptAnswer
 from napari_sam.core.masks import BoxedMask
 from napari_sam.core.objects import Anchor, ObjectState
 from napari_sam.core.planes import PlaneRef
@@ -39,6 +40,7 @@ __all__ = [
 ]
 
 Json = dict[str, Any]
+_MOST_CANDIDATES = 256
 
 
 def to_runs(values: NDArray[Any]) -> list[int]:
@@ -130,8 +132,8 @@ def object_from_json(value: Mapping[str, Any]) -> ObjectState:
     )
 
 
-def anchor_to_json(anchor: Anchor, with_prompts: bool = False) -> Json:
-    """Write an anchor, with its prompts where they stand nowhere else."""
+def anchor_to_json(anchor: Anchor, with_prompts: bool = False, with_mask: bool = False) -> Json:
+    """Write an anchor, with its prompts where they stand nowhere else, and its answer's mask if wanted."""
     written: Json = {
         "axis": anchor.plane.axis,
         "plane": anchor.plane.index,
@@ -141,6 +143,10 @@ def anchor_to_json(anchor: Anchor, with_prompts: bool = False) -> Json:
     }
     if anchor.is_accepted:
         written["is_accepted"] = True
+    mask = anchor.mask if with_mask else None
+    if mask is not None and not mask.is_empty:
+        box_hw = list(anchor.plane.box_hw(mask.box))
+        written["mask"] = {"candidate": anchor.taken, "box": box_hw, "runs": to_runs(mask.bits)}
     if with_prompts and anchor.prompts:
         written["prompts"] = [prompt_to_json(prompt, anchor.plane) for prompt in anchor.prompts]
     return written
@@ -158,8 +164,24 @@ def anchor_from_json(item: Mapping[str, Any]) -> Anchor:
         item["score"],
         item["is_settled"],
         candidate,
-        is_accepted=item.get("is_accepted", False),
+        _kept_from_json(item),
+        item.get("is_accepted", False),
     )
+
+
+def _kept_from_json(item: Mapping[str, Any]) -> KeptAnswer | None:
+    """Read the mask of an answer that an object did not get whole."""
+    written = item.get("mask")
+    if written is None:
+        return None
+    plane = PlaneRef(item["axis"], item["plane"])
+    row0, col0, row1, col1 = written["box"]
+    box = plane.box_of((row0, col0, row1, col1))
+    mask = BoxedMask(box, from_runs(written["runs"], box.shape, np.dtype(np.bool_)))
+    taken = written["candidate"]
+    if not 0 <= taken < _MOST_CANDIDATES:
+        raise StoreError(f"the mask is of candidate {taken!r}; the file is damaged, restore a copy")
+    return KeptAnswer.of_mask(plane, mask, int(taken), float(item["score"]))
 
 
 def class_to_json(one: ObjectClass) -> Json:

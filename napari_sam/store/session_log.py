@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from napari_sam.core.again import Deed
 from napari_sam.core.edits import Action, Edit, PackedEdit
 from napari_sam.core.history import Entry, History
-from napari_sam.core.objects import SessionState
+from napari_sam.core.holders import holders_of
+from napari_sam.core.objects import Anchor, ObjectState, SessionState
 from napari_sam.errors import InvalidClass, InvalidPrompt, StoreError
 from napari_sam.store.action_codec import (
     state_change_from_json,
@@ -46,6 +47,11 @@ _EMPTY = SessionState({})
 
 def begin_line(log_id: str, state: SessionState, labels: NDArray[Any]) -> str:
     """Write the first line: the objects and their voxels as they are when the log begins."""
+
+    def lacks(one: ObjectState, anchor: Anchor) -> bool:
+        held = holders_of(labels, state, one.id, anchor.plane)
+        return held is not None and held.n_own < held.n_voxels
+
     edits = []
     for one in state.objects.values():
         if one.extent is None:
@@ -57,7 +63,7 @@ def begin_line(log_id: str, state: SessionState, labels: NDArray[Any]) -> str:
         "action": _BEGIN,
         "id": log_id,
         "dtype": labels.dtype.name,
-        "state": state_change_to_json(_EMPTY, state),
+        "state": state_change_to_json(_EMPTY, state, lacks),
     }
     return _line({**line, "voxels": edits})
 
@@ -75,7 +81,12 @@ def entry_line(entry: Entry[SessionState]) -> str:
         line["values"] = values_to_json(entry.action.values)
     if entry.edits:
         line["edits"] = [packed_to_json(edit) for edit in entry.edits]
-    line["state"] = state_change_to_json(entry.before, entry.after)
+
+    def lacks(one: ObjectState, anchor: Anchor) -> bool:
+        n_own = sum(int(edit.after.counts[edit.after.values == one.id].sum()) for edit in entry.edits)
+        return anchor.mask is not None and n_own < anchor.mask.area
+
+    line["state"] = state_change_to_json(entry.before, entry.after, lacks)
     return _line(line)
 
 

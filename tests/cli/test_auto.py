@@ -65,7 +65,7 @@ def test_what_is_not_typed_is_left_to_the_model(jobs: list[Any]) -> None:
 @pytest.mark.parametrize(
     ("typed", "part"),
     [
-        (["--plane", "1", "--range", "0:2"], "--plane and --planes are both given"),
+        (["--plane", "1", "--range", "0:2"], "--plane and --range are both given"),
         (["--plane", "-1"], "--plane is -1"),
         (["--points-per-side", "many"], "points-per-side"),
         (["--point-grids", "nowhere.json"], "cannot read nowhere.json"),

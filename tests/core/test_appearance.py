@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from napari_sam.core.appearance import Appearance, Grid
 from napari_sam.core.masks import BoxedMask
@@ -148,6 +149,21 @@ class TestSharpening:
         plan = plan_of(volume_of(np.where(truth, 150.0, 110.0)), truth)
         found = after(plan, disc(90, shape, 200, 210), before=truth)
         assert dice(found, truth) > 0.96
+
+    @pytest.mark.parametrize("side", [200, 300, 420])
+    def test_a_coarse_grid_leaves_neither_steps_nor_specks(self, side: int) -> None:
+        shape, middle, radius = (side, side), side / 2, side * 0.3
+        truth = disc(radius, shape, middle, middle)
+        plan = plan_of(volume_of(np.where(truth, 150.0, 110.0)), truth)
+        given_mask = disc(0.94 * radius, shape, middle, middle + 2)
+        found = after(plan, given_mask, before=truth)
+        assert (found != given_mask).any()
+        _, n_pieces = ndimage.label(found)
+        _, n_outside = ndimage.label(~found)
+        assert (n_pieces, n_outside) == (1, 1)
+        around = ndimage.uniform_filter(found.astype(np.float32), 3) > 0.5
+        n_outline = np.count_nonzero(found & ~ndimage.binary_erosion(found))
+        assert np.count_nonzero(found ^ around) < 0.05 * n_outline
 
     def test_what_looks_alike_but_lies_apart_is_not_taken_in(self) -> None:
         truth, other = disc(14, col=40), disc(14, col=72)

@@ -81,14 +81,17 @@ def test_tables_keep_small_sizes(spacing_mm: tuple[float, float, float], ml: flo
     assert told["objects"][0]["volume_ml"] == pytest.approx(ml)
     assert told["objects"][0]["areas_mm2"]["2"] == pytest.approx(100 * spacing_mm[1] * spacing_mm[2])
     assert told["classes"][0]["volume_ml"] == pytest.approx(ml)
+    assert told["units"] == {"length": "mm", "area": "mm2", "volume": "ml", "pixel_is_1_mm": False}
 
 
 def test_the_command_line_tells_cells_in_micrometres(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     done = write_sample(tmp_path, "cells")
-    assert main(["measure", str(done.image), str(done.truth)]) == 0
-    heads, _, first, *_ = capsys.readouterr().out.splitlines()
+    table = tmp_path / "cells.csv"
+    assert main(["measure", str(done.image), str(done.truth), "--csv", str(table)]) == 0
+    heads, _, first, *others = capsys.readouterr().out.splitlines()
+    assert "units: Its columns are in mm and ml, as their names say." in others
     assert heads.split()[2:7] == ["µm³", "longest", "µm", "in", "plane"]
     voxels, volume = first.split()[3:5]
     assert float(volume) == pytest.approx(int(voxels) * 0.16, abs=1e-3)

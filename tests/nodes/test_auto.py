@@ -18,9 +18,10 @@ from napari_sam.core.auto_labels import LabelRules
 from napari_sam.core.auto_plan import AutoMaskSettings
 from napari_sam.core.jobs import Cancel
 from napari_sam.core.run_lengths import RunLengths
+from napari_sam.core.window import resolve_window
 from napari_sam.engine.sam_segmenter import SamSegmenter
 from napari_sam.errors import Cancelled, InvalidPrompt, SettingsError
-from napari_sam.nodes.auto import AutoOptions, segment_everything
+from napari_sam.nodes.auto import AutoOptions, everything_by_plane, segment_everything
 from napari_sam.nodes.auto_file import TABLE_COLUMNS, AutoJob, auto_file
 from napari_sam.store.cache import EmbeddingStore
 from tests.taught_model import taught_sam
@@ -98,6 +99,8 @@ def test_any_axis_and_any_planes(discs: Volume, masker: SamSegmenter) -> None:
     assert not flat.labels[2].any()
     with pytest.raises(InvalidPrompt, match=r"range 2:4 .* 3 planes of axis 0"):
         segment_everything(discs, masker, AutoOptions(planes=(2, 4)))
+    with pytest.raises(InvalidPrompt, match=r"plane 3 is outside the 3 planes of axis 0; give 0 to 2"):
+        segment_everything(discs, masker, AutoOptions(planes=(3, 4)))
 
 
 def test_linked_labels_go_through_the_planes(discs: Volume, masker: SamSegmenter) -> None:
@@ -107,6 +110,19 @@ def test_linked_labels_go_through_the_planes(discs: Volume, masker: SamSegmenter
     assert len(set(at_disc)) == 1
     loose = segment_everything(discs, masker)
     assert len({int(loose.labels[index, 20, 22 + index]) for index in range(3)}) == 3
+
+
+def test_planes_are_done_from_one_outward_and_link_as_ever(discs: Volume, masker: SamSegmenter) -> None:
+    options = AutoOptions(link=True, begin=1)
+    order = [one.plane.index for one in everything_by_plane(discs, masker, resolve_window(discs), options)]
+    assert order == [1, 2, 0]
+    outward = segment_everything(discs, masker, options).labels
+    onward = segment_everything(discs, masker, AutoOptions(link=True)).labels
+    assert np.array_equal(outward != 0, onward != 0)
+    both = np.stack([outward.ravel(), onward.ravel()])
+    pairs = np.unique(both[:, both[0] != 0], axis=1)
+    assert len(set(pairs[0])) == len(set(pairs[1])) == pairs.shape[1]
+    assert min(ids_of(outward)) == min(ids_of(outward[1]))
 
 
 def test_what_is_not_changed_is_what_the_model_recommends(discs: Volume, masker: SamSegmenter) -> None:

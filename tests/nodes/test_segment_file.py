@@ -10,6 +10,7 @@ import SimpleITK
 from numpy.typing import NDArray
 
 import volumes
+from napari_sam.cli.segment import describe_object
 from napari_sam.core.jobs import Cancel
 from napari_sam.core.naming import object_colour
 from napari_sam.core.prompts import PointPrompt
@@ -171,6 +172,31 @@ class TestLabelsToBeginWith:
         found = LabelVolume(labels, Geometry.from_spacing(labels.shape), segments)
         monkeypatch.setattr(volumes, "read_labels", lambda path, **_: found, raising=False)
         return ImageInput("older.seg.dcm")
+
+    def test_what_is_left_out_of_them_and_who_has_the_voxels_is_said(
+        self,
+        image: Path,
+        truth: NDArray[np.uint16],
+        older: ImageInput,
+        segmenter: FakeSegmenter,
+        tmp_path: Path,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        inside = np.argwhere(truth == 2)
+        row, column = (int(x) for x in np.median(inside[inside[:, 0] == 7], axis=0)[1:])
+        prompts = group_prompts(5, "new", [PointPrompt((7, row, column))])
+        job = SegmentJob(image, tmp_path / "o.nii.gz", (prompts,), SegmentOptions(plane_only=True))
+        report = segment_file(replace(job, labels_in=older))
+        assert (report.objects[0].voxels, report.objects[0].held_by) == (0, (2,))
+        assert describe_object(report.objects[0]) == (
+            "5 new: nothing, as its voxels belong to 2; clear them there, or prompt elsewhere"
+        )
+        assert not caplog.messages
+        again = group_prompts(2, "right", [PointPrompt((7, row, column))])
+        report = segment_file(replace(job, objects=(again,), labels_in=older))
+        assert report.objects[0].voxels > 0
+        assert report.objects[0].held_by == ()
+        assert caplog.messages == ["object 2 of older.seg.dcm is left out, as it is prompted anew"]
 
     def test_they_stay_but_for_what_is_prompted(
         self,

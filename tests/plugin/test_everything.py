@@ -9,7 +9,7 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 
-from napari_sam.core.planes import PlaneRef
+from napari_sam.core.planes import PlaneRef, planes_outward
 from napari_sam.errors import UnsupportedPrompt
 from napari_sam.plugin._everything_steps import EverythingSteps
 from napari_sam.plugin._walk import PlaneWalk
@@ -30,10 +30,9 @@ class Finder:
 
     def __call__(self, volume, segmenter, window, reach, cancel):
         self.asked.append((window, reach))
-        axis, (first, last), _ = reach
-        for number, index in enumerate(range(first, last)):
+        begin, planes, _ = reach
+        for number, plane in enumerate(planes_outward(begin, volume.shape[begin.axis], planes)):
             cancel.check()
-            plane = PlaneRef(axis, index)
             labels = np.zeros(plane.shape_hw(volume.shape), np.uint32)
             labels[2:5, 3:6] = self.first_id + number
             yield Found(plane, labels)
@@ -70,7 +69,7 @@ def test_everything_in_the_shown_plane_once_the_model_is_there(desk, steps, find
     assert desk.state.status == "Loading the model…"
     desk.background.run()
     window = desk.controller.session.window
-    assert finder.asked == [(window, (0, (4, 5), True))]
+    assert finder.asked == [(window, (PlaneRef(0, 4), (4, 5), True))]
     (key, labels, volume, by) = shown.call_args.args
     assert (key, volume) == ("a", desk.controller.session.volume)
     assert (by.axis, by.model) == (0, "threshold.test")
@@ -90,6 +89,15 @@ def test_all_planes_grow_in_one_layer(desk, steps, shown):
     assert grow.call_count == 8
     assert np.array_equal(np.unique(grow.call_args.args[0]), np.arange(10))
     assert desk.background.ran.count("walk") == 9 or desk.background.ran.count("walk") == 10
+
+
+def test_all_planes_are_done_from_the_shown_one_outward(desk, steps, finder, shown):
+    desk.open()
+    steps.find(in_all=True)
+    desk.background.run()
+    assert [reach[:2] for _, reach in finder.asked] == [(PlaneRef(0, 4), (0, 9))]
+    last = shown.return_value.grow.call_args.args[0]
+    assert last[:, 3, 4].tolist() == [9, 7, 5, 3, 1, 2, 4, 6, 8]
 
 
 def test_a_click_is_answered_between_two_planes(desk, steps):
@@ -150,7 +158,7 @@ def test_all_planes_are_prepared(desk, steps, segmenter):
     steps.prepare()
     desk.background.run()
     alone = [planes[0] for planes in segmenter.prefetched if len(planes) == 1]
-    assert alone[:9] == [PlaneRef(0, index) for index in range(9)]
+    assert alone[:9] == [PlaneRef(0, index) for index in (4, 5, 3, 6, 2, 7, 1, 8, 0)]
     assert desk.state.status == "Planes of image a are prepared."
 
 

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 
 from napari_sam.core.again import do_again
+from napari_sam.core.history import History
+from napari_sam.core.holders import holders_of
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.session import Session
+from napari_sam.errors import StoreError
 from napari_sam.plugin._strip_text import describe_mark
-from napari_sam.store import Journal, pending_sessions
+from napari_sam.store import Journal, SessionFolder, pending_sessions
 from napari_sam.store.session_log import deeds_of, read_lines
 from volumes import Box
 
@@ -146,6 +149,56 @@ def test_done_again_it_is_taken_over_too(held, segmenter, tmp_path):
     assert do_again(again, deeds_of(lines[1:]), segmenter) == ()
     assert np.array_equal(again.labels, session.labels)
     assert (again.labels == 2).any()
+
+
+def test_it_is_told_and_can_be_taken_over_after_a_restart_too(held, tmp_path):
+    session, plane = held.controller.session, PlaneRef(0, 4)
+    folder = SessionFolder(tmp_path / "case.samsession")
+    folder.begin(session)
+    told = holders_of(session.labels, session.state, 2, plane)
+    again = SessionFolder(folder.path).load().resume(session.volume)
+    assert holders_of(again.labels, again.state, 2, plane) == told
+    anchor, before = again.objects[2].anchor_on(plane), session.objects[2].anchor_on(plane)
+    assert (anchor.mask, anchor.taken, anchor.score) == (before.mask, before.taken, before.score)
+    assert anchor.answer is None
+    assert anchor.next_candidate is None
+    again.choose(plane, anchor.taken, 2, overwrites=True)
+    held.controller.giving_way.take_over()
+    assert np.array_equal(again.labels, session.labels)
+    assert again.undo()
+    assert holders_of(again.labels, again.state, 2, plane) == told
+
+
+def test_what_others_had_before_the_oldest_step_is_told_after_a_restart(held, tmp_path):
+    session, plane = held.controller.session, PlaneRef(0, 4)
+    told = holders_of(session.labels, session.state, 2, plane)
+    begun = Session.resumed(session.volume, session.labels, session.state, History(), session.window)
+    folder = SessionFolder(tmp_path / "case.samsession")
+    folder.begin(begun)
+    again = SessionFolder(folder.path).load().resume(session.volume)
+    assert not again.can_undo
+    assert holders_of(again.labels, again.state, 2, plane) == told
+
+
+def test_masks_that_the_labels_have_are_not_kept_twice(desk, tmp_path):
+    desk.open()
+    desk.click()
+    desk.background.run()
+    folder = SessionFolder(tmp_path / "case.samsession")
+    folder.begin(desk.controller.session)
+    assert b'"mask"' not in (folder.path / "log.jsonl").read_bytes()
+
+
+def test_a_damaged_mask_is_said(held, tmp_path):
+    folder = SessionFolder(tmp_path / "case.samsession")
+    folder.begin(held.controller.session)
+    log = folder.path / "log.jsonl"
+    text = log.read_text()
+    assert '"mask":{"candidate":' in text
+    start = text.index('"mask":{"candidate":') + len('"mask":{"candidate":')
+    log.write_text(text[:start] + "99999" + text[start + 1 :])
+    with pytest.raises(StoreError, match=r"log\.jsonl cannot be used .*candidate 99999"):
+        SessionFolder(folder.path).load()
 
 
 @pytest.mark.viewer

@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("napari")
 pytest.importorskip("qtpy", exc_type=ImportError)
 
-from napari_sam.core.planes import PlaneRef
+from napari_sam.core.planes import PlaneRef, planes_outward
 from napari_sam.plugin._gestures import Tool
 from tests.plugin.windows import PLUGIN, WIDGET, Window
 from volumes import Geometry, Provenance, Volume
@@ -114,13 +114,17 @@ def test_the_axis_key_cuts_through_the_voxel_under_the_cursor(window):
     window.viewer.cursor.position = tuple(image.data_to_world((4, 12, 33)))
     key(window, "I")
     assert window.controller.plane == PlaneRef(1, 12)
-    assert "plane 12" in window.widget.status.text.text()
+    assert "rows, plane 12." in window.widget.status.text.text()
     window.viewer.cursor.position = tuple(image.data_to_world((3, 12, 33)))
     key(window, "I")
     assert window.controller.plane == PlaneRef(2, 33)
     window.viewer.cursor.position = (1e6, 1e6, 1e6)  # outside: the planes shown last
     key(window, "I")
     assert window.controller.plane == PlaneRef(0, 3)
+    for step, plane in enumerate((PlaneRef(1, 12), PlaneRef(2, 33), PlaneRef(0, 3))):
+        window.viewer.cursor.position = (step % 2,) * 3  # as napari has it before the mouse has moved
+        key(window, "I")
+        assert window.controller.plane == plane
     window.viewer.dims.ndisplay = 3
     key(window, "I")
     assert "2-D view" in window.widget.status.text.text()
@@ -143,7 +147,7 @@ def test_a_mirrored_patient_is_cut_at_the_voxel_that_is_seen(make_napari_viewer_
     viewer.cursor.position = tuple(image.data_to_world((viewer.dims.current_step[0], 5, 28)))
     key(opened, "I")
     assert opened.controller.plane == PlaneRef(1, 5)
-    assert "coronal" in opened.widget.status.text.text()
+    assert opened.widget.status.text.text().endswith("Now coronal, plane 5 (14 on napari's slider).")
     viewer.cursor.position = tuple(image.data_to_world((2, 5, 28)))
     key(opened, "I")
     assert opened.controller.plane == PlaneRef(2, 28)
@@ -164,9 +168,8 @@ def test_question_mark_lists_the_keys(window, qtbot):
 
 def test_everything_in_a_layer_of_its_own(window, monkeypatch):
     def find(volume, segmenter, asked, reach, cancel):
-        axis, (first, last), _ = reach
-        for index in range(first, last):
-            plane = PlaneRef(axis, index)
+        begin, planes, _ = reach
+        for plane in planes_outward(begin, volume.shape[begin.axis], planes):
             yield SimpleNamespace(plane=plane, labels=(plane.take(volume.data) > 100).astype(np.uint32))
 
     steps, panel = window.widget.everything_steps, window.widget.everything
@@ -304,9 +307,28 @@ def test_commands_act_on_the_chosen_layers(window, monkeypatch, tmp_path):
     window.until(lambda: "are prepared" in window.widget.status.text.text())
 
 
+def test_a_section_that_is_opened_is_brought_into_sight(window):
+    window.viewer.window.resize(1000, 500)
+    panel, scroll = window.widget.measure, window.widget._scroll
+
+    def is_in_sight():
+        shown = scroll.viewport().rect()
+        top = panel.mapTo(scroll.viewport(), panel.rect().topLeft())
+        bottom = panel.mapTo(scroll.viewport(), panel.rect().bottomLeft())
+        return shown.contains(top) and shown.contains(bottom)
+
+    window.press(window.widget.prompt.header)
+    scroll.verticalScrollBar().setValue(0)
+    for one in (panel, window.widget.everything):
+        assert one.is_folded
+        window.press(one.header)
+        panel = one
+        window.until(is_in_sight)
+
+
 def test_what_was_found_is_there_still_when_the_dock_is_opened_again(window, qtbot, monkeypatch):
     def find(volume, segmenter, asked, reach, cancel):
-        plane = PlaneRef(reach[0], reach[1][0])
+        plane = reach[0]
         yield SimpleNamespace(plane=plane, labels=(plane.take(volume.data) > 100).astype(np.uint32))
 
     steps = window.widget.everything_steps

@@ -84,6 +84,20 @@ def test_a_picture_without_a_size_is_measured_in_pixels(desk, make_ball_volume):
     assert desk.state.clean.units is PIXELS
 
 
+def test_where_the_table_has_other_units_than_the_window_it_is_said(desk, tmp_path, make_ball_volume):
+    ball = make_ball_volume((9, 40, 50))
+    for spacing_mm, name, told in (
+        ((1e-3, 4e-4, 4e-4), "TIFF", "Its columns are in mm and ml, as their names say."),
+        ((1.0, 1.0, 1.0), "PNG", "Its columns take a pixel for 1 mm."),
+    ):
+        desk.open(Volume(ball.data, Geometry.from_spacing(ball.shape, spacing_mm), Provenance(name)), name)
+        desk.click()
+        _run(desk)
+        desk.controller.measure.save(tmp_path / "cells.csv")
+        _run(desk)
+        assert desk.state.status == f"Saved cells.csv. {told}"
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".json"])
 def test_a_table_of_all_objects(desk, tmp_path, suffix):
     desk.open()

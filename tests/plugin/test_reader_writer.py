@@ -90,9 +90,12 @@ def test_person_chooses_some_of_several_series(shared_data, monkeypatch):
     import napari_sam.plugin._opening as opening
 
     folder = shared_data / "dicom_zoo" / "series" / "tcia_mr_three_series_mixed"
-    monkeypatch.setattr(opening, "choose_series", lambda series: ())
+    monkeypatch.setattr(opening, "choose_series", lambda series: None)
     with pytest.raises(volumes.MixedSeries):
         read_layers(folder)
+    monkeypatch.setattr(opening, "choose_series", lambda series: ())
+    components = pytest.importorskip("napari.components")
+    assert components.ViewerModel().open(folder, plugin="napari-sam-volumes") == []
     listed = []
     monkeypatch.setattr(opening, "choose_series", lambda series: listed.extend(series) or series[1:])
     first, second = read_layers(folder)
@@ -214,5 +217,5 @@ class TestLayersThatAreNotInMemory:
 def test_without_a_window_nobody_is_asked(monkeypatch):
     qt = pytest.importorskip("qtpy.QtWidgets", exc_type=ImportError)
     monkeypatch.setattr(qt.QApplication, "instance", staticmethod(lambda: None))
-    assert choose_series((volumes.SeriesInfo("1", "CT", "", (1, 2, 3)),)) == ()
+    assert choose_series((volumes.SeriesInfo("1", "CT", "", (1, 2, 3)),)) is None
     assert not ask_yes("Missing planes", "Open it all the same?")
