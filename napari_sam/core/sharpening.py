@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_sam.core.appearance import Appearance, Grid
+from napari_sam.core.depths import opened, signed_depths
 from napari_sam.core.masks import BoxedMask
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.propagation_plan import PropagationPlan
@@ -112,20 +113,11 @@ def sharpened(
     counts = np.array([max(x, 0.0) * one.any() for x, one in zip(scores, masks, strict=True)])
     shares = CANDIDATES * counts / max(counts.sum(), 1e-6)
     shares[chosen] += 1.0 - shares.sum()
-    depth = sum(share * _depth(one, radius) for share, one in zip(shares, masks, strict=True) if share)
+    counted = np.flatnonzero(shares).tolist()
+    depths = signed_depths(np.stack([masks[k] for k in counted]), radius)
+    depth = sum(share * one for share, one in zip(shares[counted], depths, strict=True))
     odds = ndimage.uniform_filter(np.clip(log_odds, -MAX_LOG_ODDS, MAX_LOG_ODDS), 3)
     found = depth + REACH * radius * odds > 0
-    thin = mask & ~ndimage.binary_opening(mask)
-    found = ndimage.binary_opening(found) | (found & thin)
+    thin = mask & ~opened(mask)
+    found = opened(found) | (found & thin)
     return found if found.any() else mask
-
-
-def _depth(mask: NDArray[np.bool_], most: float) -> NDArray[np.float32]:
-    """Return the cells' distance to the outline, positive inside, no more than `most` either way."""
-    inside, outside = (_distance(part) for part in (mask, ~mask))
-    return np.asarray(np.clip(inside - outside, -most, most), np.float32)
-
-
-def _distance(part: NDArray[np.bool_]) -> NDArray[np.float32]:
-    found = ndimage.distance_transform_edt(part) if not part.all() else np.full(part.shape, np.inf)
-    return np.asarray(found, np.float32)
