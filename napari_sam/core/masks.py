@@ -212,6 +212,8 @@ class BoxedMask:
             if run is not None:
                 stays[piece[run]] = True
         tidy = bits
+        if stays.all() and runs.is_simple:
+            return self
         if not stays.all():
             tidy = bits.copy()
             runs.set_in(tidy, ~stays[piece], False)
