@@ -50,8 +50,9 @@ class Box:
 
     def __post_init__(self) -> None:
         start, stop = _index3(self.start, "the box's start"), _index3(self.stop, "the box's stop")
-        object.__setattr__(self, "start", start)
-        object.__setattr__(self, "stop", stop)
+        if start is not self.start or stop is not self.stop:
+            object.__setattr__(self, "start", start)
+            object.__setattr__(self, "stop", stop)
         if start[0] > stop[0] or start[1] > stop[1] or start[2] > stop[2]:
             raise InvalidBox(
                 f"the box's stop {self.stop} lies before its start {self.start}; "
@@ -82,9 +83,9 @@ class Box:
         if mask.ndim != 3:
             raise InvalidBox(f"the mask has shape {mask.shape}; pass one of three dimensions (P, R, C)")
         start, stop = [], []
-        for axis in range(3):
-            others = tuple(other for other in range(3) if other != axis)
-            filled = np.flatnonzero(np.any(mask, axis=others))
+        lines = np.any(mask, axis=2)
+        for along in (np.any(lines, axis=1), np.any(lines, axis=0), np.any(mask, axis=(0, 1))):
+            filled = np.flatnonzero(along)
             if filled.size == 0:
                 return None
             start.append(int(filled[0]))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -49,7 +49,7 @@ class AnchorLook:
     def familiar(self, levels: NDArray[np.floating]) -> float:
         """Return the part of some levels ``(n,)`` that the anchor could have; 0 of none."""
         near = np.abs(levels - self.mean) < FAMILIAR_SPREADS * self.spread
-        return float(near.mean()) if levels.size else 0.0
+        return int(np.count_nonzero(near)) / near.size if near.size else 0.0
 
     def shift(self, levels: NDArray[np.floating]) -> float:
         """Return how many spreads the mean of levels ``(n,)`` lies from the anchor's, up to `MOST_SHIFT`."""
@@ -86,7 +86,7 @@ class Evidence:
     @property
     def numbers(self) -> tuple[float, ...]:
         """All of them, in their order."""
-        return astuple(self)
+        return self.score, self.overlap, self.agreement, self.fading, self.shift
 
 
 def gather_evidence(

@@ -45,6 +45,7 @@ class GreyRange:
 def grey_levels(volume: Volume, window: Window, plane: PlaneRef, mask: BoxedMask) -> NDArray[np.floating]:
     """Return the levels ``(n,)`` of a mask's voxels, 0 to 255; RGB counts by its channels' mean."""
     row0, col0, row1, col1 = plane.box_hw(mask.box)
-    cut = window.to_uint8(np.asarray(plane.take(volume.data)[row0:row1, col0:col1]))
-    levels = cut.mean(axis=2) if cut.ndim == 3 else cut.astype(np.float64)
-    return np.asarray(levels[mask.bits.any(axis=plane.axis)])
+    cut, bits = np.asarray(plane.take(volume.data)[row0:row1, col0:col1]), mask.bits.any(axis=plane.axis)
+    if cut.ndim == 3:
+        return np.asarray(window.to_uint8(cut).mean(axis=2)[bits])
+    return window.to_uint8(cut[bits]).astype(np.float64)

@@ -170,14 +170,14 @@ class BoxedMask:
         runs = Runs.of(bits)
         n_pieces, piece = runs.pieces()
         areas = np.bincount(piece, weights=runs.areas, minlength=n_pieces)
-        common = self.box.intersection(other.box)
-        if common is None or common.is_empty:
+        common = _common_places(self.box, other.box)
+        if common is None:
             within = np.zeros(n_pieces, dtype=np.intp)
         elif n_pieces == 1:
-            within = np.full(1, np.count_nonzero(_cut(self, common) & _cut(other, common)))
+            within = np.full(1, np.count_nonzero(self.bits[common[0]] & other.bits[common[1]]))
         else:
             shared = np.zeros_like(self.bits)
-            shared[_places(self, common)] = _cut(other, common)
+            shared[common[0]] = other.bits[common[1]]
             counts = runs.counts_of(shared.reshape(bits.shape))
             within = np.bincount(piece, weights=counts, minlength=n_pieces).astype(np.intp)
         is_kept = within >= min_share * areas
@@ -212,6 +212,8 @@ class BoxedMask:
             if run is not None:
                 stays[piece[run]] = True
         tidy = bits
+        if stays.all() and runs.is_simple:
+            return self
         if not stays.all():
             tidy = bits.copy()
             runs.set_in(tidy, ~stays[piece], False)
@@ -219,8 +221,10 @@ class BoxedMask:
         return self if filled is bits else self._with_bits(filled)
 
     def _across(self, axis: int | None = None) -> NDArray[np.bool_]:
-        """Return the bits of a mask one voxel thick, in its plane's rows and columns."""
-        return np.asarray(self.bits.any(axis=int(np.argmin(self.bits.shape)) if axis is None else axis))
+        """Return the bits of a mask one voxel thick, in its plane's rows and columns; a view."""
+        shape = self.bits.shape
+        axis = shape.index(min(shape)) if axis is None else axis
+        return self.bits.squeeze(axis) if shape[axis] == 1 else np.asarray(self.bits.any(axis=axis))
 
     def _with_bits(self, bits: NDArray[np.bool_]) -> BoxedMask:
         """Return another mask of the same plane and box, cut to its own; the same box where it is empty."""
@@ -246,12 +250,22 @@ class BoxedMask:
 
 def iou(a: BoxedMask, b: BoxedMask) -> float:
     """Return intersection over union of two masks; 0 where both are empty."""
-    common = a.box.intersection(b.box)
-    n_common = 0
-    if common is not None and not common.is_empty:
-        n_common = int(np.count_nonzero(_cut(a, common) & _cut(b, common)))
+    common = _common_places(a.box, b.box)
+    n_common = 0 if common is None else int(np.count_nonzero(a.bits[common[0]] & b.bits[common[1]]))
     n_either = a.area + b.area - n_common
     return n_common / n_either if n_either else 0.0
+
+
+def _common_places(a: Box, b: Box) -> tuple[tuple[slice, ...], tuple[slice, ...]] | None:
+    """Return where what two boxes share lies in the bits of each; None where they share no voxel."""
+    in_a, in_b = [], []
+    for a_start, a_stop, b_start, b_stop in zip(a.start, a.stop, b.start, b.stop, strict=True):
+        start, stop = max(a_start, b_start), min(a_stop, b_stop)
+        if start >= stop:
+            return None
+        in_a.append(slice(start - a_start, stop - a_start))
+        in_b.append(slice(start - b_start, stop - b_start))
+    return tuple(in_a), tuple(in_b)
 
 
 def _cut(mask: BoxedMask, box: Box) -> NDArray[np.bool_]:
@@ -283,9 +297,16 @@ def innermost_point(mask: NDArray[np.bool_]) -> tuple[int, int]:
     if box_hw is None:
         raise InvalidPrompt("an empty mask has no innermost point; give a mask with at least one pixel")
     row0, col0, row1, col1 = box_hw
-    depth_px = ndimage.distance_transform_edt(np.pad(mask[row0:row1, col0:col1], 1))
-    row, col = np.unravel_index(int(np.argmax(depth_px)), depth_px.shape)
-    return int(row) - 1 + row0, int(col) - 1 + col0
+    framed = np.zeros((row1 - row0 + 2, col1 - col0 + 2), dtype=np.bool_)
+    framed[1:-1, 1:-1] = mask[row0:row1, col0:col1]
+    row, col = ndimage.distance_transform_edt(framed, return_distances=False, return_indices=True)
+    row -= np.arange(framed.shape[0], dtype=row.dtype)[:, None]
+    col -= np.arange(framed.shape[1], dtype=col.dtype)
+    row *= row
+    col *= col
+    row += col  # squared depths: as high where depths are
+    down, across = divmod(int(np.argmax(row)), framed.shape[1])
+    return down - 1 + row0, across - 1 + col0
 
 
 def tight_box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:

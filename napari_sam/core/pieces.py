@@ -19,6 +19,9 @@ __all__ = ["Runs", "without_small_holes"]
 
 Ints = NDArray[np.intp]
 
+_FEW_LINKS = 500
+"""Up to so many links between runs are followed here; scipy needs longer to begin."""
+
 
 @dataclass(frozen=True, eq=False)
 class Runs:
@@ -86,7 +89,10 @@ class Runs:
         n_runs = len(self.rows)
         if n_runs == 0 or (self.is_simple and self._is_chain(corners)):
             return min(n_runs, 1), np.zeros(n_runs, dtype=np.intp)
-        above, below = (side.astype(np.int32) for side in self._touching(corners))  # what older scipy takes
+        above, below = self._touching(corners)
+        if len(above) <= _FEW_LINKS:
+            return _joined(n_runs, above.tolist(), below.tolist())
+        above, below = above.astype(np.int32), below.astype(np.int32)  # what older scipy takes
         links = coo_array((np.ones(len(above), dtype=np.bool_), (above, below)), shape=(n_runs, n_runs))
         n_pieces, piece = connected_components(links, directed=False)
         return int(n_pieces), piece.astype(np.intp)
@@ -126,6 +132,28 @@ class Runs:
         above = np.repeat(np.arange(len(starts)), counts)
         offsets = np.arange(len(above)) - np.repeat(np.cumsum(counts) - counts, counts)
         return above, np.repeat(first, counts) + offsets
+
+
+def _joined(n_runs: int, above: list[int], below: list[int]) -> tuple[int, Ints]:
+    """Join runs that are linked in pairs; pieces are numbered by their first runs, as scipy does."""
+    first = list(range(n_runs))  # of each run one before it in its piece, or itself
+    for a, b in zip(above, below, strict=True):
+        one, other = _first_of(first, a), _first_of(first, b)
+        first[max(one, other)] = min(one, other)
+    n_pieces, piece = 0, np.zeros(n_runs, dtype=np.intp)
+    for run, before in enumerate(first):
+        if before == run:
+            piece[run], n_pieces = n_pieces, n_pieces + 1
+        else:
+            piece[run] = piece[before]
+    return n_pieces, piece
+
+
+def _first_of(first: list[int], run: int) -> int:
+    """Return the first run of a piece, and shorten the way there."""
+    while first[run] != run:
+        first[run] = run = first[first[run]]
+    return run
 
 
 def without_small_holes(

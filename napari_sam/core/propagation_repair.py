@@ -92,12 +92,12 @@ def _disagrees(
     across = _overlap(first, last, plane)
     if across < limits.min_across:
         return False
+    least = across - limits.min_lack
     inner = [found[index] for index in range(before + 1, after)]
-    most = max(
-        0.0 if mask is None else max(_overlap(mask, first, plane), _overlap(mask, last, plane))
+    return all(
+        least > 0.0 if mask is None else all(_overlap(mask, side, plane) < least for side in (first, last))
         for mask in inner
     )
-    return most < across - limits.min_lack
 
 
 def repair(

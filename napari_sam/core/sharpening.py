@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_sam.core.appearance import Appearance, Grid
+from napari_sam.core.depths import opened, signed_depths
 from napari_sam.core.masks import BoxedMask
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.propagation_plan import PropagationPlan
@@ -118,7 +119,9 @@ def _field(
     counts = np.array([max(x, 0.0) * one.any() for x, one in zip(scores, masks, strict=True)])
     shares = CANDIDATES * counts / max(counts.sum(), 1e-6)
     shares[chosen] += 1.0 - shares.sum()
-    depth = sum(share * _depth(one, radius) for share, one in zip(shares, masks, strict=True) if share)
+    counted = np.flatnonzero(shares).tolist()
+    depths = signed_depths(np.stack([masks[k] for k in counted]), radius)
+    depth = sum(share * one for share, one in zip(shares[counted], depths, strict=True))
     odds = ndimage.uniform_filter(np.clip(log_odds, -MAX_LOG_ODDS, MAX_LOG_ODDS), 3)
     return np.asarray(depth + REACH * radius * odds, np.float32)
 
@@ -126,13 +129,13 @@ def _field(
 def _inside(field: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the cells inside, without new specks; the mask as it was where nothing would be left."""
     found = field > 0
-    found = ndimage.binary_opening(found) | (found & _thin(mask))
+    found = opened(found) | (found & _thin(mask))
     return found if found.any() else mask
 
 
 def _thin(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the part of a mask that an opening would take off."""
-    return np.asarray(mask & ~ndimage.binary_opening(mask))
+    return np.asarray(mask & ~opened(mask))
 
 
 def _drawn(
@@ -179,14 +182,3 @@ def _between(field: NDArray[np.float32], grid: Grid, part_hw: tuple[int, ...]) -
         share = share[:, None] if axis == 0 else share
         field = field.take(low, axis) * (1 - share) + field.take(high, axis) * share
     return field
-
-
-def _depth(mask: NDArray[np.bool_], most: float) -> NDArray[np.float32]:
-    """Return the cells' distance to the outline, positive inside, no more than `most` either way."""
-    inside, outside = (_distance(part) for part in (mask, ~mask))
-    return np.asarray(np.clip(inside - outside, -most, most), np.float32)
-
-
-def _distance(part: NDArray[np.bool_]) -> NDArray[np.float32]:
-    found = ndimage.distance_transform_edt(part) if not part.all() else np.full(part.shape, np.inf)
-    return np.asarray(found, np.float32)

@@ -7,14 +7,18 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from napari_sam.models.sam import PlaneFeatures
+from napari_sam.models.sam import FINE_FULL, FINE_HALF, IMAGE_EMBEDDING, PlaneFeatures
 from napari_sam.store.embeddings import Embedding
 
 __all__ = ["FeaturesAtHand", "batch_place"]
 
 PLANES_AT_HAND = 3
 """Planes whose features stay on the device; about 20 MB each for the published models."""
+
+_PICTURES = (IMAGE_EMBEDDING, FINE_HALF, FINE_FULL)
+"""Levels that a small decoder lays out for its convolutions; see `napari_sam.models.convolutions`."""
 
 SMALL = 2**19
 """Numbers of an embedding below which prompts on different planes are worth a batch."""
@@ -72,10 +76,17 @@ class FeaturesAtHand:
 
     def _made(self, planes: Sequence[Mapping[str, NDArray[np.float16]]]) -> PlaneFeatures:
         """Stack planes; the position encoding is that of the planes before, for all have the same grid."""
+        laid_out = _PICTURES if FINE_FULL in planes[0] and self._device.type == "cpu" else ()
         made = PlaneFeatures(
-            (name, torch.from_numpy(np.stack([plane[name] for plane in planes])).to(self._device).float())
-            for name in planes[0]
+            (name, self._stacked([plane[name] for plane in planes], name in laid_out)) for name in planes[0]
         )
         made.image_pe = None if self._latest is None else self._latest.image_pe
         self._latest = made
         return made
+
+    def _stacked(self, levels: Sequence[NDArray[np.float16]], is_laid_out: bool) -> Tensor:
+        """Stack a level of planes as float32, with the channels last if it is laid out for convolutions."""
+        stacked = torch.from_numpy(np.stack(levels))
+        if not is_laid_out:
+            return stacked.to(self._device).float()
+        return torch.empty(stacked.shape, memory_format=torch.channels_last).copy_(stacked)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -22,6 +23,21 @@ def masks(draw: st.DrawFn, hw: tuple[int, int] | None = None) -> NDArray[np.bool
     noise = np.random.default_rng(draw(st.integers(0, 2**32 - 1))).normal(size=(height, width))
     level = ndimage.gaussian_filter(noise, draw(st.sampled_from([0.0, 0.7, 2.0])))
     return np.asarray(level > np.quantile(level, draw(st.sampled_from([0.0, 0.1, 0.5, 0.8, 1.0]))))
+
+
+def fork(n_lines: int) -> NDArray[np.bool_]:
+    """Two runs a row, which meet in a last one: many links, and one piece."""
+    mask = np.zeros((n_lines + 1, 7), np.bool_)
+    mask[:, [1, 2, 4, 5]] = mask[-1] = True
+    return mask
+
+
+@pytest.mark.parametrize("n_lines", [200, 300])
+def test_few_links_and_many_are_followed_alike(n_lines: int) -> None:
+    mask = np.vstack([fork(n_lines), np.zeros((1, 7), np.bool_), fork(3)])
+    n_pieces, piece = Runs.of(mask).pieces()
+    assert n_pieces == 2
+    assert piece.tolist() == [0] * (2 * n_lines + 1) + [1] * 7
 
 
 def painted(runs: Runs, values: NDArray[np.intp]) -> NDArray[np.intp]:
