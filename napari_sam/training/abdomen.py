@@ -175,5 +175,6 @@ def paint_bone(canvas: Canvas, lump: Lump) -> int:
     patch = canvas.depth(lump)
     bone = canvas.fill(patch, canvas.new("compact"))
     shell = min(lump.ry, lump.rx) * uniform(0.1, 0.35, rng)
-    canvas.fill(patch, canvas.new("marrow", parent=bone, target=chance(0.3, rng)), above=shell)
+    is_part = chance(0.3, rng)
+    canvas.fill(patch, canvas.new("marrow", parent=bone, target=is_part, part=is_part), above=shell)
     return bone

@@ -74,7 +74,8 @@ def rings(hw: tuple[int, int], rng: torch.Generator) -> Scene:
         patch = canvas.depth(lump)
         canvas.fill(patch, outer)
         wall = min(lump.ry, lump.rx) * uniform(0.15, 0.65, rng)
-        inner = canvas.fill(patch, canvas.new("any", parent=outer), above=wall)
+        inner = canvas.new("any", parent=outer, part=chance(0.7, rng))  # a ring alone is asked for less
+        canvas.fill(patch, inner, above=wall)
         if chance(0.3, rng):
             canvas.put("any", any_lump(rng, (0.2 * size, 0.4 * size), (lump.y, lump.x)), over=inner)
     return canvas.scene("rings", plain=True)

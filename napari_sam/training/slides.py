@@ -164,7 +164,7 @@ def _paint_white_cell(canvas: Canvas, size: float) -> None:
     n_planes = math.exp(uniform(math.log(4), math.log(60), rng))
     around = Lump(y, x, size, size * uniform(0.85, 1.15, rng), 0.0, 0.06, n_planes=n_planes)
     cell = canvas.fill(canvas.depth(around), canvas.new("granular"))
-    nucleus = canvas.new("lobe", parent=cell, whole=True)
+    nucleus = canvas.new("lobe", parent=cell, whole=True, part=chance(0.6, rng))
     n_lobes = whole(1, 5, rng)
     angle, turn = uniform(0, 6, rng), uniform(0.5, 1.3, rng)
     for lobe in range(n_lobes):

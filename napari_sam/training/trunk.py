@@ -90,7 +90,8 @@ def paint_spine(canvas: Canvas, y: float = 0.3) -> None:
     disc = chance(0.2, rng)
     canvas.fill(body, canvas.new("disc") if disc else bone)
     if not disc:
-        marrow = canvas.new("marrow", parent=bone, target=chance(0.5, rng))
+        body_is_part = chance(0.5, rng)  # of the vertebra, which is never asked for without it
+        marrow = canvas.new("marrow", parent=bone, target=body_is_part, part=body_is_part)
         canvas.fill(body, marrow, above=uniform(0.006, 0.02, rng))
     canal = canvas.depth(Lump(y + 0.13 * size, 0.0, 0.045 * size, 0.055 * size, n_planes=LASTING))
     canvas.fill(canal, canvas.new("csf"))
