@@ -73,9 +73,9 @@ class Canvas:
         """Say that labels are parts of another one."""
         self._parents.update(dict.fromkeys(children, parent))
 
-    def depth(self, lump: Lump) -> Patch:
-        """Evaluate a lump on the planes."""
-        return depth(self.frame, lump, self.rng)
+    def depth(self, lump: Lump, margin: float = 0.0) -> Patch:
+        """Evaluate a lump on the planes, and `margin` around it."""
+        return depth(self.frame, lump, self.rng, margin)
 
     def fill(
         self, patch: Patch, label: int, *, above: float = 0.0, over: int | None = None, free: bool = False

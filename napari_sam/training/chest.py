@@ -12,6 +12,7 @@ import torch
 
 from napari_sam.training.canvas import Canvas, near
 from napari_sam.training.fields import chance, uniform, unit_grid, whole
+from napari_sam.training.neighbours import Neighbours
 from napari_sam.training.scene import Scene
 from napari_sam.training.shapes import LASTING, Lump, Patch, Pose, lay_frame
 from napari_sam.training.trunk import paint_ribs, paint_spine, paint_walls, start_trunk
@@ -94,10 +95,15 @@ def _paint_heart(canvas: Canvas) -> None:
     canvas.back("fat", patch, -uniform(0.005, 0.03, rng))
     organ = canvas.fill(patch, canvas.new("myocardium"))
     rooms = ((-0.05, 0.28, 0.17, 0.1, 0.5), (-0.22, 0.05, 0.15, 0.11, 0.9), (0.1, 0.1, 0.09, 0.16, 0.0))
-    wide = uniform(0.95, 1.5, rng)  # with muscle all around, or so wide that they meet
-    for index, (y, x, ry, rx, turn) in enumerate((*rooms, (-0.08, -0.1, 0.14, 0.1, 0.2))):
-        lump = near(rng, (y, x), (ry * wide, rx * wide), turn, 0.1)
-        canvas.put("blood" if index % 2 == 0 else "blood_right", lump, over=organ)
+    wide, others = uniform(0.95, 1.3, rng), Neighbours(canvas, uniform(0.0, 0.08, rng))
+    placed = [  # with muscle all around, or so wide that they meet
+        others.add(near(rng, (y, x), (ry * wide, rx * wide), turn, 0.1))
+        for y, x, ry, rx, turn in (*rooms, (-0.08, -0.1, 0.14, 0.1, 0.2))
+    ]
+    septum = uniform(0.002, 0.015, rng)
+    for number in placed:
+        tissue = "blood" if number % 2 else "blood_right"
+        canvas.fill(others.patch(number), canvas.new(tissue, parent=organ), above=septum, over=organ)
     if chance(0.4, rng):
         canvas.put("vessel", near(rng, (-0.06, 0.08), (0.07, 0.07), 0.0, 0.05))
 

@@ -54,7 +54,7 @@ def scan_mr(image: Tensor, rng: torch.Generator) -> Tensor:
     hw = (image.shape[1], image.shape[2])
     image = _bias(thicken(image, rng), rng)
     noise = torch.randn(2, *image.shape, generator=rng, device=rng.device)
-    amount = math.exp(uniform(math.log(0.004), math.log(0.08), rng))
+    amount = math.exp(uniform(math.log(0.004), math.log(0.07), rng))
     noise.mul_(amount)[0].add_(image)
     if min(hw) >= 16 and chance(CUT_SHARE, rng):
         noise[0] = _cut_frequencies(noise[0], rng)
@@ -74,7 +74,7 @@ def _bias(image: Tensor, rng: torch.Generator) -> Tensor:
         image = image * torch.sigmoid(1.0 + coil * uniform(0.5, 2.0, rng))
     elif chance(0.12, rng):  # one that lies on a side, and sees a few centimetres deep
         yy, xx = unit_grid(hw, rng.device)
-        turn, reach = uniform(0, 2 * math.pi, rng), uniform(0.4, 1.2, rng)
+        turn, reach = uniform(0, 2 * math.pi, rng), uniform(0.6, 1.6, rng)
         away = torch.hypot(yy - 1.1 * math.sin(turn), xx - 1.1 * math.cos(turn))
         image = image * (0.15 + 2.0 * torch.exp(-away / reach))
     return image

@@ -21,7 +21,7 @@ HOUNSFIELD: dict[str, tuple[float, float, float]] = {
     "skin": (0, 30, 5), "muscle": (52, 8, 8), "liver": (58, 12, 4), "spleen": (50, 6, 4),
     "pancreas": (40, 8, 12), "cortex": (38, 5, 4), "medulla": (34, 5, 4), "wall": (40, 10, 6),
     "fluid": (10, 10, 2), "stool": (30, 60, 50), "contrast": (250, 150, 15), "node": (40, 10, 4),
-    "gland": (45, 10, 8), "vessel": (45, 5, 3), "vein": (42, 5, 3), "vessel_soft": (35, 25, 5),
+    "gland": (45, 10, 8), "zone": (42, 8, 5), "vessel": (45, 5, 3), "vein": (42, 5, 3), "vessel_soft": (35, 25, 5),
     "blood": (45, 5, 3), "blood_right": (45, 5, 3), "myocardium": (48, 5, 4), "compact": (750, 250, 60),
     "marrow": (200, 80, 40), "disc": (85, 20, 8), "csf": (8, 4, 2), "cord": (35, 6, 3),
     "cord_grey": (39, 4, 2), "grey": (38, 2, 2), "white": (29, 2, 2), "deep": (37, 2, 2),
@@ -34,7 +34,7 @@ ENHANCEMENT: dict[str, tuple[float, float, float]] = {
     "vessel": (260, 120, 90), "vein": (30, 110, 90), "vessel_soft": (120, 90, 60), "blood": (230, 110, 80),
     "blood_right": (150, 110, 80), "cortex": (130, 140, 100), "medulla": (30, 110, 110),
     "liver": (10, 50, 35), "spleen": (60, 70, 40), "pancreas": (50, 45, 30), "wall": (25, 35, 25),
-    "myocardium": (40, 60, 40), "muscle": (5, 12, 10), "gland": (20, 30, 25), "node": (15, 35, 25),
+    "myocardium": (40, 60, 40), "muscle": (5, 12, 10), "gland": (20, 30, 25), "zone": (10, 20, 20), "node": (15, 35, 25),
     "lesion_dark": (5, 15, 15), "lesion_bright": (60, 50, 30),
 }  # fmt: skip
 """What an artery's, the portal vein's and a late phase add at most."""
@@ -68,7 +68,7 @@ MR_TONES: tuple[tuple[int, ...], ...] = (
 """Greys of 100 by kind of contrast, in the order of `MR_NAMES`."""
 
 MR_LIKE = {
-    "pancreas": "liver", "node": "spleen", "gland": "cortex", "vein": "vessel", "blood_right": "blood",
+    "pancreas": "liver", "node": "spleen", "gland": "cortex", "zone": "medulla", "vein": "vessel", "blood_right": "blood",
     "csf": "fluid", "contrast": "fluid", "stool": "wall", "vessel_soft": "vessel", "skin": "muscle",
     "deep": "grey", "stem": "white", "cord_grey": "grey", "cartilage": "disc",
 }  # fmt: skip
@@ -84,8 +84,8 @@ OPPOSED_SHARE = 0.06
 MR_DARK = ("air", "gas", "lung", "compact", "plastic")
 
 WINDOWS = (
-    (0.46, -160, 240), (0.12, -80, 200), (0.12, -1350, 150), (0.1, -500, 1300), (0.14, -250, 500),
-    (0.06, -1000, 2500),
+    (0.54, -160, 240), (0.1, -80, 200), (0.12, -1350, 150), (0.08, -500, 1300), (0.12, -250, 500),
+    (0.04, -1000, 2500),
 )  # fmt: skip
 """Share, low and high end in Hounsfield units."""
 
@@ -94,7 +94,7 @@ BRAIN_WINDOWS = ((0.6, 0, 80), (0.25, -20, 120), (0.15, -500, 1300))
 
 def paint_tissues(scene: Scene, rng: torch.Generator) -> Tensor:
     """Show a scene's tissues as CT, as MR, or in tones of no known scanner; ``(2, 3, H, W)``, 0 to 1."""
-    ct_share = {"body": 0.65, "brain": 0.12, "heart": 0.08, "spine": 0.25}.get(scene.kind, 0.4)
+    ct_share = {"body": 0.65, "brain": 0.12, "heart": 0.08, "spine": 0.25, "prostate": 0.1, "joint": 0.3}.get(scene.kind, 0.4)
     grey = _paint_ct(scene, rng) if chance(ct_share, rng) else _paint_mr(scene, rng)
     return grey.unsqueeze(1).expand(-1, 3, -1, -1)
 
@@ -110,7 +110,7 @@ def _paint_ct(scene: Scene, rng: torch.Generator) -> Tensor:
         means.append(mean + medium + uniform(-1.0, 1.0, rng) * spread)
         textures.append(texture)
     image = _fill(scene, means, textures, rng)
-    amount = math.exp(uniform(math.log(2), math.log(5 if scene.kind == "brain" else 42), rng))
+    amount = math.exp(uniform(math.log(2), math.log(5 if scene.kind == "brain" else 38), rng))
     image = scan_ct(image, amount, rng)
     low, high = _draw_window(BRAIN_WINDOWS if scene.kind == "brain" else WINDOWS, rng)
     low, high = low + uniform(-0.1, 0.1, rng) * (high - low), high + uniform(-0.15, 0.15, rng) * (high - low)
