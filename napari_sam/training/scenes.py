@@ -18,6 +18,7 @@ from napari_sam.training.abdomen import abdomen
 from napari_sam.training.anything import anatomy, cells, figures, regions, rings, vessels
 from napari_sam.training.chest import chest, short_axis
 from napari_sam.training.cuts import coronal, gas_lungs, joint
+from napari_sam.training.dense import dense_nuclei
 from napari_sam.training.echoes import ultrasound
 from napari_sam.training.electrons import axons, membranes
 from napari_sam.training.fields import chance, uniform
@@ -52,7 +53,8 @@ SCENES: tuple[tuple[float, Callable[[tuple[int, int], torch.Generator], Scene]],
     (0.02, limb_film),
     (0.06, ultrasound),
     (0.03, nuclei),
-    (0.05, embryo),
+    (0.05, dense_nuclei),
+    (0.04, embryo),
     (0.04, blood),
     (0.04, axons),
     (0.03, membranes),
