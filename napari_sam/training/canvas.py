@@ -70,8 +70,9 @@ class Canvas:
         return label
 
     def adopt(self, children: Sequence[int], parent: int) -> None:
-        """Say that labels are parts of another one."""
+        """Say that labels are parts of another one, which is never without them."""
         self._parents.update(dict.fromkeys(children, parent))
+        self._parts.update(children)
 
     def depth(self, lump: Lump, margin: float = 0.0) -> Patch:
         """Evaluate a lump on the planes, and `margin` around it."""

@@ -26,10 +26,12 @@ def dense_nuclei(hw: tuple[int, int], rng: torch.Generator) -> Scene:
     """Draw nuclei, a few to some hundred, close together."""
     canvas = any_canvas(hw, rng, 0.45)
     n_cells = math.exp(uniform(math.log(4), math.log(20), rng))
-    found = tessellate(canvas.frame, n_cells, rng, uniform(0.05, 0.35, rng), 0.4)
+    found = tessellate(canvas.frame, n_cells, rng, uniform(0.05, 0.35, rng), 0.6)
     n = found.n_owners
     missing = torch.rand(n, generator=rng, device=rng.device) < uniform(-0.1, 0.45, rng)
-    size = uniform(0.3, 0.75, rng) + uniform(-0.15, 0.15, rng) * torch.rand(n, generator=rng, device=rng.device)
+    size = uniform(0.3, 0.75, rng) + uniform(-0.15, 0.15, rng) * torch.rand(
+        n, generator=rng, device=rng.device
+    )
     depth = torch.minimum(found.depth - uniform(-0.01, 0.05, rng), looked_up(size, found.owner) - found.first)
     depth = depth + uniform(0.0, 0.06, rng) * noise_pairs(1, hw, 2.5 * n_cells, 0.2, rng)[0]
     inside = (depth > 0) & (found.depth > 0) & ~looked_up(missing, found.owner)

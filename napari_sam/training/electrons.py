@@ -14,7 +14,7 @@ from napari_sam.training.tessellation import Tessellation, tessellate
 NET_SHARE = 0.3
 """How often sheaths that touch are one object, as where all myelin has one label."""
 
-AXONS_SHRINKING = 0.2
+AXONS_SHRINKING = 0.3
 """How often some axons shrink or end between the planes: fibres are long."""
 
 FIBRE_SHARE = 0.4

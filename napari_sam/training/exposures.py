@@ -120,7 +120,9 @@ def _mirror(image: Tensor, labels: Tensor, label: int, rng: torch.Generator) -> 
             continue
         above, below = slice(feet - n_rows, feet), slice(feet, feet + n_rows)
         depth = torch.arange(n_rows, device=image.device) / len(rows)
-        share = strength * torch.exp(-fade * depth)[:, None] * mine[above].flip(0) * (labels[plane, below] == 0)
+        share = (
+            strength * torch.exp(-fade * depth)[:, None] * mine[above].flip(0) * (labels[plane, below] == 0)
+        )
         image[plane, :, below] = torch.lerp(image[plane, :, below], image[plane, :, above].flip(1), share)
     return image
 
@@ -128,7 +130,9 @@ def _mirror(image: Tensor, labels: Tensor, label: int, rng: torch.Generator) -> 
 def _smear(image: Tensor, ground: Tensor, mine: Tensor, rng: torch.Generator) -> Tensor:
     """Smear a thing ``(2, H, W)`` along its motion over the ground."""
     turn, far = uniform(0, math.pi, rng), uniform(0.008, 0.04, rng) * max(mine.shape)
-    steps = [(round(s * far * math.sin(turn)), round(s * far * math.cos(turn))) for s in (-1, -0.5, 0, 0.5, 1)]
+    steps = [
+        (round(s * far * math.sin(turn)), round(s * far * math.cos(turn))) for s in (-1, -0.5, 0, 0.5, 1)
+    ]
     solid = mine[:, None].float()
     alone = image * solid
     share, moved = torch.zeros_like(solid), torch.zeros_like(image)

@@ -58,7 +58,9 @@ def _mixed(share: Tensor, first: Tensor, second: Tensor) -> Tensor:
 def _plain(hw: tuple[int, int], rng: torch.Generator) -> Tensor:
     """Draw a wall or cloth in uneven light."""
     light = smooth_noise(1, hw, uniform(1, 3, rng), rng)[0] * 0.5 + 0.5
-    return _mixed(light, _tint(hw, rng), _tint(hw, rng)) + sheet(hw, rng, "soft", "cloth") * uniform(0, 0.05, rng)
+    return _mixed(light, _tint(hw, rng), _tint(hw, rng)) + sheet(hw, rng, "soft", "cloth") * uniform(
+        0, 0.05, rng
+    )
 
 
 def _rough(hw: tuple[int, int], rng: torch.Generator, *names: str) -> Tensor:
@@ -193,7 +195,9 @@ def _leaves(hw: tuple[int, int], rng: torch.Generator) -> Tensor:
     image = _tint(hw, rng, near) * (0.3 + 0.1 * sheet(hw, rng, "leaves", "soft"))
     for layer in range(whole(1, 3, rng)):
         leaf = sheet(hw, rng, "leaves")
-        cover = torch.sigmoid((leaf + smooth_noise(1, hw, uniform(3, 9, rng), rng)[0] - uniform(-0.5, 1, rng)) * 6)
+        cover = torch.sigmoid(
+            (leaf + smooth_noise(1, hw, uniform(3, 9, rng), rng)[0] - uniform(-0.5, 1, rng)) * 6
+        )
         bright = (0.6 + 0.25 * layer + 0.25 * leaf).clamp_(0.1, 1.8)
         image = _mixed(cover, image, _tint(hw, rng, near) * bright)
     return image

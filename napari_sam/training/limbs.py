@@ -55,13 +55,16 @@ def _paint_limb(canvas: Canvas, x: float, n_muscles: int, bones: list[tuple[floa
         place = away * math.sin(angle), x + away * math.cos(angle)
         size = uniform(0.15, 0.3, rng)
         radii = size * uniform(0.5, 1.0, rng), size
-        placed.append(others.add(near(rng, place, radii, angle + math.pi / 2, 0.15, LASTING)))
+        lasts = None if chance(0.6, rng) else LASTING
+        placed.append(others.add(near(rng, place, radii, angle + math.pi / 2, 0.15, lasts)))
     gap, apart = uniform(0.002, 0.014, rng), chance(0.7, rng)
     for number in placed:
         patch = others.patch(number)
         canvas.fill(patch, canvas.new("muscle"), above=gap if apart or chance(0.5, rng) else 0.0)
     for y, aside, size in bones:
-        paint_bone(canvas, Lump(y, x + aside, size, size * uniform(0.8, 1.2, rng), 0.0, 0.08, n_planes=LASTING))
+        paint_bone(
+            canvas, Lump(y, x + aside, size, size * uniform(0.8, 1.2, rng), 0.0, 0.08, n_planes=LASTING)
+        )
     for _ in range(whole(1, 5, rng)):
         place = uniform(-0.5, 0.5, rng), x + uniform(-0.5, 0.5, rng)
         canvas.put("vessel" if chance(0.6, rng) else "vein", near(rng, place, (0.035, 0.035)))

@@ -45,9 +45,20 @@ class Neighbours:
                 across = slice(patch.columns.start - columns.start, patch.columns.stop - columns.start)
                 here = depth[:, down, across]
                 torch.maximum(here, patch.depth, out=here)
+        self._hold_back(depth, min(min(lump.ry, lump.rx) for lump in lumps))
         self._windows.append((rows, columns))
         self._share(rows, columns, depth)
         return len(self._windows)
+
+    def _hold_back(self, depth: torch.Tensor, radius: float) -> None:
+        """Let what is near its end grow less, and what has ended not at all; changes `depth`."""
+        if not depth.numel():
+            return
+        for plane, deepest in zip(depth, depth.flatten(1).amax(dim=1).tolist(), strict=True):
+            if deepest <= 0:
+                plane.fill_(-1.0)
+            elif deepest < 0.5 * radius:
+                plane.sub_(self._reach * (1 - deepest / (0.5 * radius)))
 
     def _share(self, rows: slice, columns: slice, depth: torch.Tensor) -> None:
         best, second = self._best[:, rows, columns], self._second[:, rows, columns]

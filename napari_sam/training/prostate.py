@@ -21,9 +21,9 @@ def prostate(hw: tuple[int, int], rng: torch.Generator) -> Scene:
     canvas.back("fat", canvas.depth(Lump(0.0, 0.0, 1.9, 1.9, 0.0, 0.0, True, LASTING)))
     for side in (-1, 1):
         paint_bone(canvas, near(rng, (-0.45, side * 0.45), (0.14, 0.4), side * 0.5, 0.1, LASTING))
-        canvas.lined("muscle", near(rng, (0.0, side * 0.68), (0.45, 0.13), -side * 0.2, 0.1, LASTING))
-        canvas.lined("muscle", near(rng, (0.62, side * 0.6), (0.25, 0.4), -side * 0.4, 0.1, LASTING))
-        levator = near(rng, (0.25, side * 0.36), (0.32, 0.035), -side * 0.15, 0.15, LASTING)
+        canvas.lined("muscle", near(rng, (0.0, side * 0.68), (0.45, 0.13), -side * 0.2, 0.1))
+        canvas.lined("muscle", near(rng, (0.62, side * 0.6), (0.25, 0.4), -side * 0.4, 0.1))
+        levator = near(rng, (0.25, side * 0.36), (0.32, 0.035), -side * 0.15, 0.15)
         canvas.put("muscle", levator, target=False)
     if chance(0.6, rng):  # veins before and beside it
         canvas.branches("vein", 1, uniform(0.05, 0.2, rng), 0.06)
@@ -48,11 +48,11 @@ def _paint_gland(canvas: Canvas) -> None:
         canvas.back("muscle", patch, -uniform(0.008, 0.02, rng))
     gland = canvas.new("zone", whole=True)
     in_zones = chance(0.7, rng)
-    outer = canvas.fill(patch, canvas.new("zone", parent=gland, target=in_zones))
+    outer = canvas.fill(patch, canvas.new("zone", parent=gland, target=in_zones, part=True))
     middle = Lump(lump.y - size * uniform(0.1, 0.35, rng), lump.x, 0.72 * lump.ry, 0.75 * lump.rx, 0.0, 0.1)
     inner = canvas.depth(middle)
     inner = inner.with_depth(torch.minimum(inner.depth, _depth_in(canvas, patch, inner) - 0.05 * size))
-    zone = canvas.new("gland", parent=gland, target=in_zones)
+    zone = canvas.new("gland", parent=gland, target=in_zones, part=True)
     canvas.fill(inner, zone)
     for _ in range(whole(0, 7, rng)):
         radius = size * uniform(0.08, 0.3, rng)
@@ -63,7 +63,9 @@ def _paint_gland(canvas: Canvas) -> None:
         canvas.fill(nodule, canvas.new(tissue, parent=rim, target=False), above=0.15 * radius, over=rim)
     if chance(0.3, rng):
         place = lump.y + 0.6 * lump.ry, lump.x + uniform(-0.6, 0.6, rng) * lump.rx
-        canvas.put("lesion_dark", near(rng, place, (0.2 * size, 0.25 * size), 0.0, 0.2), over=outer)
+        lesion = canvas.new("lesion_dark", parent=outer, part=True)
+        at = near(rng, place, (0.2 * size, 0.25 * size), 0.0, 0.2)
+        canvas.fill(canvas.depth(at), lesion, over=outer)
 
 
 def _depth_in(canvas: Canvas, patch: Patch, other: Patch) -> torch.Tensor:

@@ -32,7 +32,7 @@ def thicken(image: Tensor, rng: torch.Generator) -> Tensor:
     """Mix some of the other plane into each, ``(2, H, W)``: slices are thicker than their distance."""
     if not chance(THICK_SHARE, rng):
         return image
-    share = uniform(0.05, 0.35, rng)
+    share = uniform(0.05, 0.25, rng)
     return torch.lerp(image, image.flip(0), share)
 
 

@@ -23,7 +23,7 @@ N_CELLS = (3.0, 7.0, 16.0, 40.0)
 LASTING = 400.0
 """An extent in planes that does not end within a pair."""
 
-NEAR_END = 0.3
+NEAR_END = 0.33
 """Part of the lumps of no given extent that end close to the second plane, before or beyond it."""
 
 BEYOND = 2.4

@@ -72,7 +72,18 @@ MR_LIKE = {
     "csf": "fluid", "contrast": "fluid", "stool": "wall", "vessel_soft": "vessel", "skin": "muscle",
     "deep": "grey", "stem": "white", "cord_grey": "grey", "cartilage": "disc",
 }  # fmt: skip
-SOFT = ("muscle", "liver", "spleen", "cortex", "medulla", "wall", "marrow", "disc", "myocardium", "lesion_dark")
+SOFT = (
+    "muscle",
+    "liver",
+    "spleen",
+    "cortex",
+    "medulla",
+    "wall",
+    "marrow",
+    "disc",
+    "myocardium",
+    "lesion_dark",
+)
 """Tissues whose greys come near each other in some pictures."""
 
 ALIKE_SHARE = 0.3
@@ -94,7 +105,9 @@ BRAIN_WINDOWS = ((0.6, 0, 80), (0.25, -20, 120), (0.15, -500, 1300))
 
 def paint_tissues(scene: Scene, rng: torch.Generator) -> Tensor:
     """Show a scene's tissues as CT, as MR, or in tones of no known scanner; ``(2, 3, H, W)``, 0 to 1."""
-    ct_share = {"body": 0.65, "brain": 0.12, "heart": 0.08, "spine": 0.25, "prostate": 0.1, "joint": 0.3}.get(scene.kind, 0.4)
+    ct_share = {"body": 0.65, "brain": 0.12, "heart": 0.08, "spine": 0.25, "prostate": 0.1, "joint": 0.3}.get(
+        scene.kind, 0.4
+    )
     grey = _paint_ct(scene, rng) if chance(ct_share, rng) else _paint_mr(scene, rng)
     return grey.unsqueeze(1).expand(-1, 3, -1, -1)
 

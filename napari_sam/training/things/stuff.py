@@ -39,7 +39,9 @@ def tiles(device: torch.device) -> Tensor:
     for kind in KINDS:
         fine = _DRAWN[kind](rng)
         coarse, other = octaves((SIDE, SIDE), uniform(3, 9, rng), 2, rng), octaves((SIDE, SIDE), 40, 2, rng)
-        found.append(torch.stack([_even(field) for field in (coarse, fine, 0.6 * _even(fine).roll(3, 0) + other)]))
+        found.append(
+            torch.stack([_even(field) for field in (coarse, fine, 0.6 * _even(fine).roll(3, 0) + other)])
+        )
     return torch.stack(found).to(device)
 
 
