@@ -11,7 +11,7 @@ import torch
 from napari_sam.training.canvas import Canvas, near
 from napari_sam.training.fields import chance, uniform, whole
 from napari_sam.training.scene import Scene
-from napari_sam.training.shapes import Lump
+from napari_sam.training.shapes import Lump, Patch
 from napari_sam.training.trunk import paint_ribs, paint_spine, paint_walls, start_trunk
 
 
@@ -80,9 +80,14 @@ def _paint_spleen(canvas: Canvas) -> None:
 
 def paint_kidney(canvas: Canvas, lump: Lump) -> None:
     """Paint a kidney: cortex around pyramids of medulla around a sinus of fat and urine."""
-    rng = canvas.rng
     patch = canvas.depth(lump)
-    canvas.back("fat", patch, -uniform(0.01, 0.05, rng))
+    canvas.back("fat", patch, -uniform(0.01, 0.05, canvas.rng))
+    fill_kidney(canvas, patch, lump)
+
+
+def fill_kidney(canvas: Canvas, patch: Patch, lump: Lump) -> None:
+    """Paint a kidney where a patch is positive; its middle is the lump's."""
+    rng = canvas.rng
     kidney = canvas.fill(patch, canvas.new("cortex"))
     size = min(lump.ry, lump.rx)
     if chance(0.6, rng):
@@ -93,11 +98,11 @@ def paint_kidney(canvas: Canvas, lump: Lump) -> None:
         inwards = -0.35 if lump.x > 0 else 0.35
         middle = Lump(lump.y, lump.x + inwards * lump.rx, lump.ry * 0.45, lump.rx * 0.55, lump.turn, 0.25)
         sinus = canvas.depth(middle)
-        if chance(0.5, rng):  # open towards the middle: no part of the organ
-            canvas.back("fat", sinus)
-        else:
-            canvas.fill(sinus, canvas.new("fat", parent=kidney, target=False), over=kidney)
-        canvas.put("fluid", Lump(middle.y, middle.x, 0.4 * middle.ry, 0.4 * middle.rx), target=False)
+        is_open = chance(0.5, rng)  # towards the middle: no part of the organ
+        within = canvas.new("fat", parent=0 if is_open else kidney, target=False)
+        canvas.fill(sinus, within, over=None if is_open else kidney)
+        urine = canvas.depth(Lump(middle.y, middle.x, 0.4 * middle.ry, 0.4 * middle.rx))
+        canvas.fill(urine, canvas.new("fluid", parent=within, target=False), over=within)
     canvas.lesions(kidney, patch, 1, 0.07)
 
 
@@ -110,10 +115,15 @@ def _paint_stomach(canvas: Canvas) -> None:
 
 def paint_hollow(canvas: Canvas, lump: Lump, wall: float, filling: str = "") -> None:
     """Paint a wall around fluid, food or stool (or what is asked for), and gas above a level."""
-    rng = canvas.rng
     patch = canvas.depth(lump)
-    if chance(0.7, rng):
-        canvas.back("fat", patch, -uniform(0.004, 0.015, rng))
+    if chance(0.7, canvas.rng):
+        canvas.back("fat", patch, -uniform(0.004, 0.015, canvas.rng))
+    fill_hollow(canvas, patch, lump, wall, filling)
+
+
+def fill_hollow(canvas: Canvas, patch: Patch, lump: Lump, wall: float, filling: str = "") -> None:
+    """Paint a hollow organ where a patch is positive; its middle and height are the lump's."""
+    rng = canvas.rng
     organ = canvas.fill(patch, canvas.new("wall"))
     filling = filling or ("fluid", "stool", "contrast", "wall")[min(3, int(4.5 * uniform(0, 1, rng)))]
     inside = canvas.fill(patch, canvas.new(filling, parent=organ, target=False), above=wall)
@@ -150,14 +160,14 @@ def _paint_colon(canvas: Canvas) -> None:
             paint_hollow(canvas, near(rng, (y, x), radii, 0.0, 0.2), uniform(0.008, 0.02, rng), filling)
 
 
-def paint_great_vessels(canvas: Canvas) -> None:
-    """Paint aorta and cava before the spine, smaller vessels and nodes beside them."""
+def paint_great_vessels(canvas: Canvas, over: int | None = None) -> None:
+    """Paint aorta and cava before the spine, smaller vessels and nodes beside them, at most over a label."""
     rng = canvas.rng
     for _ in range(whole(0, 8, rng)):
         size = uniform(0.012, 0.03, rng)
         place = uniform(-0.25, 0.25, rng), uniform(-0.35, 0.35, rng)
         stretched = near(rng, place, (size, size * uniform(1.0, 4.0, rng)), uniform(0, 3, rng))
-        canvas.put("vessel" if chance(0.7, rng) else "node", stretched)
+        canvas.put("vessel" if chance(0.7, rng) else "node", stretched, over=over)
     cava = near(rng, (0.12, -0.13), (0.045, 0.06), uniform(-0.5, 0.5, rng), 0.08)
     if chance(0.85, rng):
         canvas.lined("vein", cava, gap=0.008)
@@ -175,5 +185,6 @@ def paint_bone(canvas: Canvas, lump: Lump) -> int:
     patch = canvas.depth(lump)
     bone = canvas.fill(patch, canvas.new("compact"))
     shell = min(lump.ry, lump.rx) * uniform(0.1, 0.35, rng)
-    canvas.fill(patch, canvas.new("marrow", parent=bone, target=chance(0.3, rng)), above=shell)
+    is_part = chance(0.3, rng)
+    canvas.fill(patch, canvas.new("marrow", parent=bone, target=is_part, part=is_part), above=shell)
     return bone

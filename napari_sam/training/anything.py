@@ -11,8 +11,9 @@ import torch
 
 from napari_sam.training.canvas import Canvas
 from napari_sam.training.fields import chance, looked_up, noise_pairs, uniform, unit_grid, whole
+from napari_sam.training.neighbours import Neighbours
 from napari_sam.training.scene import Scene
-from napari_sam.training.shapes import LASTING, Lump, Pose, lay_frame
+from napari_sam.training.shapes import LASTING, Lump, Patch, Pose, lay_frame
 from napari_sam.training.tessellation import tessellate
 
 
@@ -51,16 +52,28 @@ def anatomy(hw: tuple[int, int], rng: torch.Generator) -> Scene:
     canvas = any_canvas(hw, rng)
     body = Lump(0, 0, uniform(0.6, 1.3, rng), uniform(0.7, 1.4, rng), 0.0, 0.08, n_planes=LASTING)
     trunk = canvas.put("any", body)
-    for _ in range(whole(3, 16, rng)):
-        lump = any_lump(rng, (0.06, 0.5))
+    lumps = [any_lump(rng, (0.06, 0.5)) for _ in range(whole(3, 16, rng))]
+    for lump, patch in zip(lumps, _patches(canvas, lumps), strict=True):
         organ = canvas.new("any")
-        canvas.fill(canvas.depth(lump), organ, over=trunk if chance(0.6, rng) else None)
+        canvas.fill(patch, organ, over=trunk if chance(0.6, rng) else None)
         for _ in range(whole(1, 3, rng) if chance(0.3, rng) else 0):
             place = lump.y + uniform(-1, 1, rng) * lump.ry, lump.x + uniform(-1, 1, rng) * lump.rx
             canvas.put("any", any_lump(rng, (0.03, 0.2), place), over=organ)
     for _ in range(whole(0, 12, rng)):
         canvas.put("any", any_lump(rng, (0.025, 0.08)))
     return canvas.scene("anatomy", plain=True)
+
+
+def _patches(canvas: Canvas, lumps: list[Lump]) -> list[Patch]:
+    """Evaluate lumps: each by itself, or so that they touch, with lines between them or none."""
+    rng = canvas.rng
+    if chance(0.5, rng):
+        return [canvas.depth(lump) for lump in lumps]
+    others, gap = Neighbours(canvas, uniform(0.0, 0.2, rng)), uniform(0.0, 0.02, rng)
+    numbers = [others.add(lump) for lump in lumps]
+    gaps = [gap if chance(0.6, rng) else 0.0 for _ in numbers]
+    patches = [others.patch(number) for number in numbers]
+    return [patch.with_depth(patch.depth - free) for patch, free in zip(patches, gaps, strict=True)]
 
 
 def rings(hw: tuple[int, int], rng: torch.Generator) -> Scene:
@@ -74,7 +87,8 @@ def rings(hw: tuple[int, int], rng: torch.Generator) -> Scene:
         patch = canvas.depth(lump)
         canvas.fill(patch, outer)
         wall = min(lump.ry, lump.rx) * uniform(0.15, 0.65, rng)
-        inner = canvas.fill(patch, canvas.new("any", parent=outer), above=wall)
+        inner = canvas.new("any", parent=outer, part=chance(0.7, rng))  # a ring alone is asked for less
+        canvas.fill(patch, inner, above=wall)
         if chance(0.3, rng):
             canvas.put("any", any_lump(rng, (0.2 * size, 0.4 * size), (lump.y, lump.x)), over=inner)
     return canvas.scene("rings", plain=True)

@@ -171,7 +171,7 @@ def degrade(image: Tensor, rng: torch.Generator, strength: float = 1.0) -> Tenso
     if chance(0.15 * strength, rng):
         image = _fan(image, rng)
     image = _noise(image, rng, strength)
-    if chance(0.08 * strength, rng):
+    if strength > 0.25 and chance(0.08 * strength, rng):  # photographs have none
         image = image + _streaks(hw, rng) * uniform(0.02, 0.15, rng)
     return _contrast(image, rng, strength).expand(-1, 3, -1, -1)
 

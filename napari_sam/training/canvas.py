@@ -15,6 +15,15 @@ from napari_sam.training.shapes import Frame, Lump, Patch, depth
 FOLLOWED = 0.12
 """Part of the objects beneath which something else begins in the second plane: it is seen where they end."""
 
+RIMMED = 0.35
+"""Part of the lesions that have a rim: abscesses, cysts with walls, tumours whose middle died."""
+
+CORES = ("fluid", "lesion_dark", "lesion_bright")
+"""What a rim may surround."""
+
+CORE_SHARE = 0.15
+"""How often what a rim surrounds is an object of its own; its parent is never without it."""
+
 
 class Canvas:
     """Collects the labels of one scene.
@@ -37,14 +46,17 @@ class Canvas:
         self._parents: dict[int, int] = {}
         self._backdrop: set[int] = set()
         self._whole: set[int] = set()
+        self._parts: set[int] = set()
 
     @property
     def tissues(self) -> tuple[str, ...]:
         """What each label is made of."""
         return tuple(self._tissues)
 
-    def new(self, tissue: str, *, parent: int = 0, target: bool = True, whole: bool = False) -> int:
-        """Give out a label, at first without pixels."""
+    def new(
+        self, tissue: str, *, parent: int = 0, target: bool = True, whole: bool = False, part: bool = False
+    ) -> int:
+        """Give out a label, at first without pixels; its parent is never without a `part`."""
         self._tissues.append(tissue)
         label = len(self._tissues) - 1
         if parent:
@@ -53,15 +65,18 @@ class Canvas:
             self._backdrop.add(label)
         if whole:
             self._whole.add(label)
+        if part and parent:
+            self._parts.add(label)
         return label
 
     def adopt(self, children: Sequence[int], parent: int) -> None:
-        """Say that labels are parts of another one."""
+        """Say that labels are parts of another one, which is never without them."""
         self._parents.update(dict.fromkeys(children, parent))
+        self._parts.update(children)
 
-    def depth(self, lump: Lump) -> Patch:
-        """Evaluate a lump on the planes."""
-        return depth(self.frame, lump, self.rng)
+    def depth(self, lump: Lump, margin: float = 0.0) -> Patch:
+        """Evaluate a lump on the planes, and `margin` around it."""
+        return depth(self.frame, lump, self.rng, margin)
 
     def fill(
         self, patch: Patch, label: int, *, above: float = 0.0, over: int | None = None, free: bool = False
@@ -161,10 +176,22 @@ class Canvas:
             y, x = (c + uniform(-1.0, 1.0, self.rng) * 2 * size for c in middle)
             lump = Lump(y, x, radius * uniform(0.7, 1.3, self.rng), radius, wobble=0.2)
             tissue = "lesion_dark" if chance(0.6, self.rng) else "lesion_bright"
-            label = self.put(tissue, lump, over=organ)
-            if chance(0.2, self.rng):
-                core = Lump(lump.y, lump.x, lump.ry * 0.5, lump.rx * 0.5)
-                self.put("fluid", core, over=label, target=False)
+            label = self.new(tissue, parent=organ)
+            inside = self.depth(lump)
+            self.fill(inside, label, over=organ)
+            if chance(RIMMED, self.rng):
+                self.core(inside, label, min(lump.ry, lump.rx) * uniform(0.12, 0.6, self.rng))
+
+    def core(self, patch: Patch, rim: int, width: float) -> int:
+        """Paint what a rim of a width surrounds: a rim is hardly ever an object without it.
+
+        Its tissue is another than the rim's: fluid, or what is brighter or darker.
+        """
+        others = [name for name in CORES if name != self._tissues[rim]]
+        tissue = others[int(uniform(0, len(others), self.rng))]
+        is_part = chance(CORE_SHARE, self.rng)
+        core = self.new(tissue, parent=rim, target=is_part, part=is_part)
+        return self.fill(patch, core, above=width, over=rim)
 
     def scene(self, kind: str, image: Tensor | None = None, *, plain: bool = False) -> Scene:
         """Finish; `plain` leaves the tissues out, so that tones are drawn at random."""
@@ -176,6 +203,7 @@ class Canvas:
             frozenset(self._backdrop),
             frozenset(self._whole),
             image,
+            frozenset(self._parts),
         )
 
 

@@ -12,15 +12,19 @@ import torch
 
 from napari_sam.training.canvas import Canvas, near
 from napari_sam.training.fields import chance, uniform, unit_grid, whole
+from napari_sam.training.neighbours import Neighbours
 from napari_sam.training.scene import Scene
-from napari_sam.training.shapes import LASTING, Lump, Pose, lay_frame
+from napari_sam.training.shapes import LASTING, Lump, Patch, Pose, lay_frame
 from napari_sam.training.trunk import paint_ribs, paint_spine, paint_walls, start_trunk
 
 LOBES_SHARE = 0.4
 """How often a lung's lobes are objects of their own."""
 
-VENTRICLE_SHARE = 0.25
-"""How often muscle and cavity are one object, too: from the same box the ring of muscle is asked for more."""
+RING_SHARE = 0.45
+"""How often the ring of muscle without its cavity is an object."""
+
+VENTRICLE_SHARE = 0.7
+"""How often muscle and cavity are one object where the ring is one, too; else they always are."""
 
 
 def chest(hw: tuple[int, int], rng: torch.Generator) -> Scene:
@@ -91,10 +95,15 @@ def _paint_heart(canvas: Canvas) -> None:
     canvas.back("fat", patch, -uniform(0.005, 0.03, rng))
     organ = canvas.fill(patch, canvas.new("myocardium"))
     rooms = ((-0.05, 0.28, 0.17, 0.1, 0.5), (-0.22, 0.05, 0.15, 0.11, 0.9), (0.1, 0.1, 0.09, 0.16, 0.0))
-    wide = uniform(0.95, 1.5, rng)  # with muscle all around, or so wide that they meet
-    for index, (y, x, ry, rx, turn) in enumerate((*rooms, (-0.08, -0.1, 0.14, 0.1, 0.2))):
-        lump = near(rng, (y, x), (ry * wide, rx * wide), turn, 0.1)
-        canvas.put("blood" if index % 2 == 0 else "blood_right", lump, over=organ)
+    wide, others = uniform(0.95, 1.3, rng), Neighbours(canvas, uniform(0.0, 0.08, rng))
+    placed = [  # with muscle all around, or so wide that they meet
+        others.add(near(rng, (y, x), (ry * wide, rx * wide), turn, 0.1))
+        for y, x, ry, rx, turn in (*rooms, (-0.08, -0.1, 0.14, 0.1, 0.2))
+    ]
+    septum = uniform(0.002, 0.015, rng)
+    for number in placed:
+        tissue = "blood" if number % 2 else "blood_right"
+        canvas.fill(others.patch(number), canvas.new(tissue, parent=organ), above=septum, over=organ)
     if chance(0.4, rng):
         canvas.put("vessel", near(rng, (-0.06, 0.08), (0.07, 0.07), 0.0, 0.05))
 
@@ -158,15 +167,26 @@ def _paint_ventricles(canvas: Canvas) -> None:
     canvas.fill(outer, canvas.new("blood_right"), above=0.12 * size, over=wall)
     left = Lump(0.0, 0.0, size, size * uniform(0.85, 1.1, rng), uniform(0, 3, rng), 0.04, n_planes=n_planes)
     ring = canvas.depth(left)
-    muscle, cavity = canvas.new("myocardium"), canvas.new("blood")
-    if chance(VENTRICLE_SHARE, rng):
+    as_ring = chance(RING_SHARE, rng)
+    muscle, cavity = canvas.new("myocardium", target=as_ring), canvas.new("blood")
+    if not as_ring or chance(VENTRICLE_SHARE, rng):
         canvas.adopt((muscle, cavity), canvas.new("myocardium"))
     canvas.fill(ring, muscle)
-    canvas.fill(ring, cavity, above=size * uniform(0.12, 0.5, rng))
-    for _ in range(whole(0, 3, rng)):
+    wall = size * uniform(0.12, 0.5, rng)
+    canvas.fill(_rough(canvas, ring, 0.1 * size), cavity, above=wall)
+    for _ in range(whole(0, 4, rng)):
         angle, reach = uniform(0, 2 * math.pi, rng), uniform(0.3, 0.75, rng) * size
         radius = uniform(0.06, 0.18, rng) * size
         place = near(rng, (reach * math.sin(angle), reach * math.cos(angle)), (radius, radius))
         part_of = cavity if chance(0.75, rng) else muscle
         patch = canvas.depth(place)
         canvas.fill(patch, canvas.new("myocardium", parent=part_of, target=False), over=cavity)
+
+
+def _rough(canvas: Canvas, patch: Patch, size: float) -> Patch:
+    """Make a cavity's wall uneven by beams of muscle of about a size, at times."""
+    rng = canvas.rng
+    if chance(0.5, rng) or not patch.depth.numel():
+        return patch
+    beams = canvas.frame.field(size, (patch.depth.shape[1], patch.depth.shape[2]), rng)
+    return patch.with_depth(patch.depth - uniform(0.3, 1.2, rng) * size * beams.clamp(min=0))

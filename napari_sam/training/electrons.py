@@ -14,12 +14,18 @@ from napari_sam.training.tessellation import Tessellation, tessellate
 NET_SHARE = 0.3
 """How often sheaths that touch are one object, as where all myelin has one label."""
 
+AXONS_SHRINKING = 0.3
+"""How often some axons shrink or end between the planes: fibres are long."""
+
+FIBRE_SHARE = 0.4
+"""How often a sheath is never an object without its axon."""
+
 
 def axons(hw: tuple[int, int], rng: torch.Generator) -> Scene:
     """Draw axons: each an inside, a sheath around it, and both together."""
     canvas = any_canvas(hw, rng)
     n_cells = math.exp(uniform(math.log(4), math.log(16), rng))
-    found = tessellate(canvas.frame, n_cells, rng, uniform(0.2, 0.6, rng))
+    found = tessellate(canvas.frame, n_cells, rng, uniform(0.2, 0.6, rng), AXONS_SHRINKING)
     n = found.n_owners
     draw = torch.rand(4, n, generator=rng, device=rng.device)
     gap, most = uniform(0.0, 0.06, rng), uniform(0.35, 0.6, rng)
@@ -39,7 +45,8 @@ def axons(hw: tuple[int, int], rng: torch.Generator) -> Scene:
         labels = torch.where(labels > 0, 1 + (labels - 1) % 2, 0)
         return Scene(labels, "axons", {}, image=_finish(image, hw, rng))
     numbers, parents = _numbered(labels, n)
-    return Scene(numbers, "axons", parents, image=_finish(image, hw, rng))
+    parts = frozenset(parents) if chance(FIBRE_SHARE, rng) else frozenset()
+    return Scene(numbers, "axons", parents, image=_finish(image, hw, rng), parts=parts)
 
 
 def membranes(hw: tuple[int, int], rng: torch.Generator) -> Scene:

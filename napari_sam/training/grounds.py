@@ -9,8 +9,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_sam.training.fields import blur, chance, octaves, smooth_noise, uniform, unit_grid, whole
+from napari_sam.training.fields import (
+    blur,
+    chance,
+    looked_up,
+    octaves,
+    smooth_noise,
+    uniform,
+    unit_grid,
+    whole,
+)
 from napari_sam.training.things.looks import draw_colour, vary
+from napari_sam.training.things.stuff import draw_kind, sheet, tiles
 
 
 def draw_ground(hw: tuple[int, int], rng: torch.Generator) -> tuple[str, Tensor]:
@@ -26,8 +36,7 @@ def draw_ground(hw: tuple[int, int], rng: torch.Generator) -> tuple[str, Tensor]
     Returns
     -------
     tuple of str and Tensor
-        What it is (``outdoors``, ``room``, ``leaves``, ``tissue``, ``clutter`` or ``plain``), and the
-        picture ``(3, H, W)``, 0 to 1.
+        What it is, as `GROUNDS` names it, and the picture ``(3, H, W)``, 0 to 1.
     """
     shares = torch.tensor([share for share, _, _ in GROUNDS], device=rng.device)
     _, name, draw = GROUNDS[int(torch.multinomial(shares, 1, generator=rng))]
@@ -49,14 +58,15 @@ def _mixed(share: Tensor, first: Tensor, second: Tensor) -> Tensor:
 def _plain(hw: tuple[int, int], rng: torch.Generator) -> Tensor:
     """Draw a wall or cloth in uneven light."""
     light = smooth_noise(1, hw, uniform(1, 3, rng), rng)[0] * 0.5 + 0.5
-    return _mixed(light, _tint(hw, rng), _tint(hw, rng)) + octaves(hw, 30, 2, rng) * uniform(0, 0.06, rng)
+    return _mixed(light, _tint(hw, rng), _tint(hw, rng)) + sheet(hw, rng, "soft", "cloth") * uniform(
+        0, 0.05, rng
+    )
 
 
-def _rough(hw: tuple[int, int], n_cells: float, rng: torch.Generator) -> Tensor:
-    """Stones, bark or earth: heights lit from one side; ``(H, W)`` around 1."""
-    height = octaves(hw, n_cells, 4, rng)
-    slope = height - torch.roll(height, (whole(-2, 2, rng), 1), dims=(0, 1))
-    return (1 + slope * uniform(0.3, 1.2, rng) + height * uniform(0, 0.25, rng)).clamp(0.15, 2)
+def _rough(hw: tuple[int, int], rng: torch.Generator, *names: str) -> Tensor:
+    """Stones, bark, earth or other stuff; ``(H, W)`` around 1."""
+    names = names or ("soft", "cracks", "leaves", "specks", "fur")
+    return (1 + sheet(hw, rng, *names) * uniform(0.05, 0.3, rng)).clamp_(0.15, 2)
 
 
 def _streaked(hw: tuple[int, int], down: float, across: float, rng: torch.Generator) -> Tensor:
@@ -67,15 +77,16 @@ def _streaked(hw: tuple[int, int], down: float, across: float, rng: torch.Genera
 
 
 def _laid(
-    hw: tuple[int, int], horizon: float, n_cells: float, rng: torch.Generator
+    hw: tuple[int, int], horizon: float, rng: torch.Generator, *names: str
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Lay a plane that runs to the horizon: its noise, and places on it across and away; each ``(H, W)``."""
+    """Lay a plane of some stuff that runs to the horizon: it, and places across and away; each ``(H, W)``."""
     yy, xx = unit_grid(hw, rng.device)
     below = (yy - horizon).clamp(min=0.02)
     away = uniform(0.1, 0.4, rng) / below
     across = (xx - uniform(-0.3, 0.3, rng)) * away
-    tile = octaves((128, 128), n_cells, 3, rng)
-    at = torch.stack([across * 1.5, away * 1.5], dim=-1)[None]
+    tile = tiles(rng.device)[draw_kind(rng, *names), 1]
+    fine = uniform(0.8, 3.0, rng)
+    at = torch.stack([across * fine, away * fine], dim=-1)[None]
     noise = F.grid_sample(tile[None, None], at, padding_mode="reflection", align_corners=False)[0, 0]
     return noise, across, away
 
@@ -86,17 +97,19 @@ def _outdoors(hw: tuple[int, int], rng: torch.Generator) -> Tensor:
     horizon = uniform(-0.7, 0.4, rng)
     sky = _mixed((yy + 1) / 2, _tint(hw, rng, (0.4, 0.6, 0.85)), _tint(hw, rng, (0.85, 0.87, 0.9)))
     if chance(0.6, rng):
-        cloud = torch.sigmoid(3 * octaves(hw, uniform(2, 5, rng), 4, rng) + uniform(-2, 1, rng))
+        half = (hw[0] + 1) // 2, (hw[1] + 1) // 2
+        cloud = torch.sigmoid(3 * octaves(half, uniform(2, 5, rng), 4, rng) + uniform(-2, 1, rng))
+        cloud = F.interpolate(cloud[None, None], size=hw, mode="bilinear", align_corners=False)[0, 0]
         sky = _mixed(cloud * uniform(0.3, 1.0, rng), sky, _tint(hw, rng, (0.9, 0.9, 0.9)))
     image = sky
     for layer in range(whole(0, 3, rng)):
         line = (
             horizon
             - uniform(0.02, 0.6, rng) / (1 + layer)
-            + 0.12 * _streaked(hw, 1, uniform(3, 30, rng), rng)[:1]
+            + 0.12 * _streaked((1, hw[1]), 1, uniform(3, 30, rng), rng)
         )
-        stuff = _tint(hw, rng, (0.25, 0.35, 0.22)) * _rough(hw, uniform(5, 30, rng), rng)
-        image = torch.where(yy > line, stuff if chance(0.7, rng) else _leaves(hw, rng), image)
+        stuff = _tint(hw, rng, (0.25, 0.35, 0.22)) * _rough(hw, rng)
+        image = torch.where(yy > line, stuff if chance(0.8, rng) else _leaves(hw, rng), image)
     if chance(0.4, rng):
         image = _houses(image, horizon, rng)
     return torch.where(yy > horizon, _land(hw, horizon, rng), image)
@@ -104,8 +117,9 @@ def _outdoors(hw: tuple[int, int], rng: torch.Generator) -> Tensor:
 
 def _land(hw: tuple[int, int], horizon: float, rng: torch.Generator) -> Tensor:
     """Draw what one stands on."""
-    noise, across, away = _laid(hw, horizon, uniform(4, 30, rng), rng)
     kind = uniform(0, 1, rng)
+    names = ("soft", "cracks", "bricks") if kind < 0.3 else ("fur", "leaves", "specks", "soft")
+    noise, across, away = _laid(hw, horizon, rng, *(names if kind < 0.8 else ("ripples",)))
     near = (0.4, 0.4, 0.4) if kind < 0.3 else (0.3, 0.42, 0.18) if kind < 0.65 else (0.55, 0.47, 0.35)
     if kind > 0.8:
         near = (0.25, 0.4, 0.5)
@@ -153,7 +167,7 @@ def _room(hw: tuple[int, int], rng: torch.Generator) -> Tensor:
     for _ in range(whole(0, 14, rng)):
         image = _paste_box(image, rng)
     floor = uniform(-0.1, 1.2, rng)
-    noise, across, away = _laid(hw, floor, uniform(4, 30, rng), rng)
+    noise, across, away = _laid(hw, floor, rng, "wood", "cloth", "soft", "bricks")
     n = uniform(1, 6, rng)
     boards = ((across * n).floor() + (away * n).floor() * float(chance(0.5, rng))) % 2
     boards = boards * uniform(-0.3, 0.3, rng) + uniform(0.03, 0.2, rng) * noise
@@ -172,21 +186,50 @@ def _paste_box(image: Tensor, rng: torch.Generator) -> Tensor:
 
 
 def _leaves(hw: tuple[int, int], rng: torch.Generator) -> Tensor:
-    """Leaves and twigs at several distances, or grass."""
+    """Leaves at several distances, with dark between them, or grass."""
     near = (0.25, 0.38, 0.12) if chance(0.8, rng) else None
-    image = _tint(hw, rng, near) * (0.3 + 0.2 * octaves(hw, 6, 2, rng).clamp(-1, 1))
     if chance(0.3, rng):
         blades = _streaked(hw, hw[0] / 14, hw[1] / 2, rng) + 0.5 * _streaked(hw, hw[0] / 7, hw[1] / 3, rng)
-        return image + _tint(hw, rng, near) * (0.5 + 0.35 * blades).clamp(0, 1)
-    yy, xx = unit_grid(hw, rng.device)
-    for layer in range(whole(2, 4, rng)):
-        warp = smooth_noise(3, hw, uniform(4, 18, rng), rng)
-        n = uniform(12, 45, rng)
-        leaf = torch.sin(n * yy + 2 * warp[0]) * torch.sin(n * xx + 2 * warp[1])
-        cover = torch.sigmoid((leaf - uniform(0.0, 0.5, rng)) * 12)
-        bright = (0.6 + 0.25 * layer + 0.35 * warp[2]).clamp(0.1, 1.8)
+        deep = _tint(hw, rng, near) * (0.3 + 0.1 * sheet(hw, rng, "soft").clamp(-2, 2))
+        return deep + _tint(hw, rng, near) * (0.5 + 0.35 * blades).clamp(0, 1)
+    image = _tint(hw, rng, near) * (0.3 + 0.1 * sheet(hw, rng, "leaves", "soft"))
+    for layer in range(whole(1, 3, rng)):
+        leaf = sheet(hw, rng, "leaves")
+        cover = torch.sigmoid(
+            (leaf + smooth_noise(1, hw, uniform(3, 9, rng), rng)[0] - uniform(-0.5, 1, rng)) * 6
+        )
+        bright = (0.6 + 0.25 * layer + 0.25 * leaf).clamp_(0.1, 1.8)
         image = _mixed(cover, image, _tint(hw, rng, near) * bright)
     return image
+
+
+def _surface(hw: tuple[int, int], rng: torch.Generator) -> Tensor:
+    """Brick, planks, cloth, fur, skin or gravel all over, unevenly lit."""
+    stuff = _rough(hw, rng, "bricks", "wood", "cloth", "cracks", "fur", "specks")
+    light = smooth_noise(1, hw, uniform(1, 4, rng), rng)[0]
+    image = _mixed(torch.sigmoid(light), _tint(hw, rng), _tint(hw, rng)) * stuff
+    if chance(0.4, rng):  # stains
+        image = _mixed((sheet(hw, rng, "soft") > uniform(0.3, 2.0, rng)) * 0.6, image, _tint(hw, rng))
+    return image * (1 + uniform(0.0, 0.35, rng) * light)
+
+
+def _scenery(hw: tuple[int, int], rng: torch.Generator) -> Tensor:
+    """Things of all sizes and colours over each other, out of focus at times, of no shape that is known."""
+    half = tuple((size + 1) // 2 for size in hw)
+    base = draw_colour(rng)
+    spread = uniform(0.1, 0.5, rng)
+    image = _tint(hw, rng, base).expand(3, *half)
+    for n_cells in (uniform(1.5, 4, rng), uniform(4, 10, rng), uniform(10, 24, rng))[: whole(2, 3, rng)]:
+        fields = smooth_noise(3, half, n_cells, rng)
+        kind = (fields[0] > 0).long() + 2 * (fields[1] > 0.2) + 4 * (fields[2] > uniform(-0.5, 0.5, rng))
+        tones = [vary(base, rng, spread) if chance(0.7, rng) else draw_colour(rng) for _ in range(8)]
+        colours = torch.tensor(tones, device=rng.device).T
+        shown = torch.rand(8, generator=rng, device=rng.device) < 0.5
+        layer = colours.index_select(1, kind.flatten()).view(3, *half)
+        layer = layer * (1 + uniform(0, 0.25, rng) * fields[whole(0, 2, rng)])
+        image = torch.where(looked_up(shown, kind), layer, image)
+    image = F.interpolate(image[None], size=hw, mode="bilinear", align_corners=False)[0]
+    return image * _rough(hw, rng)
 
 
 def _folds(hw: tuple[int, int], rng: torch.Generator) -> Tensor:
@@ -212,10 +255,8 @@ def _folds(hw: tuple[int, int], rng: torch.Generator) -> Tensor:
 def _clutter(hw: tuple[int, int], rng: torch.Generator) -> Tensor:
     """Stones or rubble, or a heap of boxes."""
     if chance(0.5, rng):
-        stuff = octaves(hw, uniform(3, 12, rng), 3, rng)
-        return _mixed(torch.sigmoid(4 * stuff), _tint(hw, rng), _tint(hw, rng)) * _rough(
-            hw, uniform(6, 25, rng), rng
-        )
+        share = torch.sigmoid(3 * smooth_noise(1, hw, uniform(3, 12, rng), rng)[0] + sheet(hw, rng))
+        return _mixed(share, _tint(hw, rng), _tint(hw, rng)) * _rough(hw, rng)
     image = _plain(hw, rng)
     for _ in range(whole(15, 40, rng)):
         image = _paste_box(image, rng)
@@ -223,11 +264,13 @@ def _clutter(hw: tuple[int, int], rng: torch.Generator) -> Tensor:
 
 
 GROUNDS: tuple[tuple[float, str, Callable[[tuple[int, int], torch.Generator], Tensor]], ...] = (
-    (0.50, "outdoors", _outdoors),
-    (0.18, "room", _room),
-    (0.10, "leaves", _leaves),
+    (0.40, "outdoors", _outdoors),
+    (0.14, "room", _room),
+    (0.09, "leaves", _leaves),
     (0.10, "tissue", _folds),
-    (0.06, "clutter", _clutter),
-    (0.06, "plain", _plain),
+    (0.05, "clutter", _clutter),
+    (0.05, "plain", _plain),
+    (0.07, "surface", _surface),
+    (0.10, "scenery", _scenery),
 )
 """Kinds of grounds with their share."""

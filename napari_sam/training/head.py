@@ -151,13 +151,16 @@ def _paint_lesions(canvas: Canvas, brain: Tensor) -> None:
     if chance(0.45, rng):
         size = math.exp(uniform(math.log(0.04), math.log(0.25), rng))
         lump = near(rng, place, (size, size), uniform(0, 3, rng), 0.25)
-        if chance(0.5, rng):
+        around = 0
+        if chance(0.5, rng):  # with what is in it, or without
             swelling = Lump(lump.y, lump.x, 1.5 * lump.ry, 1.5 * lump.rx, 0.0, 0.4, n_planes=60.0)
-            canvas.put("lesion_dark", swelling)
+            around = canvas.put("lesion_dark" if chance(0.6, rng) else "lesion_bright", swelling)
         patch = canvas.depth(lump)
-        tumour = canvas.fill(patch, canvas.new("lesion_bright"))
-        if chance(0.5, rng):
-            canvas.fill(patch, canvas.new("fluid", parent=tumour), above=size * uniform(0.15, 0.5, rng))
+        tissue = "lesion_bright" if chance(0.75, rng) else "lesion_dark"
+        tumour = canvas.new(tissue, parent=around, part=chance(0.6, rng))
+        canvas.fill(patch, tumour)
+        if chance(0.6, rng):
+            canvas.core(patch, tumour, size * uniform(0.12, 0.5, rng))
     if chance(0.35, rng):
         for _ in range(whole(2, 12, rng)):
             size = uniform(0.015, 0.05, rng)

@@ -15,6 +15,9 @@ _GROW = 3
 _FEWEST = 3
 """An outline runs where more pixels than this, of 25 around, lie within and without."""
 
+_GRAIN = 2
+"""Pixels over which noise is not alike any more."""
+
 _OUTLINE_SAMPLES = 256
 _NOISE_SAMPLES = 2048
 """Pixels that are enough to judge an outline, and the noise."""
@@ -130,9 +133,12 @@ def _squares(corners: NDArray[np.intp], width: int, skip: int) -> NDArray[np.int
 
 
 def _median_step(channel: NDArray[np.float32]) -> float:
-    """Give the middle of all differences between neighbours in a row; of some rows where there are many."""
+    """Give the middle of all differences a few pixels apart in a row; of some rows where there are many.
+
+    Noise has a grain: neighbours are nearly alike in it, as in what was enlarged.
+    """
     rows = channel[:: 1 + channel.size // _NOISE_SAMPLES]
-    steps = np.abs(rows[:, 1:] - rows[:, :-1]).ravel()
+    steps = np.abs(rows[:, _GRAIN:] - rows[:, :-_GRAIN]).ravel()
     if not len(steps):
         return 0.0
     return float(np.partition(steps, len(steps) // 2)[len(steps) // 2])

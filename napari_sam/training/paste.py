@@ -60,6 +60,22 @@ def paste_pair(
     return image, labels
 
 
+def put_before_film(
+    items: Sequence[LabelledFrames], image: Tensor, labels: Tensor, rng: torch.Generator
+) -> Tensor:
+    """Put things of a drawn photograph ``(2, 3, H, W)`` before a real one, with soft edges.
+
+    What the real one holds is not labelled. Without a film among `items` the image stays as it is.
+    """
+    films = [item for item in items if "video" in item.kind]
+    if not films:
+        return image
+    hw = (labels.shape[1], labels.shape[2])
+    ground = draw_real_pair(films[whole(0, len(films) - 1, rng)], hw, rng)[0]
+    soft = blur((labels > 0).float(), uniform(0.3, 1.0, rng)).unsqueeze(1)
+    return torch.lerp(_recoloured(ground, rng), image, soft)
+
+
 def _ground(items: Sequence[LabelledFrames], hw: tuple[int, int], rng: torch.Generator) -> Tensor:
     """Take another picture as the ground, its own objects left as they are, or something generated."""
     if chance(0.65, rng):

@@ -15,10 +15,10 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from napari_sam.training.crowds import add_crowd
-from napari_sam.training.fields import blur, chance, smooth_noise, uniform, unit_grid, whole
+from napari_sam.training.exposures import develop
+from napari_sam.training.fields import blur, chance, uniform, whole
 from napari_sam.training.grounds import draw_ground
 from napari_sam.training.scene import Scene
 from napari_sam.training.things.animals import bird, creature
@@ -27,7 +27,7 @@ from napari_sam.training.things.easel import Easel, Piece, Stand
 from napari_sam.training.things.forms import beyond, still
 from napari_sam.training.things.household import furniture, sign, vessel
 from napari_sam.training.things.instruments import instrument
-from napari_sam.training.things.looks import Colour, blend, draw_look, vary
+from napari_sam.training.things.looks import Colour, Look, blend, draw_look, vary
 from napari_sam.training.things.people import person, rider
 from napari_sam.training.things.plants import fruit, plant
 from napari_sam.training.things.unknown import assembly
@@ -58,8 +58,11 @@ RIGID = (vehicle, bicycle, motorcycle, craft, furniture, vessel, instrument, sig
 PARTS_SHARE = 0.08
 """How often a part of a thing is an object of its own, too."""
 
-HIDDEN_SHARE = 0.2
-"""How often things have nearly the colours of their ground."""
+HIDDEN_SHARE = 0.35
+"""How often things have nearly the colours of their ground, all over or in parts."""
+
+HALF_HIDDEN_SHARE = 0.6
+"""How often only some of a thing's looks are hidden so: its parts differ more from each other than from the ground."""
 
 CROWD_SHARE = 0.35
 """How often a crowd stands, or things are parked, in the ground."""
@@ -120,7 +123,8 @@ class _Film:
             parts = {names[whole(0, len(names) - 1, rng)]: self.n_labels}
             self.parents[self.n_labels] = label
         if self.tones:
-            pieces = _hide(pieces, self.tones, uniform(0.5, 0.95, rng))
+            some_looks = chance(HALF_HIDDEN_SHARE, rng)
+            pieces = _hide(pieces, self.tones, uniform(0.5, 0.95, rng), rng if some_looks else None)
         self.easel.set(pieces, stand, label, parts)
 
 
@@ -137,7 +141,7 @@ def photographs(hw: tuple[int, int], rng: torch.Generator) -> Scene:
         for _ in range(whole(1, 3, rng)):
             film.add(instrument(rng), film.reaching_in())
     elif layout < 0.68:
-        _add_any(film, math.exp(uniform(math.log(0.5), math.log(1.6), rng)), 0.3)
+        _add_any(film, math.exp(uniform(math.log(0.55), math.log(1.8), rng)), 0.3)
     elif layout < 0.9:
         _add_many(film, whole(2, 7, rng))
     else:
@@ -148,7 +152,7 @@ def photographs(hw: tuple[int, int], rng: torch.Generator) -> Scene:
     if chance(0.15, rng):
         _add_blades(film)
     labels = film.easel.labels
-    image = _develop(film, ground, labels)
+    image = develop(film.easel, ground, rng)
     everything, parts = frozenset(range(1, film.n_labels + 1)), frozenset(film.parents)
     return Scene(labels, "photographs", film.parents, whole=everything, image=image, parts=parts)
 
@@ -161,13 +165,20 @@ def _pick_tones(ground: Tensor, rng: torch.Generator) -> tuple[Colour, Colour]:
     return (first[0], first[1], first[2]), (second[0], second[1], second[2])
 
 
-def _hide(pieces: list[Piece], tones: tuple[Colour, Colour], share: float) -> list[Piece]:
-    """Bring the colours of pieces near two others."""
+def _hide(
+    pieces: list[Piece], tones: tuple[Colour, Colour], share: float, rng: torch.Generator | None = None
+) -> list[Piece]:
+    """Bring the colours of pieces near two others, with a generator only some of the looks."""
+    chosen: dict[Look, bool] = {}
     hidden = []
     for piece in pieces:
         look = piece.look
-        first, second = blend(look.first, tones[0], share), blend(look.second, tones[1], share)
-        hidden.append(replace(piece, look=replace(look, first=first, second=second)))
+        if look not in chosen:
+            chosen[look] = rng is None or chance(0.5, rng)
+        if chosen[look]:
+            first, second = blend(look.first, tones[0], share), blend(look.second, tones[1], share)
+            piece = replace(piece, look=replace(look, first=first, second=second))
+        hidden.append(piece)
     return hidden
 
 
@@ -223,77 +234,3 @@ def _add_blades(film: _Film) -> None:
         tip = beyond(root, bench.angles(-DOWN + uniform(-0.5, 0.5, rng), 0.3), long * uniform(0.5, 1.2, rng))
         bench.bar(root, tip, (uniform(0.008, 0.035, rng), 0.004), look)
     film.easel.set(bench.pieces, Stand((0j, film.pan), (0.0, 0.0), (1.0, 1.0)), 0, {})
-
-
-def _develop(film: _Film, ground: Tensor, labels: Tensor) -> Tensor:
-    """Light, shade and take the photograph; ``(2, 3, H, W)``, 0 to 1."""
-    rng, hw = film.rng, film.hw
-    side = uniform(-math.pi, 0.2, rng)
-    slant = uniform(0.2, 0.9, rng)
-    light = slant * math.sin(side), slant * math.cos(side), math.sqrt(1 - slant * slant)
-    ground = _cast_shadows(ground, labels, light, rng)
-    image = film.easel.paint(ground, light, uniform(0.15, 0.75, rng))
-    if chance(0.3, rng):  # spots of sun and shade
-        dapple = torch.sigmoid(4 * smooth_noise(1, hw, uniform(2, 10, rng), rng)[0])
-        image = image * (1 - uniform(0.1, 0.6, rng) * dapple)
-    return _expose(image, rng)
-
-
-def _cast_shadows(
-    ground: Tensor, labels: Tensor, light: tuple[float, float, float], rng: torch.Generator
-) -> Tensor:
-    """Darken the ground away from the light."""
-    if chance(0.35, rng):
-        return ground
-    hw = (labels.shape[1], labels.shape[2])
-    solid = F.avg_pool2d((labels > 0).float()[:, None], 2, ceil_mode=True)
-    reach = uniform(0.01, 0.12, rng) * max(hw) / 2
-    solid = torch.roll(solid[:, 0], (round(-light[0] * reach), round(-light[1] * reach)), dims=(1, 2))
-    solid = blur(solid, uniform(0.5, 4.0, rng))
-    soft = F.interpolate(solid[:, None], scale_factor=2, mode="bilinear", align_corners=False)
-    return ground * (1 - uniform(0.1, 0.7, rng) * soft[:, :, : hw[0], : hw[1]])
-
-
-def _expose(image: Tensor, rng: torch.Generator) -> Tensor:
-    """Lens and camera: blur, vignette, cast of colour, contrast, blocks, grey; 0 to 1."""
-    hw = (image.shape[2], image.shape[3])
-    image = blur(image.flatten(0, 1), uniform(0.3, 1.0, rng) * max(hw) / 256).reshape(image.shape)
-    if chance(0.15, rng):  # the camera shakes
-        shift = (whole(0, 2, rng), whole(1, 3, rng))
-        image = (
-            image + torch.roll(image, shift, (2, 3)) + torch.roll(image, (-shift[0], -shift[1]), (2, 3))
-        ) / 3
-    if chance(0.25, rng):
-        yy, xx = unit_grid(hw, rng.device)
-        image = image * (1 - uniform(0.1, 0.6, rng) * (yy * yy + xx * xx))
-    cast = 1 + torch.randn(3, generator=rng, device=rng.device) * (0.15 if chance(0.3, rng) else 0.04)
-    gain = (
-        uniform(0.28, 0.65, rng) / image.mean().clamp(min=0.02)
-        if chance(0.7, rng)
-        else uniform(0.75, 1.25, rng)
-    )
-    image = (image * (cast * gain).view(1, 3, 1, 1)).clamp_(0, 1)
-    if chance(0.25, rng):
-        low = uniform(0, 0.4, rng)
-        image.mul_(uniform(0.3, 1 - low, rng)).add_(low)
-    if chance(0.15, rng):
-        image = _compress(image, uniform(0.015, 0.12, rng))
-    if chance(0.1, rng):
-        image = image.mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
-    return image
-
-
-def _compress(image: Tensor, step: float) -> Tensor:
-    """Round the frequencies of blocks of 8 by 8 pixels, the high ones more coarsely, as JPEG does."""
-    height, width = image.shape[2:]
-    padded = F.pad(image, (0, -width % 8, 0, -height % 8), mode="replicate")
-    rows, columns = padded.shape[2] // 8, padded.shape[3] // 8
-    blocks = padded.reshape(2, -1, rows, 8, columns, 8).transpose(3, 4)
-    order = torch.arange(8, device=image.device, dtype=torch.float32)
-    waves = torch.cos(math.pi * order[:, None] * (order[None] + 0.5) / 8) / 2
-    waves[0] = math.sqrt(1 / 8)
-    steps = step * (1 + order[:, None] + order[None])
-    # one side of the blocks at a time, then turned: many small products in one
-    rounded = ((blocks @ waves.T).transpose(-1, -2) @ waves.T).div_(steps).round_().mul_(steps)
-    blocks = ((rounded @ waves).transpose(-1, -2) @ waves).transpose(3, 4)
-    return blocks.reshape(padded.shape)[:, :, :height, :width].clamp(0, 1)

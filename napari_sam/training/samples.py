@@ -16,7 +16,7 @@ from napari_sam.training.closer import CLOSER_SHARE, look_closer
 from napari_sam.training.endings import soften_ends
 from napari_sam.training.fields import chance, uniform, whole
 from napari_sam.training.natural_regions import NaturalRegions
-from napari_sam.training.paste import can_paste, paste_pair
+from napari_sam.training.paste import can_paste, paste_pair, put_before_film
 from napari_sam.training.real_images import LabelledFrames, draw_real_pair, draw_textures
 from napari_sam.training.scenes import draw_scene
 from napari_sam.training.targets import VISIBLE_STEP, Roles, choose
@@ -26,7 +26,7 @@ REAL_SHARES = {"nuclei": 0.56, "video": 0.2, "ray": 0.18, "fundus": 0.06}
 """How often each kind of real picture is drawn, by a word in its modality."""
 
 REAL_STEP = 0.012
-"""Least difference of grey that is seen in real pictures, which may be dim."""
+"""Least difference of grey that is seen in real pictures, which may be dim, and between nuclei that touch."""
 
 PASTED_SHARE = 0.3
 """Part of the real pictures whose objects are put before another ground."""
@@ -34,6 +34,9 @@ PASTED_SHARE = 0.3
 
 REGIONS_SHARE = 0.3
 """How often what stands out in a photograph is asked for, rather than the object that was labelled."""
+
+FILM_GROUND_SHARE = 0.2
+"""How often drawn things stand before a frame of a real film, where there is one."""
 
 
 @dataclass(frozen=True)
@@ -140,12 +143,16 @@ class PairSampler:
         roles = Roles(scene.parents, scene.backdrop, scene.whole, scene.parts)
         if scene.kind == "photographs":
             textures = draw_textures(self._real, hw, 1, rng) if self._real and chance(0.4, rng) else None
-            return _Planes(degrade(paint(scene, textures, rng), rng, strength=0.2), scene.labels, roles)
+            image = paint(scene, textures, rng)
+            if chance(FILM_GROUND_SHARE, rng):
+                image = put_before_film(self._real, image, scene.labels, rng)
+            return _Planes(degrade(image, rng, strength=0.2), scene.labels, roles)
         if scene.tissues or scene.image is not None:
             image, labels = soften_ends(paint(scene, None, rng), scene, rng), scene.labels
             if scene.tissues and chance(0.15, rng):
                 image, labels = coarsen(image, labels, rng)
-            return _Planes(degrade(image, rng, strength=0.3), labels, roles)
+            step = REAL_STEP if scene.kind == "nuclei" else VISIBLE_STEP  # thin borders between many
+            return _Planes(degrade(image, rng, strength=0.3), labels, roles, step)
         textures = draw_textures(self._real, hw, 2, rng) if self._real and chance(0.6, rng) else None
         image = soften_ends(paint(scene, textures, rng), scene, rng)
         return _Planes(degrade(image, rng, strength=0.7), scene.labels, roles)

@@ -18,20 +18,25 @@ from napari_sam.training.abdomen import abdomen
 from napari_sam.training.anything import anatomy, cells, figures, regions, rings, vessels
 from napari_sam.training.chest import chest, short_axis
 from napari_sam.training.cuts import coronal, gas_lungs, joint
+from napari_sam.training.dense import dense_nuclei
 from napari_sam.training.echoes import ultrasound
 from napari_sam.training.electrons import axons, membranes
 from napari_sam.training.fields import chance, uniform
 from napari_sam.training.head import brain
 from napari_sam.training.hippocampus import hippocampus
+from napari_sam.training.limbs import limb
 from napari_sam.training.pelvis import pelvis
 from napari_sam.training.photographs import photographs
+from napari_sam.training.prostate import prostate
 from napari_sam.training.radiographs import chest_film, limb_film
 from napari_sam.training.scene import Scene
 from napari_sam.training.slides import blood, embryo, nuclei
 from napari_sam.training.spine import cord, spine
+from napari_sam.training.viscera import viscera
 
 SCENES: tuple[tuple[float, Callable[[tuple[int, int], torch.Generator], Scene]], ...] = (
-    (0.12, abdomen),
+    (0.06, abdomen),
+    (0.09, viscera),
     (0.05, pelvis),
     (0.07, chest),
     (0.06, short_axis),
@@ -41,12 +46,15 @@ SCENES: tuple[tuple[float, Callable[[tuple[int, int], torch.Generator], Scene]],
     (0.04, cord),
     (0.05, coronal),
     (0.03, joint),
+    (0.03, limb),
+    (0.04, prostate),
     (0.02, gas_lungs),
     (0.03, chest_film),
     (0.02, limb_film),
     (0.06, ultrasound),
     (0.03, nuclei),
-    (0.05, embryo),
+    (0.05, dense_nuclei),
+    (0.04, embryo),
     (0.04, blood),
     (0.04, axons),
     (0.03, membranes),
@@ -63,6 +71,9 @@ SCENES: tuple[tuple[float, Callable[[tuple[int, int], torch.Generator], Scene]],
 
 FEW_PIXELS = {hippocampus: (32, 64), cord: (40, 80), embryo: (80, 130), blood: (90, 130)}
 """Least and largest longer side of families that are mostly seen in small crops, in voxels."""
+
+LEAST_PIXELS = {family: 100 for family in (abdomen, viscera, pelvis, chest, brain, coronal, prostate)}
+"""Least longer side of families that are hardly ever seen with fewer pixels, and where nothing could be told."""
 
 FEW_PIXELS_SHARE = 0.6
 """How often such a family is drawn that small, and enlarged."""
@@ -96,6 +107,8 @@ def _fit_size(
     if family in FEW_PIXELS and chance(FEW_PIXELS_SHARE, rng):
         low, high = FEW_PIXELS[family]
         longest = min(longest, round(math.exp(uniform(math.log(low), math.log(high), rng))))
+    elif family in LEAST_PIXELS:
+        longest = max(longest, min(LEAST_PIXELS[family], side))
     elif family in SHARP and chance(SHARP_SHARE, rng):
         longest = side
     height, width = (max(16, round(size * longest / max(hw))) for size in hw)

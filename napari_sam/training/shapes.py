@@ -23,7 +23,7 @@ N_CELLS = (3.0, 7.0, 16.0, 40.0)
 LASTING = 400.0
 """An extent in planes that does not end within a pair."""
 
-NEAR_END = 0.3
+NEAR_END = 0.33
 """Part of the lumps of no given extent that end close to the second plane, before or beyond it."""
 
 BEYOND = 2.4
@@ -229,9 +229,12 @@ def lay_frame(hw: tuple[int, int], pose: Pose, rng: torch.Generator) -> Frame:
     return Frame(y, x, pose, step, spacing, noise)
 
 
-def depth(frame: Frame, lump: Lump, rng: torch.Generator) -> Patch:
-    """Say how far each pixel lies within a lump, in the body's lengths; negative is outside."""
-    reach = max(lump.ry, lump.rx) * (1.05 + 2.2 * lump.wobble) * (1.2 if lump.boxy else 1.0)
+def depth(frame: Frame, lump: Lump, rng: torch.Generator, margin: float = 0.0) -> Patch:
+    """Say how far each pixel lies within a lump, in the body's lengths; negative is outside.
+
+    The window is `margin` larger on every side than what may lie within.
+    """
+    reach = max(lump.ry, lump.rx) * (1.05 + 2.2 * lump.wobble) * (1.2 if lump.boxy else 1.0) + margin
     slant = lump.slant * (3.0 if chance(SLIDING, rng) else 1.0)
     shift = [frame.step * uniform(-slant, slant, rng) for _ in (0, 1)]
     rows, columns = frame.window(lump.y, lump.x, reach + max(abs(shift[0]), abs(shift[1])))

@@ -53,7 +53,7 @@ def nuclei(hw: tuple[int, int], rng: torch.Generator) -> Scene:
         if chance(0.3, rng):
             core = Lump(lump.y, lump.x, 0.25 * lump.rx, 0.25 * lump.rx)
             canvas.put("nucleolus", core, over=nucleus, target=False)
-    paint = _stain if stained else _glow
+    paint = stain if stained else glow
     return canvas.scene("nuclei", paint(canvas, uniform(0.0, 0.5, rng)))
 
 
@@ -64,7 +64,7 @@ def embryo(hw: tuple[int, int], rng: torch.Generator) -> Scene:
     size = uniform(0.5, 0.95, rng) * math.sqrt(0.8 / n_nuclei)
     for lump in _clumps(canvas, n_nuclei, min(size, 0.3)):
         canvas.put("nucleus", lump)
-    return canvas.scene("nuclei", _glow(canvas, uniform(0.3, 1.0, rng), uniform(0.4, 1.5, rng)))
+    return canvas.scene("nuclei", glow(canvas, uniform(0.3, 1.0, rng), uniform(0.4, 1.5, rng)))
 
 
 def _strengths(canvas: Canvas, strength: dict[str, float], spread: float) -> Tensor:
@@ -76,15 +76,17 @@ def _strengths(canvas: Canvas, strength: dict[str, float], spread: float) -> Ten
     )
 
 
-def _glow(canvas: Canvas, grain: float, haze: float = 0.4) -> Tensor:
+def glow(canvas: Canvas, grain: float, haze: float = 0.4, profile: Tensor | None = None) -> Tensor:
     """Paint fluorescence, ``(2, 3, H, W)``.
 
     `grain` from 0 to 1 says how few photons there were, `haze` how much light comes from other depths at
-    most: through thick specimens nearly as much as from nuclei.
+    most: through thick specimens nearly as much as from nuclei. A `profile` ``(2, H, W)`` weighs the light.
     """
     rng, hw = canvas.rng, canvas.frame.hw
     table = _strengths(canvas, {"nucleus": 1.0, "nucleolus": uniform(0.4, 1.3, rng)}, uniform(0.0, 0.7, rng))
     light = looked_up(table, canvas.labels)
+    if profile is not None:
+        light = light * profile
     blotches = octaves(hw, math.exp(uniform(math.log(6), math.log(70), rng)), 2, rng)
     light = light * (1 + blotches * uniform(0.0, 0.4, rng)).clamp(min=0.1)
     sigma = uniform(0.4, 1.5, rng) + (grain > 0.5) * uniform(0.0, 1.5, rng)
@@ -108,8 +110,11 @@ DYES = ((0.75, 1.0, 0.35), (0.35, 1.0, 0.55), (1.0, 0.7, 0.25), (0.2, 0.45, 1.0)
 """How much red, green and blue a dye takes away."""
 
 
-def _stain(canvas: Canvas, grain: float) -> Tensor:
-    """Paint stained tissue or cells before a bright ground; ``(2, 3, H, W)``."""
+def stain(canvas: Canvas, grain: float, profile: Tensor | None = None) -> Tensor:
+    """Paint stained tissue or cells before a bright ground; ``(2, 3, H, W)``.
+
+    A `profile` ``(2, H, W)`` weighs the dark dye.
+    """
     rng, hw = canvas.rng, canvas.frame.hw
     dark = {"nucleus": 1.0, "nucleolus": 1.4, "lobe": 1.2}
     pale = {"cell": 1.0, "granular": 1.0, "nucleus": 0.3, "red": 1.0, "pallor": uniform(0.2, 0.8, rng)}
@@ -122,6 +127,8 @@ def _stain(canvas: Canvas, grain: float) -> Tensor:
         dye = torch.tensor(DYES[whole(0, len(DYES) - 1, rng)], device=rng.device)
         dye = dye * (0.7 + 0.6 * torch.rand(3, generator=rng, device=rng.device))
         density = looked_up(_strengths(canvas, names, 0.25) * amount, canvas.labels)
+        if profile is not None and names is dark:
+            density = density * profile
         n_cells = math.exp(uniform(math.log(6), math.log(90), rng))
         texture = octaves(hw, n_cells, 2, rng) * uniform(0.05, 0.4, rng)
         density = density * (1 + texture).clamp(min=0.1) + (ground.clamp(min=0) if names is pale else 0.0)
@@ -153,7 +160,7 @@ def blood(hw: tuple[int, int], rng: torch.Generator) -> Scene:
             canvas.fill(patch, canvas.new("pallor", parent=cell, target=False), above=0.5 * radius)
     for _ in range(whole(1, 1 if size > 0.3 else 5, rng)):
         _paint_white_cell(canvas, size)
-    return canvas.scene("blood", _stain(canvas, uniform(0.0, 0.5, rng)))
+    return canvas.scene("blood", stain(canvas, uniform(0.0, 0.5, rng)))
 
 
 def _paint_white_cell(canvas: Canvas, size: float) -> None:
@@ -164,7 +171,7 @@ def _paint_white_cell(canvas: Canvas, size: float) -> None:
     n_planes = math.exp(uniform(math.log(4), math.log(60), rng))
     around = Lump(y, x, size, size * uniform(0.85, 1.15, rng), 0.0, 0.06, n_planes=n_planes)
     cell = canvas.fill(canvas.depth(around), canvas.new("granular"))
-    nucleus = canvas.new("lobe", parent=cell, whole=True)
+    nucleus = canvas.new("lobe", parent=cell, whole=True, part=chance(0.6, rng))
     n_lobes = whole(1, 5, rng)
     angle, turn = uniform(0, 6, rng), uniform(0.5, 1.3, rng)
     for lobe in range(n_lobes):

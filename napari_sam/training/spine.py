@@ -12,6 +12,9 @@ from napari_sam.training.fields import chance, uniform
 from napari_sam.training.scene import Scene
 from napari_sam.training.shapes import LASTING, Lump, Patch, Pose, lay_frame
 
+ENDING_SHARE = 0.4
+"""How often the planes lie near the column's side, where vertebrae and discs end or begin."""
+
 
 def spine(hw: tuple[int, int], rng: torch.Generator) -> Scene:
     """Draw vertebrae one over the other with discs between and the canal behind them."""
@@ -66,16 +69,17 @@ def _paint_column(canvas: Canvas, bow: float, front: float, width: float) -> Non
     height = uniform(0.24, 0.42, rng)
     start = -2.2 + uniform(0, height, rng)
     process = uniform(0.6, 0.9, rng) * height / 2
+    lasts = None if chance(ENDING_SHARE, rng) else LASTING
     disc_share = uniform(0.12, 0.3, rng)
     for index in range(int(4.4 / height)):
         y = start + index * height
         middle = front + width / 2 - bow * y * y
         half = height * (1 - disc_share) / 2
         disc = Lump(
-            y + height / 2, middle, height * disc_share * 0.5, width * 0.47, -2 * bow * y, 0.1, True, LASTING
+            y + height / 2, middle, height * disc_share * 0.5, width * 0.47, -2 * bow * y, 0.1, True, lasts
         )
         canvas.put("disc", disc)
-        body = Lump(y, middle, half, width / 2, -2 * bow * y + uniform(-0.06, 0.06, rng), 0.04, True, LASTING)
+        body = Lump(y, middle, half, width / 2, -2 * bow * y + uniform(-0.06, 0.06, rng), 0.04, True, lasts)
         patch = canvas.depth(body)
         bone = canvas.fill(patch, canvas.new("compact"))
         canvas.fill(patch, canvas.new("marrow", parent=bone, target=False), above=uniform(0.008, 0.02, rng))

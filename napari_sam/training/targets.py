@@ -21,7 +21,7 @@ VISIBLE_SHARE = 0.45
 """Least part of an outline that must be seen."""
 
 KEPT_UNSEEN = 0.04
-"""How many of the objects that are not seen well enough are kept all the same."""
+"""How many of the objects that are not seen well enough are kept all the same, beside one that is seen."""
 
 ENDING_WEIGHT = 2.5
 """How much rather an object that ends between the planes is chosen."""
@@ -235,11 +235,14 @@ def choose(
     spared = torch.rand(n_tried, generator=rng, device=rng.device).tolist()
     view = None if image is None else view_of(image)
     chosen: list[tuple[_Candidate, int]] = []
+    any_seen = False
     for index, luck in zip(order, spared, strict=True):
         one = candidates[index]
-        where = one.rows, one.columns
-        if view and luck > KEPT_UNSEEN and outline_share(view, where, one.mask, step) < VISIBLE_SHARE:
-            continue
+        spare = luck <= KEPT_UNSEEN and any_seen
+        if view and not spare:
+            if outline_share(view, (one.rows, one.columns), one.mask, step) < VISIBLE_SHARE:
+                continue
+        any_seen = True
         chosen.append((one, int(areas[index, 0])))
         if len(chosen) == n_objects:
             break

@@ -39,7 +39,13 @@ class Tessellation:
         return (self.second - self.first) / 2
 
 
-def tessellate(frame: Frame, n_cells: float, rng: torch.Generator, spread: float = 0.3) -> Tessellation:
+SHRINKING = 0.7
+"""How often some cells shrink or end between the planes."""
+
+
+def tessellate(
+    frame: Frame, n_cells: float, rng: torch.Generator, spread: float = 0.3, shrinking: float = SHRINKING
+) -> Tessellation:
     """Scatter cells, one in each square of a lattice, and find the nearest two of each pixel.
 
     Parameters
@@ -51,7 +57,9 @@ def tessellate(frame: Frame, n_cells: float, rng: torch.Generator, spread: float
     rng : torch.Generator
         Where chance comes from.
     spread : float
-        How much cells differ in size; some end between the planes.
+        How much cells differ in size.
+    shrinking : float
+        How often some cells shrink or end between the planes.
     """
     pose = frame.pose
     reach = 1.5 / pose.scale
@@ -59,7 +67,7 @@ def tessellate(frame: Frame, n_cells: float, rng: torch.Generator, spread: float
     x = (frame.x - pose.centre[1] + reach) * (n_cells / 2) + MARGIN
     side = int(reach * n_cells) + 2 * MARGIN + 2
     row, column = (c.floor().clamp_(1, side - 2) for c in (y, x))
-    centres = _centres(side, spread, rng)
+    centres = _centres(side, spread, chance(shrinking, rng), rng)
     corner = (row * side).add_(column).long()
     corner[1] += side * side  # the second plane's centres stand behind the first's
     y, x = y.sub_(row), x.sub_(column)
@@ -92,7 +100,7 @@ def _nearest(
     return corner.add_(looked_up(steps, which.long())), best, second
 
 
-def _centres(side: int, spread: float, rng: torch.Generator) -> Tensor:
+def _centres(side: int, spread: float, shrinks: bool, rng: torch.Generator) -> Tensor:
     """Draw centres within their squares and sizes, first plane then second; ``(3, 2 * side * side)``."""
     draw = torch.rand(6, side * side, generator=rng, device=rng.device)
     jitter = uniform(0.5, 1.0, rng)
@@ -100,7 +108,7 @@ def _centres(side: int, spread: float, rng: torch.Generator) -> Tensor:
     second = first.clone()
     second[:2] += (draw[3:5] - 0.5) * 0.2
     second[2] += (draw[5] - 0.5) * uniform(0.0, 0.3, rng)
-    if chance(0.7, rng):
+    if shrinks:
         share = uniform(0.0, 0.5, rng)  # of the cells: they shrink, some to nothing
         less = (1 - draw[5] / (share + 1e-6)) * uniform(0.4, 1.6, rng)
         second[2] = second[2] - less.clamp(min=0)

@@ -17,6 +17,9 @@ from napari_sam.training.shapes import LASTING, Lump, Patch, Pose, lay_frame
 UPSIDE_DOWN_SHARE = 0.3
 """How often the back is up: volumes whose rows run from back to front are shown that way."""
 
+RIBS_SHARE = 0.4
+"""How often ribs are objects: there are many, and each is small."""
+
 
 def body_pose(rng: torch.Generator, zoom: float = 2.6) -> Pose:
     """Draw how a trunk lies: mostly upright and whole, at times a part of it, turned or mirrored."""
@@ -90,7 +93,8 @@ def paint_spine(canvas: Canvas, y: float = 0.3) -> None:
     disc = chance(0.2, rng)
     canvas.fill(body, canvas.new("disc") if disc else bone)
     if not disc:
-        marrow = canvas.new("marrow", parent=bone, target=chance(0.5, rng))
+        body_is_part = chance(0.5, rng)  # of the vertebra, which is never asked for without it
+        marrow = canvas.new("marrow", parent=bone, target=body_is_part, part=body_is_part)
         canvas.fill(body, marrow, above=uniform(0.006, 0.02, rng))
     canal = canvas.depth(Lump(y + 0.13 * size, 0.0, 0.045 * size, 0.055 * size, n_planes=LASTING))
     canvas.fill(canal, canvas.new("csf"))
@@ -108,5 +112,5 @@ def paint_ribs(canvas: Canvas, wall: Patch, n_most: int = 12) -> None:
     shift = torch.tensor([0.0, canvas.frame.step * uniform(-6, 6, rng)], device=angle.device).view(2, 1, 1)
     along = torch.cos(angle * n_ribs + phase + shift + 0.5 * bend) - uniform(0.0, 0.6, rng)
     rib = wall.with_depth(torch.minimum(thickness - wall.depth.abs(), along * 0.05))
-    label = canvas.fill(rib, canvas.new("compact"), free=True)
+    label = canvas.fill(rib, canvas.new("compact", target=chance(RIBS_SHARE, rng)), free=True)
     canvas.fill(rib, canvas.new("marrow", parent=label, target=False), above=thickness * 0.45, over=label)

@@ -10,8 +10,9 @@ import torch
 
 from napari_sam.training.appearance import paint
 from napari_sam.training.crowds import add_crowd
+from napari_sam.training.exposures import _compress
 from napari_sam.training.grounds import GROUNDS, draw_ground
-from napari_sam.training.photographs import THINGS, _compress, _hide, _pick_tones, photographs
+from napari_sam.training.photographs import THINGS, _hide, _pick_tones, photographs
 from napari_sam.training.targets import Roles, find_objects
 from napari_sam.training.things.animals import bird
 from napari_sam.training.things.easel import Easel, Piece, Stand

@@ -11,13 +11,15 @@ from napari_sam.training.fields import chance, uniform, whole
 from napari_sam.training.things.bench import DOWN, Bench
 from napari_sam.training.things.easel import Piece
 from napari_sam.training.things.forms import Oval, Place, beyond, shifted, still
-from napari_sam.training.things.looks import Look, draw_look, vary
+from napari_sam.training.things.looks import Look, draw_look, made_of, vary
 
 
 def creature(rng: torch.Generator) -> list[Piece]:
     """Draw an animal on four legs, seen from the side."""
     bench = Bench(rng)
     coat = draw_look(rng)
+    if chance(0.75, rng):
+        coat = replace(made_of(coat, rng, "fur", "fur", "soft"), grain=uniform(0.1, 0.4, rng), gloss=0.05)
     legs = coat if chance(0.6, rng) else replace(coat, first=vary(coat.first, rng, 0.1, 0.6), patches=0.0)
     dark = replace(legs, first=vary(legs.first, rng, 0.02, 0.7), second=vary(legs.second, rng, 0.02, 0.7))
     thick, reach = uniform(0.15, 0.33, rng), uniform(0.28, 0.5, rng)

@@ -9,15 +9,16 @@ from __future__ import annotations
 import cmath
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_sam.training.fields import looked_up, octaves, smooth_noise, uniform, unit_grid
+from napari_sam.training.fields import looked_up, smooth_noise, uniform, unit_grid
 from napari_sam.training.things.forms import Form, Place
 from napari_sam.training.things.looks import Look
+from napari_sam.training.things.stuff import KINDS, SIDE, atlas
 
 _CHUNK = 1 << 15
 """Pixels that are coloured at once."""
@@ -67,6 +68,14 @@ class Stand:
     def _put(self, where: complex, plane: int) -> complex:
         seen = complex(where.real * self.stretch * (-1 if self.flip else 1), where.imag / self.stretch)
         return self.centres[plane] + seen * cmath.rect(self.sizes[plane], self.turns[plane])
+
+
+@dataclass(frozen=True)
+class Sprite:
+    """A thing that is drawn once and put down several times: maps of the easel ``(2, h, w)``, 0 beside it."""
+
+    forms: Tensor
+    others: tuple[Tensor, ...]
 
 
 class Easel:
@@ -120,6 +129,37 @@ class Easel:
         self._write(self._x[:, rows, columns], x, mine)
         self._turn_normals(rows, columns, mine, stand)
 
+    def sprite(self, pieces: Sequence[Piece], stand: Stand) -> Sprite:
+        """Draw a thing as large and turned as it would stand here, without a label, to put it down often."""
+        half = max(self.hw) / 2
+        side = max(8, math.ceil(2.6 * max(stand.sizes) * half))
+        small = Easel((side, side), self.rng)
+        small._rows, small._labels = self._rows, self._labels
+        grown = (stand.sizes[0] * half * 2 / side, stand.sizes[1] * half * 2 / side)
+        small.set(pieces, replace(stand, centres=(0j, 0j), sizes=grown), 0, {})
+        return Sprite(small.forms, (small._down, small._right, small._y, small._x))
+
+    def stamp(self, sprite: Sprite, centres: Place, *, mirrored: bool = False) -> None:
+        """Put a sprite down over what is there, its middle in a place in each plane."""
+        side, half = sprite.forms.shape[1], max(self.hw) / 2
+        for plane, centre in enumerate(centres):
+            top = round(centre.imag * half + self.hw[0] / 2 - side / 2)
+            left = round(centre.real * half + self.hw[1] / 2 - side / 2)
+            rows = slice(max(top, 0), max(min(top + side, self.hw[0]), 0))
+            columns = slice(max(left, 0), max(min(left + side, self.hw[1]), 0))
+            cut = slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
+            if rows.start >= rows.stop or columns.start >= columns.stop:
+                continue
+            forms = (sprite.forms[plane].flip(1) if mirrored else sprite.forms[plane])[cut]
+            mine = forms > 0
+            mine_maps = (self._down, self._right, self._y, self._x)
+            for number, (there, values) in enumerate(zip(mine_maps, sprite.others, strict=True)):
+                seen = (values[plane].flip(1) if mirrored else values[plane])[cut]
+                if mirrored and number == 1:  # surfaces that looked right look left
+                    seen = -seen
+                self._write(there[plane, rows, columns], seen, mine)
+            self._write(self.forms[plane, rows, columns], forms, mine)
+
     @staticmethod
     def _write(there: Tensor, values: Tensor, inside: Tensor) -> None:
         torch.where(inside, values, there, out=there)
@@ -168,16 +208,11 @@ class Easel:
         if not len(shown):
             return ground
         columns = torch.tensor(self._rows, device=ground.device).T.contiguous()
-        tile = self._draw_tile()
+        shift = uniform(0.0, 2.0, self.rng), uniform(0.0, 2.0, self.rng)
         fields = (self.forms, self._y, self._x, self._down, self._right)
         maps = [field.view(-1).index_select(0, shown) for field in fields]
         seen = [  # some pixels at a time, so that they stay in the cache
-            _shade(
-                columns.index_select(1, part[0]),
-                part[1:],
-                _sample_noise(tile, part[1], part[2]),
-                (*light, ambient),
-            )
+            _shade(columns.index_select(1, part[0]), part[1:], shift, (*light, ambient))
             for part in zip(*(field.split(_CHUNK) for field in maps), strict=True)
         ]
         image = ground.transpose(0, 1).clone(memory_format=torch.contiguous_format)
@@ -185,31 +220,34 @@ class Easel:
             plane.index_copy_(0, shown, colours)
         return image.transpose(0, 1)
 
-    def _draw_tile(self) -> Tensor:
-        """Draw noise that is fixed to the things, coarse, fine and fine, ``(3, h, w)``."""
-        rng = self.rng
-        n_cells = uniform(3, 9, rng), uniform(20, 60, rng)
-        return torch.stack([octaves((160, 160), n, 2, rng) for n in (*n_cells, n_cells[1])])
 
-
-def _sample_noise(tile: Tensor, y: Tensor, x: Tensor) -> Tensor:
-    """Look up a tile ``(3, h, w)`` of noise at places on the things; ``(3, N)``."""
-    at = torch.stack([x, y], dim=-1)[None, None] * 0.95
-    found = F.grid_sample(tile[None], at, mode="bilinear", padding_mode="reflection", align_corners=False)
-    return found[0, :, 0]
+def _sample_stuff(look: Tensor, y: Tensor, x: Tensor, shift: tuple[float, float]) -> Tensor:
+    """Look up the tiles that looks ``(2, N)`` name at places on the things; coarse, fine, other, ``(3, N)``."""
+    at = x.new_empty(1, 1, len(x), 2)
+    inset = 1 - 1 / SIDE
+    for axis, place in enumerate((x, y)):  # from 0 to 1 in the tile, mirrored at its ends
+        within = (place * look[1] + shift[axis]).mul_(0.5).remainder_(1.0).mul_(2).sub_(1).abs_()
+        at[0, 0, :, axis] = within.mul_(inset).add_(0.5 / SIDE)
+    at[..., 0] += look[0]
+    at[..., 0] /= len(KINDS)
+    at.mul_(2).sub_(1)
+    return F.grid_sample(atlas(x.device), at, mode="bilinear", align_corners=False)[0, :, 0]
 
 
 def _shade(
-    look: Tensor, maps: Sequence[Tensor], noise: Tensor, light: tuple[float, float, float, float]
+    look: Tensor,
+    maps: Sequence[Tensor],
+    shift: tuple[float, float],
+    light: tuple[float, float, float, float],
 ) -> Tensor:
     """Colour and light pixels.
 
-    Their looks are ``(16, N)``, the maps y and x on the thing and the surface's direction down and
-    right, each ``(N,)``, the noise ``(3, N)``; the light ends with how strong it is in the shade.
-    Gives ``(3, N)``.
+    Their looks are ``(18, N)``, the maps y and x on the thing and the surface's direction down and
+    right, each ``(N,)``, the shift says where tiles begin; the light ends with how strong it is in the
+    shade. Gives ``(3, N)``.
     """
     y, x, down, right = maps
-    rough, fine, other = noise
+    rough, fine, other = _sample_stuff(look[16:18], y, x, shift)
     ambient = light[3]
     wave = torch.sin(look[6] * x + look[7] * y + 0.6 * rough)
     crossing = torch.sin(look[6] * y - look[7] * x + 0.6 * other)

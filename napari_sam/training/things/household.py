@@ -11,7 +11,7 @@ from napari_sam.training.fields import chance, uniform, whole
 from napari_sam.training.things.bench import BLACK, DOWN, METAL, Bench
 from napari_sam.training.things.easel import Piece
 from napari_sam.training.things.forms import Oval, Place, beyond, shifted, still
-from napari_sam.training.things.looks import Look, draw_colour, draw_look, vary
+from napari_sam.training.things.looks import Look, draw_colour, draw_look, made_of, vary
 
 
 def _block(bench: Bench, corner: Place, size: tuple[float, float, float], look: Look) -> None:
@@ -27,7 +27,8 @@ def _block(bench: Bench, corner: Place, size: tuple[float, float, float], look: 
 
 def furniture(rng: torch.Generator) -> list[Piece]:
     """Draw a box, a chair, a table, a sofa or a lamp."""
-    bench, look, kind = Bench(rng), draw_look(rng), uniform(0, 1, rng)
+    bench, kind = Bench(rng), uniform(0, 1, rng)
+    look = made_of(draw_look(rng), rng, "wood", "cloth", "soft")
     wide, deep, thin = uniform(0.5, 1.2, rng), uniform(0.3, 0.8, rng), uniform(0.02, 0.07, rng)
     left = -0.5 * (wide + 0.6 * deep)
     if kind < 0.3:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from napari_sam.training.fields import chance, uniform
+from napari_sam.training.things.stuff import draw_kind
 
 Colour = tuple[float, float, float]
 """Red, green and blue, 0 to 1."""
@@ -42,6 +43,10 @@ class Look:
         Strength of highlights.
     glow : float
         How much it shines by itself, 0 to 1.
+    stuff : int
+        Which tile its texture and bumps are of, see `napari_sam.training.things.stuff`.
+    fine : float
+        How often that tile lies side by side over two of the thing's lengths.
     """
 
     first: Colour
@@ -56,12 +61,15 @@ class Look:
     bump: float = 0.1
     gloss: float = 0.1
     glow: float = 0.0
+    stuff: int = 0
+    fine: float = 1.0
 
     def row(self) -> list[float]:
         """List all numbers."""
         angle = cmath.rect(self.waves, self.turn)
         numbers = [angle.real, angle.imag, self.dots, self.patches, self.edge, self.level]
-        return [*self.first, *self.second, *numbers, self.grain, self.bump, self.gloss, self.glow]
+        surface = [self.grain, self.bump, self.gloss, self.glow, float(self.stuff), self.fine]
+        return [*self.first, *self.second, *numbers, *surface]
 
 
 TINTS: tuple[Colour, ...] = (
@@ -99,7 +107,8 @@ def draw_look(rng: torch.Generator, colour: Colour | None = None) -> Look:
     """Draw a look: plain, striped, spotted or in patches, dull or glossy."""
     first = colour or draw_colour(rng)
     second = vary(first, rng, 0.1) if chance(0.4, rng) else draw_colour(rng)
-    look = Look(first, second, grain=0.3 * uniform(0, 1, rng) ** 2, bump=uniform(0.0, 0.3, rng))
+    look = Look(first, second, grain=0.35 * uniform(0, 1, rng) ** 2, bump=uniform(0.0, 0.3, rng))
+    look = made_of(look, rng) if chance(0.5, rng) else made_of(look, rng, "soft")
     look = replace(look, gloss=uniform(0.0, 0.3, rng) if chance(0.6, rng) else uniform(0.3, 1.0, rng))
     kind = uniform(0, 1, rng)
     if kind < 0.5:
@@ -111,3 +120,8 @@ def draw_look(rng: torch.Generator, colour: Colour | None = None) -> Look:
     if kind < 0.88:
         return replace(look, patches=uniform(0.5, 1.2, rng), edge=edge, level=uniform(-0.6, 0.6, rng))
     return replace(look, waves=uniform(1.0, 3.0, rng), turn=turn, edge=uniform(1.0, 3.0, rng))
+
+
+def made_of(look: Look, rng: torch.Generator, *names: str) -> Look:
+    """Give a look another stuff: any, or one of those named."""
+    return replace(look, stuff=draw_kind(rng, *names), fine=math.exp(uniform(-0.4, 0.9, rng)))

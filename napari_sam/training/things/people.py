@@ -11,7 +11,7 @@ from napari_sam.training.things.animals import creature
 from napari_sam.training.things.bench import DOWN, Bench
 from napari_sam.training.things.easel import Piece
 from napari_sam.training.things.forms import Oval, Place, beyond, shifted, still
-from napari_sam.training.things.looks import Look, draw_look, vary
+from napari_sam.training.things.looks import Look, draw_look, made_of, vary
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class _Outfit:
 
 def _dress(rng: torch.Generator, seated: bool) -> _Outfit:
     skin = Look(vary((0.75, 0.55, 0.42), rng, 0.08, uniform(0.35, 1.2, rng)), (0.6, 0.4, 0.3), patches=0.2)
-    shirt = draw_look(rng)
-    trousers = shirt if chance(0.2, rng) else draw_look(rng)
+    shirt = made_of(draw_look(rng), rng, "cloth", "soft")
+    trousers = shirt if chance(0.2, rng) else made_of(draw_look(rng), rng, "cloth", "soft")
     sleeve = shirt if chance(0.6, rng) else skin
     shin = trousers if chance(0.7, rng) else skin
     wide, wild = uniform(0.12, 0.2, rng), uniform(0.2, 1.3, rng)

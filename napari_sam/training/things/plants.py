@@ -10,16 +10,18 @@ from napari_sam.training.fields import chance, uniform, whole
 from napari_sam.training.things.bench import DOWN, Bench
 from napari_sam.training.things.easel import Piece
 from napari_sam.training.things.forms import Oval, beyond, shifted, still
-from napari_sam.training.things.looks import Look, draw_look, vary
+from napari_sam.training.things.looks import Look, draw_look, made_of, vary
 
 
 def plant(rng: torch.Generator) -> list[Piece]:
     """Draw a plant in a pot, a flower or a tree."""
     bench = Bench(rng)
     leaf = draw_look(rng, vary((0.25, 0.4, 0.15), rng, 0.12, uniform(0.5, 1.6, rng)))
+    leaf = replace(made_of(leaf, rng, "leaves", "soft"), grain=uniform(0.05, 0.4, rng))
     bloom, foot = draw_look(rng), still(0.0, 0.5)
     n_leaves, size = whole(3, 12, rng), uniform(0.15, 0.4, rng)
     stem = replace(leaf, first=vary((0.35, 0.27, 0.15), rng, 0.1), grain=0.3)
+    stem = made_of(stem, rng, "cracks", "wood", "soft")
     thick = uniform(0.015, 0.09, rng)
     for i in range(n_leaves):
         angle = -DOWN + uniform(-1.3, 1.3, rng)
