@@ -1,4 +1,4 @@
-"""What CT and MR scanners do to a picture: thick slices, noise with its grain, bias, cut frequencies, streaks.
+"""What CT and MR scanners do to a picture: thick slices, noise with a grain, bias, cut frequencies, rays.
 
 MR scanners measure frequencies, fewer than the picture has pixels, and fill the others with zeros: edges
 ring, noise is as coarse as the measurement, and small things are smooth and wavy. CT noise has the grain of

@@ -72,8 +72,8 @@ SCENES: tuple[tuple[float, Callable[[tuple[int, int], torch.Generator], Scene]],
 FEW_PIXELS = {hippocampus: (32, 64), cord: (40, 80), embryo: (80, 130), blood: (90, 130)}
 """Least and largest longer side of families that are mostly seen in small crops, in voxels."""
 
-LEAST_PIXELS = {family: 100 for family in (abdomen, viscera, pelvis, chest, brain, coronal, prostate)}
-"""Least longer side of families that are hardly ever seen with fewer pixels, and where nothing could be told."""
+LEAST_PIXELS = dict.fromkeys((abdomen, viscera, pelvis, chest, brain, coronal, prostate), 100)
+"""Least longer side of families that are hardly ever seen with fewer pixels: nothing could be told there."""
 
 FEW_PIXELS_SHARE = 0.6
 """How often such a family is drawn that small, and enlarged."""
