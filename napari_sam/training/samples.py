@@ -32,6 +32,9 @@ PASTED_SHARE = 0.3
 """Part of the real pictures whose objects are put before another ground."""
 
 
+LOT = 8
+"""Sizes are multiples of this: what depends on a size alone is worked out once."""
+
 REGIONS_SHARE = 0.3
 """How often what stands out in a photograph is asked for, rather than the object that was labelled."""
 
@@ -170,6 +173,7 @@ class PairSampler:
             side if chance(0.5, rng) else round(math.exp(uniform(math.log(side / 5), math.log(side), rng)))
         )
         shorter = longest if chance(0.4, rng) else round(longest * uniform(0.5, 1.0, rng))
+        longest, shorter = (max(16, round(size / LOT) * LOT) for size in (longest, shorter))
         return (longest, shorter) if chance(0.5, rng) else (shorter, longest)
 
 

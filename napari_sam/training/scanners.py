@@ -95,7 +95,7 @@ def _cut_frequencies(image: Tensor, rng: torch.Generator) -> Tensor:
     return rows @ image @ columns
 
 
-@lru_cache(maxsize=48)
+@lru_cache(maxsize=96)
 def _low_pass(size: int, n_kept: int, soft: int, device: torch.device) -> Tensor:
     """Give the matrix ``(size, size)`` that leaves `n_kept` frequencies of a mirrored row of pixels.
 
