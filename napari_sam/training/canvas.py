@@ -70,9 +70,10 @@ class Canvas:
         return label
 
     def adopt(self, children: Sequence[int], parent: int) -> None:
-        """Say that labels are parts of another one, which is never without them."""
-        self._parents.update(dict.fromkeys(children, parent))
-        self._parts.update(children)
+        """Say that labels without a parent are parts of another one, which is never without them."""
+        new = [child for child in children if child not in self._parents]
+        self._parents.update(dict.fromkeys(new, parent))
+        self._parts.update(new)
 
     def depth(self, lump: Lump, margin: float = 0.0) -> Patch:
         """Evaluate a lump on the planes, and `margin` around it."""

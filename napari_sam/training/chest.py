@@ -172,8 +172,8 @@ def _paint_ventricles(canvas: Canvas) -> None:
     if not as_ring or chance(VENTRICLE_SHARE, rng):
         canvas.adopt((muscle, cavity), canvas.new("myocardium"))
     canvas.fill(ring, muscle)
-    wall = size * uniform(0.12, 0.5, rng)
-    canvas.fill(_rough(canvas, ring, 0.1 * size), cavity, above=wall)
+    thickness = size * uniform(0.12, 0.5, rng)
+    canvas.fill(_rough(canvas, ring, 0.1 * size), cavity, above=thickness)
     for _ in range(whole(0, 4, rng)):
         angle, reach = uniform(0, 2 * math.pi, rng), uniform(0.3, 0.75, rng) * size
         radius = uniform(0.06, 0.18, rng) * size

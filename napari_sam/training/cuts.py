@@ -68,10 +68,11 @@ def _paint_column(canvas: Canvas) -> None:
     """Paint vertebrae and discs up and down the middle."""
     rng = canvas.rng
     height, width = uniform(0.1, 0.15, rng), uniform(0.07, 0.11, rng)
+    lasts = None if chance(0.3, rng) else LASTING
     for index in range(int(2.0 / height)):
         y = -1.0 + index * height
-        canvas.put("disc", Lump(y + height / 2, 0.0, 0.15 * height, 0.9 * width, 0.0, 0.05, True, LASTING))
-        paint_bone(canvas, Lump(y, 0.0, 0.38 * height, width, 0.0, 0.05, True, LASTING))
+        canvas.put("disc", Lump(y + height / 2, 0.0, 0.15 * height, 0.9 * width, 0.0, 0.05, True, lasts))
+        paint_bone(canvas, Lump(y, 0.0, 0.38 * height, width, 0.0, 0.05, True, lasts))
 
 
 def joint(hw: tuple[int, int], rng: torch.Generator) -> Scene:

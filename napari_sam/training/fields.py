@@ -88,7 +88,7 @@ def _enlarge(coarse: Tensor, hw: tuple[int, int]) -> Tensor:
     return rows @ (coarse @ columns.T)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=2048)
 def _cubic_weights(n: int, size: int, device: torch.device) -> Tensor:
     """Give what each of `n` lattice points contributes to each of `size` pixels; ``(size, n)``.
 

@@ -39,7 +39,10 @@ def paint_even_folds(canvas: Canvas, surface: Patch) -> int:
     canvas.fill(surface.with_depth(grey), canvas.new("grey", parent=all_grey))
     if width > 0:
         fluid = torch.minimum(surface.depth, width - away)
-        canvas.fill(surface.with_depth(fluid), canvas.new("csf", target=False))
+        belongs = chance(0.5, rng)  # as people draw brains, with their furrows
+        canvas.fill(
+            surface.with_depth(fluid), canvas.new("csf", parent=brain if belongs else 0, target=False)
+        )
     return brain
 
 

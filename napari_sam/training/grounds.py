@@ -215,7 +215,7 @@ def _surface(hw: tuple[int, int], rng: torch.Generator) -> Tensor:
 
 def _scenery(hw: tuple[int, int], rng: torch.Generator) -> Tensor:
     """Things of all sizes and colours over each other, out of focus at times, of no shape that is known."""
-    half = tuple((size + 1) // 2 for size in hw)
+    half = (hw[0] + 1) // 2, (hw[1] + 1) // 2
     base = draw_colour(rng)
     spread = uniform(0.1, 0.5, rng)
     image = _tint(hw, rng, base).expand(3, *half)

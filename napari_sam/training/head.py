@@ -10,7 +10,6 @@ import math
 from dataclasses import replace
 
 import torch
-from torch import Tensor
 
 from napari_sam.training.canvas import Canvas, near
 from napari_sam.training.fields import chance, uniform, whole
@@ -33,10 +32,12 @@ def brain(hw: tuple[int, int], rng: torch.Generator) -> Scene:
     canvas = Canvas(lay_frame(hw, pose, rng), rng)
     across = uniform(0.68, 0.9, rng)
     surface = _paint_skull(canvas, Lump(0.0, 0.0, 0.92, across, 0.0, 0.03, chance(0.2, rng), LASTING))
-    tissue = _paint_brain(canvas, surface, across)
+    whole_brain = _paint_brain(canvas, surface, across)
+    before = len(canvas.tissues)
     _paint_ventricles(canvas)
-    _paint_nuclei(canvas, tissue)
-    _paint_lesions(canvas, tissue)
+    _paint_nuclei(canvas)
+    _paint_lesions(canvas)
+    canvas.adopt(range(before, len(canvas.tissues)), whole_brain)  # which has no holes
     return canvas.scene("brain")
 
 
@@ -62,8 +63,8 @@ def _paint_skull(canvas: Canvas, head: Lump) -> Patch:
     return outer.with_depth(outer.depth - inside - uniform(0.005, 0.03, rng))
 
 
-def _paint_brain(canvas: Canvas, surface: Patch, across: float) -> Tensor:
-    """Paint folded grey over white matter and the cerebellum; gives where the brain is, ``(2, H, W)``."""
+def _paint_brain(canvas: Canvas, surface: Patch, across: float) -> int:
+    """Paint folded grey over white matter and the cerebellum; gives the brain's label."""
     rng = canvas.rng
     fold = paint_even_folds if chance(EVEN_SHARE, rng) else _paint_uneven_folds
     brain = fold(canvas, surface)
@@ -77,7 +78,7 @@ def _paint_brain(canvas: Canvas, surface: Patch, across: float) -> Tensor:
     surface.of(limit).copy_(surface.depth > 0)
     canvas.limit = limit
     canvas.labels.masked_fill_(limit & (canvas.labels == 0), brain)
-    return limit
+    return brain
 
 
 def _paint_uneven_folds(canvas: Canvas, surface: Patch) -> int:
@@ -97,7 +98,8 @@ def _paint_uneven_folds(canvas: Canvas, surface: Patch) -> int:
     ribbon_depth = torch.maximum(ribbon * (fade > 0) - furrow, -shell)
     canvas.fill(surface.with_depth(torch.where(inside, ribbon_depth, -1.0)), grey)
     canvas.fill(
-        surface.with_depth(torch.where(inside, sulcus - furrow, -1.0)), canvas.new("csf", target=False)
+        surface.with_depth(torch.where(inside, sulcus - furrow, -1.0)),
+        canvas.new("csf", parent=brain if chance(0.5, rng) else 0, target=False),
     )
     return brain
 
@@ -118,7 +120,7 @@ def _paint_ventricles(canvas: Canvas) -> None:
         canvas.put("csf", near(rng, (0.02, 0.0), (0.12, 0.018 * size)))
 
 
-def _paint_nuclei(canvas: Canvas, brain: Tensor) -> None:
+def _paint_nuclei(canvas: Canvas) -> None:
     """Paint caudate, putamen, thalamus and a small grey body in pairs, and the stem."""
     rng = canvas.rng
     places = (
@@ -144,7 +146,7 @@ def _paint_nuclei(canvas: Canvas, brain: Tensor) -> None:
         canvas.lined("stem", near(rng, (0.35, 0.0), (0.13, 0.14), 0.0, 0.08), "csf")
 
 
-def _paint_lesions(canvas: Canvas, brain: Tensor) -> None:
+def _paint_lesions(canvas: Canvas) -> None:
     """Paint a tumour with core, rim and swelling, or many small spots in the white matter."""
     rng = canvas.rng
     place = uniform(-0.5, 0.5, rng), uniform(-0.45, 0.45, rng)

@@ -62,7 +62,7 @@ HIDDEN_SHARE = 0.35
 """How often things have nearly the colours of their ground, all over or in parts."""
 
 HALF_HIDDEN_SHARE = 0.6
-"""How often only some of a thing's looks are hidden so: its parts differ more from each other than from the ground."""
+"""How often only some of its looks are hidden: parts differ more from each other than from the ground."""
 
 CROWD_SHARE = 0.35
 """How often a crowd stands, or things are parked, in the ground."""
@@ -177,8 +177,8 @@ def _hide(
             chosen[look] = rng is None or chance(0.5, rng)
         if chosen[look]:
             first, second = blend(look.first, tones[0], share), blend(look.second, tones[1], share)
-            piece = replace(piece, look=replace(look, first=first, second=second))
-        hidden.append(piece)
+            look = replace(look, first=first, second=second)
+        hidden.append(replace(piece, look=look))
     return hidden
 
 

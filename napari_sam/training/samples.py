@@ -18,7 +18,7 @@ from napari_sam.training.fields import chance, uniform, whole
 from napari_sam.training.natural_regions import NaturalRegions
 from napari_sam.training.paste import can_paste, paste_pair, put_before_film
 from napari_sam.training.real_images import LabelledFrames, draw_real_pair, draw_textures
-from napari_sam.training.scenes import draw_scene
+from napari_sam.training.scenes import SHARP_SHARE, draw_scene
 from napari_sam.training.targets import VISIBLE_STEP, Roles, choose
 from napari_sam.zoo.builtin import PIXEL_MEAN, PIXEL_STD
 
@@ -31,6 +31,12 @@ REAL_STEP = 0.012
 PASTED_SHARE = 0.3
 """Part of the real pictures whose objects are put before another ground."""
 
+
+SHARP_PASTED_SHARE = 0.4
+"""How often pictures with pasted objects have all the pixels that the model takes in."""
+
+LOT = 8
+"""Sizes are multiples of this: what depends on a size alone is worked out once."""
 
 REGIONS_SHARE = 0.3
 """How often what stands out in a photograph is asked for, rather than the object that was labelled."""
@@ -125,11 +131,13 @@ class PairSampler:
         if not (self._by_kind and chance(self.settings.real_share, rng)):
             return self._draw_generated(hw, rng)
         if self._can_paste and chance(PASTED_SHARE, rng):
+            hw = self._sharpened(hw) if chance(SHARP_PASTED_SHARE, rng) else hw
             image, labels = paste_pair(self._real, hw, rng)
             return _Planes(degrade(image, rng, strength=0.4), labels, Roles())
         item = self._draw_item(rng)
-        if "video" in item.kind and chance(REGIONS_SHARE, rng):
-            item = self._regions.draw(item, rng)
+        if "video" in item.kind:
+            hw = self._sharpened(hw) if chance(SHARP_SHARE, rng) else hw
+            item = self._regions.draw(item, rng) if chance(REGIONS_SHARE, rng) else item
         image, labels = draw_real_pair(item, hw, rng)
         if chance(0.2, rng):
             image = image.mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
@@ -157,6 +165,11 @@ class PairSampler:
         image = soften_ends(paint(scene, textures, rng), scene, rng)
         return _Planes(degrade(image, rng, strength=0.7), scene.labels, roles)
 
+    def _sharpened(self, hw: tuple[int, int]) -> tuple[int, int]:
+        """Give a size all the pixels that the model takes in."""
+        height, width = (max(16, round(size * self.settings.side / max(hw))) for size in hw)
+        return height, width
+
     def _draw_item(self, rng: torch.Generator) -> LabelledFrames:
         words = list(self._by_kind)
         weights = torch.tensor([REAL_SHARES[word] for word in words], device=rng.device)
@@ -170,6 +183,7 @@ class PairSampler:
             side if chance(0.5, rng) else round(math.exp(uniform(math.log(side / 5), math.log(side), rng)))
         )
         shorter = longest if chance(0.4, rng) else round(longest * uniform(0.5, 1.0, rng))
+        longest, shorter = (max(16, round(size / LOT) * LOT) for size in (longest, shorter))
         return (longest, shorter) if chance(0.5, rng) else (shorter, longest)
 
 

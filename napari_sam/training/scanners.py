@@ -1,4 +1,4 @@
-"""What CT and MR scanners do to a picture: thick slices, noise with its grain, bias, cut frequencies, streaks.
+"""What CT and MR scanners do to a picture: thick slices, noise with a grain, bias, cut frequencies, rays.
 
 MR scanners measure frequencies, fewer than the picture has pixels, and fill the others with zeros: edges
 ring, noise is as coarse as the measurement, and small things are smooth and wavy. CT noise has the grain of
@@ -95,7 +95,7 @@ def _cut_frequencies(image: Tensor, rng: torch.Generator) -> Tensor:
     return rows @ image @ columns
 
 
-@lru_cache(maxsize=48)
+@lru_cache(maxsize=96)
 def _low_pass(size: int, n_kept: int, soft: int, device: torch.device) -> Tensor:
     """Give the matrix ``(size, size)`` that leaves `n_kept` frequencies of a mirrored row of pixels.
 

@@ -1,10 +1,11 @@
 """Families of generated scenes: two neighbouring planes of labels each, with their share.
 
-About two thirds look like something: CT and MR of `abdomen`, `pelvis`, `chest`, the whole trunk along
-its axis (`coronal`), the heart's `short_axis`, `brain`, `hippocampus`, `spine`, `cord` and a `joint`;
-lungs of `gas_lungs`; X-ray pictures (`chest_film`, `limb_film`); `ultrasound`; microscopy: `nuclei`,
-`embryo`, `blood`, `axons`, `membranes`; and `photographs` of things of many parts. The others are
-anything, for breadth. How labels look is `napari_sam.training.appearance`, or the family paints itself.
+About seven in eight look like something: CT and MR of `abdomen` and `viscera` (whose organs touch), `pelvis`,
+`prostate`, `chest`, the whole trunk along its axis (`coronal`), the heart's `short_axis`, `brain`,
+`hippocampus`, `spine`, `cord`, a `joint` and a `limb`; lungs of `gas_lungs`; X-ray pictures (`chest_film`,
+`limb_film`); `ultrasound`; microscopy: `nuclei`, `dense_nuclei`, `embryo`, `blood`, `axons`, `membranes`; and
+`photographs` of things of many parts. The others are anything, for breadth. How labels look is
+`napari_sam.training.appearance`, or the family paints itself.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ SCENES: tuple[tuple[float, Callable[[tuple[int, int], torch.Generator], Scene]],
     (0.05, hippocampus),
     (0.04, spine),
     (0.04, cord),
-    (0.05, coronal),
+    (0.04, coronal),
     (0.03, joint),
     (0.03, limb),
     (0.04, prostate),
@@ -60,11 +61,11 @@ SCENES: tuple[tuple[float, Callable[[tuple[int, int], torch.Generator], Scene]],
     (0.03, membranes),
     (0.02, regions),
     (0.06, anatomy),
-    (0.05, rings),
-    (0.04, cells),
+    (0.04, rings),
+    (0.03, cells),
     (0.02, vessels),
     (0.02, figures),
-    (0.16, photographs),
+    (0.25, photographs),
 )
 """Families of scenes with their share."""
 
@@ -72,8 +73,8 @@ SCENES: tuple[tuple[float, Callable[[tuple[int, int], torch.Generator], Scene]],
 FEW_PIXELS = {hippocampus: (32, 64), cord: (40, 80), embryo: (80, 130), blood: (90, 130)}
 """Least and largest longer side of families that are mostly seen in small crops, in voxels."""
 
-LEAST_PIXELS = {family: 100 for family in (abdomen, viscera, pelvis, chest, brain, coronal, prostate)}
-"""Least longer side of families that are hardly ever seen with fewer pixels, and where nothing could be told."""
+LEAST_PIXELS = dict.fromkeys((abdomen, viscera, pelvis, chest, brain, coronal, prostate), 100)
+"""Least longer side of families that are hardly ever seen with fewer pixels: nothing could be told there."""
 
 FEW_PIXELS_SHARE = 0.6
 """How often such a family is drawn that small, and enlarged."""

@@ -239,9 +239,9 @@ def choose(
     for index, luck in zip(order, spared, strict=True):
         one = candidates[index]
         spare = luck <= KEPT_UNSEEN and any_seen
-        if view and not spare:
-            if outline_share(view, (one.rows, one.columns), one.mask, step) < VISIBLE_SHARE:
-                continue
+        where = one.rows, one.columns
+        if view and not spare and outline_share(view, where, one.mask, step) < VISIBLE_SHARE:
+            continue
         any_seen = True
         chosen.append((one, int(areas[index, 0])))
         if len(chosen) == n_objects:

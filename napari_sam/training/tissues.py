@@ -21,7 +21,8 @@ HOUNSFIELD: dict[str, tuple[float, float, float]] = {
     "skin": (0, 30, 5), "muscle": (52, 8, 8), "liver": (58, 12, 4), "spleen": (50, 6, 4),
     "pancreas": (40, 8, 12), "cortex": (38, 5, 4), "medulla": (34, 5, 4), "wall": (40, 10, 6),
     "fluid": (10, 10, 2), "stool": (30, 60, 50), "contrast": (250, 150, 15), "node": (40, 10, 4),
-    "gland": (45, 10, 8), "zone": (42, 8, 5), "vessel": (45, 5, 3), "vein": (42, 5, 3), "vessel_soft": (35, 25, 5),
+    "gland": (45, 10, 8), "zone": (42, 8, 5), "vessel": (45, 5, 3), "vein": (42, 5, 3),
+    "vessel_soft": (35, 25, 5),
     "blood": (45, 5, 3), "blood_right": (45, 5, 3), "myocardium": (48, 5, 4), "compact": (750, 250, 60),
     "marrow": (200, 80, 40), "disc": (85, 20, 8), "csf": (8, 4, 2), "cord": (35, 6, 3),
     "cord_grey": (39, 4, 2), "grey": (38, 2, 2), "white": (29, 2, 2), "deep": (37, 2, 2),
@@ -34,7 +35,8 @@ ENHANCEMENT: dict[str, tuple[float, float, float]] = {
     "vessel": (260, 120, 90), "vein": (30, 110, 90), "vessel_soft": (120, 90, 60), "blood": (230, 110, 80),
     "blood_right": (150, 110, 80), "cortex": (130, 140, 100), "medulla": (30, 110, 110),
     "liver": (10, 50, 35), "spleen": (60, 70, 40), "pancreas": (50, 45, 30), "wall": (25, 35, 25),
-    "myocardium": (40, 60, 40), "muscle": (5, 12, 10), "gland": (20, 30, 25), "zone": (10, 20, 20), "node": (15, 35, 25),
+    "myocardium": (40, 60, 40), "muscle": (5, 12, 10), "gland": (20, 30, 25), "zone": (10, 20, 20),
+    "node": (15, 35, 25),
     "lesion_dark": (5, 15, 15), "lesion_bright": (60, 50, 30),
 }  # fmt: skip
 """What an artery's, the portal vein's and a late phase add at most."""
@@ -68,7 +70,8 @@ MR_TONES: tuple[tuple[int, ...], ...] = (
 """Greys of 100 by kind of contrast, in the order of `MR_NAMES`."""
 
 MR_LIKE = {
-    "pancreas": "liver", "node": "spleen", "gland": "cortex", "zone": "medulla", "vein": "vessel", "blood_right": "blood",
+    "pancreas": "liver", "node": "spleen", "gland": "cortex", "zone": "medulla", "vein": "vessel",
+    "blood_right": "blood",
     "csf": "fluid", "contrast": "fluid", "stool": "wall", "vessel_soft": "vessel", "skin": "muscle",
     "deep": "grey", "stem": "white", "cord_grey": "grey", "cartilage": "disc",
 }  # fmt: skip

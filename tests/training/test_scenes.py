@@ -7,7 +7,9 @@ import math
 import pytest
 import torch
 
+from napari_sam.training.abdomen import abdomen
 from napari_sam.training.appearance import degrade, paint, resize_pair
+from napari_sam.training.cuts import joint
 from napari_sam.training.hippocampus import hippocampus
 from napari_sam.training.photographs import photographs
 from napari_sam.training.samples import PairSampler, SampleSettings, choose_objects, normalise
@@ -115,10 +117,12 @@ def test_crops_are_small_and_photographs_sharp_of_the_same_shape():
     rng = seeded(3)
     small = [_fit_size(hippocampus, (200, 100), 256, rng) for _ in range(40)]
     sharp = [_fit_size(photographs, (60, 30), 256, rng) for _ in range(40)]
-    plain = _fit_size(SCENES[0][1], (60, 30), 256, rng)
+    plain = _fit_size(joint, (60, 30), 256, rng)
+    least = _fit_size(abdomen, (60, 30), 256, rng)
     low, high = FEW_PIXELS[hippocampus]
     assert 15 < sum(low <= max(hw) <= high for hw in small) < 40
     assert {max(hw) for hw in small} - {200, *range(low, high + 1)} == set()
     assert 15 < sum(hw == (256, 128) for hw in sharp) < 40
     assert all(abs(height - 2 * width) <= 2 for height, width in small + sharp)
     assert plain == (60, 30)
+    assert least == (100, 50), "a body of sixty pixels shows nothing"

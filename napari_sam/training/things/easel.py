@@ -222,7 +222,7 @@ class Easel:
 
 
 def _sample_stuff(look: Tensor, y: Tensor, x: Tensor, shift: tuple[float, float]) -> Tensor:
-    """Look up the tiles that looks ``(2, N)`` name at places on the things; coarse, fine, other, ``(3, N)``."""
+    """Look up the tiles that looks ``(2, N)`` name: coarse, fine and other fields, ``(3, N)``."""
     at = x.new_empty(1, 1, len(x), 2)
     inset = 1 - 1 / SIDE
     for axis, place in enumerate((x, y)):  # from 0 to 1 in the tile, mirrored at its ends

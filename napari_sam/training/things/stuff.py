@@ -1,4 +1,4 @@
-"""Stuff that things and grounds are made of: fur, cloth, bricks, leaves, cracks, ripples, wood, and plain noise.
+"""Stuff that things and grounds are made of: fur, cloth, bricks, leaves, cracks, ripples, wood, noise.
 
 Tiles are worked out once, the same in every process, and then only looked up: that is richer than noise
 drawn for each picture, and takes less time.
