@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from napari_sam.core.propagation import PlanePrediction
 from napari_sam.core.same_thing import Meeting
 from napari_sam.errors import SamError
+from napari_sam.plugin._bindings import KEYS
+from napari_sam.plugin._shortcuts import key_text
 from volumes import VolumeError
 
 __all__ = ["REASONS", "one_thing", "plain_message", "propagation_summary"]
@@ -61,7 +63,9 @@ def propagation_summary(predictions: Sequence[PlanePrediction]) -> str:
         if drawn
         else ""
     )
-    return f"{where}{ends}{lost} Check and correct, then accept (Q)."
+    is_doubtful = any(latest[index].doubtful for index in done)
+    look = f"Look at the planes in doubt ({key_text(KEYS['next in doubt'])})" if is_doubtful else "Check"
+    return f"{where}{ends}{lost} {look} and correct, then accept (Q)."
 
 
 def one_thing(pairs: Sequence[Meeting]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from napari_sam.core.plane_prediction import PlanePrediction, no_mask, told_without_model
@@ -43,6 +45,15 @@ def test_planes_that_were_given_up_are_not_done() -> None:
     assert found == (
         "Planes 2 to 4 are done; it ended at 1 (nothing found) and 5 to 6 (another object is surer of it)."
     )
+
+
+def test_planes_in_doubt_are_pointed_to() -> None:
+    planes = [_prediction(2, "propagated", ""), replace(_prediction(3, "propagated", ""), doubtful=True)]
+    assert propagation_summary(planes) == (
+        "Planes 2 to 3 are done. Look at the planes in doubt (N) and correct, then accept (Q)."
+    )
+    planes.append(_prediction(3, "stopped", "trust"))  # given up since
+    assert propagation_summary(planes).endswith("Check and correct, then accept (Q).")
 
 
 def test_of_many_pairs_that_meet_two_are_named() -> None:
