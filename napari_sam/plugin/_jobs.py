@@ -11,7 +11,7 @@ from napari_sam.core.jobs import Cancel
 __all__ = ["Background", "Job", "JobQueue"]
 
 PRIORITY = (
-    "open", "load", "segment", "propagate", "clean", "save", "keep", "table", "measure",
+    "open", "load", "segment", "propagate", "clean", "save", "keep", "table", "measure", "meetings",
     "closer", "walk", "prefetch",
 )  # fmt: skip
 """Kinds of job, the one that goes first in front. Of each kind only the newest waits."""

@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from napari_sam.core.propagation import PlanePrediction
+from napari_sam.core.same_thing import Meeting
 from napari_sam.errors import SamError
+from napari_sam.plugin._bindings import KEYS
+from napari_sam.plugin._shortcuts import key_text
 from volumes import VolumeError
 
-__all__ = ["REASONS", "plain_message", "propagation_summary"]
+__all__ = ["REASONS", "one_thing", "plain_message", "propagation_summary"]
+
+MOST_SAID = 2
+"""More pairs of objects are only counted."""
 
 REASONS = {
     "absent": "the object ends",
@@ -57,7 +63,30 @@ def propagation_summary(predictions: Sequence[PlanePrediction]) -> str:
         if drawn
         else ""
     )
-    return f"{where}{ends}{lost} Check and correct, then accept (Q)."
+    is_doubtful = any(latest[index].doubtful for index in done)
+    look = f"Look at the planes in doubt ({key_text(KEYS['next in doubt'])})" if is_doubtful else "Check"
+    return f"{where}{ends}{lost} {look} and correct, then accept (Q)."
+
+
+def one_thing(pairs: Sequence[Meeting]) -> str:
+    """Say of which objects one goes on as the other, and what to do if they are one thing.
+
+    Parameters
+    ----------
+    pairs : sequence of Meeting
+        At least one.
+    """
+    said = [
+        f"object {min(one.object_ids)} and object {max(one.object_ids)} (planes {one.plane.index} and "
+        f"{one.plane.index + 1})"
+        for one in pairs[:MOST_SAID]
+    ]
+    more = f" and {len(pairs) - MOST_SAID} more pairs" if len(pairs) > MOST_SAID else ""
+    what = f"{', '.join(said)}{more}"
+    return (
+        f"{what[0].upper()}{what[1:]} meet as one thing would. If they are one, choose both in the table and "
+        "Merge; else correct where they meet."
+    )
 
 
 def _listed(indices: Sequence[int]) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from napari_sam.core.jobs import Cancel
 from napari_sam.core.propagation import PlanePrediction, plan_propagation
+from napari_sam.core.same_thing import Meeting, meetings
 from napari_sam.core.session import Session
 from napari_sam.errors import SamError
+from napari_sam.plugin._jobs import Job
+from napari_sam.plugin._messages import one_thing
 from napari_sam.plugin._prompt_steps import PromptSteps
 from napari_sam.plugin._stage import Stage
 from napari_sam.plugin._volume_jobs import Following, plane_meets
@@ -33,6 +37,7 @@ class VolumeSteps:
     def __init__(self, stage: Stage, prompts: PromptSteps) -> None:
         self._stage = stage
         self._prompts = prompts
+        self._followed_in: tuple[Session, int] | None = None
         self.on_prediction: list[Callable[[Session, int, PlanePrediction], None]] = []
         self.following = Following(stage.background, self._followed, self._ended, self._broke_off)
 
@@ -54,6 +59,7 @@ class VolumeSteps:
             return
         self._prompts.asking.forget()
         self._hold(True)
+        self._followed_in = (case.session, plane.axis)
         self.following.start(case.session, segmenter, plans)
         stage.say("")
 
@@ -87,6 +93,20 @@ class VolumeSteps:
         self._hold(False)
         self._prompts.prefetch()
         self._stage.say(summary)
+        if self._followed_in is not None and len(self.following.object_ids) > 1:
+            self._look_for_one_thing(*self._followed_in, self.following.object_ids, summary)
+
+    def _look_for_one_thing(self, session: Session, axis: int, ids: tuple[int, ...], summary: str) -> None:
+        """Say which objects meet as one thing would, unless there are other news by then."""
+
+        def work(_: Cancel) -> Iterable[tuple[Meeting, ...]]:
+            yield meetings(session.labels, session.objects, ids, axis)
+
+        def found(pairs: tuple[Meeting, ...]) -> None:
+            if pairs and self._stage.news == summary:
+                self._stage.say(one_thing(pairs))
+
+        self._stage.files.submit(Job("meetings", work, found, on_error=self._stage.fail))
 
     def _broke_off(self, error: Exception) -> None:
         self._hold(False)

@@ -195,6 +195,27 @@ def test_chosen_objects_are_propagated_together(desk, make_ball_volume):
     assert np.flatnonzero(labels.any(axis=(1, 2))).tolist() == [4]
 
 
+def test_objects_that_are_followed_into_one_another_are_named(desk):
+    desk.open()
+    for plane in (3, 5):
+        desk.controller.show_plane(PlaneRef(0, plane))
+        desk.click()
+        desk.background.run()
+        desk.controller.objects.start()
+    desk.controller.objects.select(1)
+    desk.controller.table.choose([1, 2])
+    desk.controller.strip.propagate()
+    desk.background.run()
+    assert "2 objects followed" in desk.state.status
+    desk.files.run()
+    labels = desk.controller.session.labels
+    where = next(k for k in range(8) if (labels[k] == 1).any() and (labels[k + 1] == 2).any())
+    assert desk.state.status == (
+        f"Object 1 and object 2 (planes {where} and {where + 1}) meet as one thing would. If they are one, "
+        "choose both in the table and Merge; else correct where they meet."
+    )
+
+
 def test_a_locked_one_is_left_out(two):
     two.controller.table.lock(2, True)
     two.controller.objects.select(1)
