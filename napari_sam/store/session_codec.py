@@ -141,6 +141,8 @@ def anchor_to_json(anchor: Anchor, with_prompts: bool = False) -> Json:
     }
     if anchor.is_accepted:
         written["is_accepted"] = True
+    if anchor.mends:
+        written["mends"] = True
     if with_prompts and anchor.prompts:
         written["prompts"] = [prompt_to_json(prompt, anchor.plane) for prompt in anchor.prompts]
     return written
@@ -159,6 +161,7 @@ def anchor_from_json(item: Mapping[str, Any]) -> Anchor:
         item["is_settled"],
         candidate,
         is_accepted=item.get("is_accepted", False),
+        mends=item.get("mends", False),
     )
 
 
