@@ -44,6 +44,8 @@ class Anchor:
         The answer to these prompts, with all its candidates; None once anything else changed the mask.
     is_accepted : bool
         A person said yes to what propagation had found; other objects take no voxels of this plane.
+    mends : bool
+        Its points mend a mask that was there before them: propagated, painted, or read from a file.
     """
 
     plane: PlaneRef
@@ -54,6 +56,7 @@ class Anchor:
     candidate: int | None = None
     kept: KeptAnswer | None = field(default=None, compare=False)
     is_accepted: bool = False
+    mends: bool = False
 
     @property
     def hint(self) -> NDArray[np.floating] | None:
@@ -96,7 +99,10 @@ class Anchor:
             )
         kept = answer if isinstance(answer, KeptAnswer) else KeptAnswer.of(answer)
         logits = kept.hints[taken] if kept.hints else self.logits
-        return Anchor(self.plane, self.prompts, logits, float(kept.scores[taken]), True, candidate, kept)
+        return Anchor(
+            self.plane, self.prompts, logits, float(kept.scores[taken]), True, candidate, kept,
+            mends=self.mends,
+        )  # fmt: skip
 
     def prompted(self, prompts: tuple[Prompt, ...]) -> Anchor:
         """Return this anchor with other prompts, which no answer belongs to yet."""

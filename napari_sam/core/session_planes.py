@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from napari_sam.core.edits import Action, Edit, EditGroup
 from napari_sam.core.objects import Anchor, ObjectState, merge_prompts, says_where
-from napari_sam.core.plane_operations import exchanged, nothing_on
+from napari_sam.core.plane_operations import exchanged, mending, nothing_on
 from napari_sam.core.planes import PlaneRef
-from napari_sam.core.prompts import MaskPrompt, PointPrompt, Prompt, check_prompt
+from napari_sam.core.prompts import PointPrompt, Prompt, check_prompt
 from napari_sam.core.segmenter import SegmentRequest
 from napari_sam.core.session_objects import ObjectSteps
 from napari_sam.core.window import Window
@@ -39,7 +39,8 @@ class PlaneSteps(ObjectSteps):
         """Add prompts to an object's in one plane, and say what to ask the model.
 
         Points add up; a box replaces the plane's earlier box. Where only points are new, the model also gets
-        its mask as it stands: logits of the last answer, or a mask prompt where it was propagated or painted.
+        its mask as it stands: logits of the last answer, or, where it was propagated or painted before the
+        plane's first prompt, a mask prompt and a box around both, so that the points mend what is there.
 
         Parameters
         ----------
@@ -69,9 +70,12 @@ class PlaneSteps(ObjectSteps):
         anchor = state.anchor_on(plane) or Anchor(plane)
         asked = merged = merge_prompts(anchor.prompts, prompts)
         if hint is None and all(isinstance(prompt, PointPrompt) for prompt in prompts):
-            hint = anchor.hint
-            own = self._ledger.mask_on(plane, state) if hint is None else None
-            asked = merged if own is None else merge_prompts(merged, (MaskPrompt(own),))
+            mends = anchor.hint is None or anchor.mends
+            own = self._ledger.mask_on(plane, state) if mends else None
+            hint = anchor.hint if own is None else None
+            if own is not None:
+                asked = mending(merged, own, plane, self.volume.shape)
+                anchor = replace(anchor, mends=True)
         if hint is None and not says_where(asked):
             raise InvalidPrompt(
                 f"object {state.id} has only negative points in plane {plane.index} of axis {plane.axis}; "
@@ -179,12 +183,12 @@ class PlaneSteps(ObjectSteps):
         anchor = exchanged(state, plane, *prompts)
         name, values = told
         told = (name, {"object_id": state.id, **values})
-        is_drawn = anchor.is_settled and anchor.score is None
+        is_drawn = anchor.is_settled and (anchor.score is None or anchor.mends)
         own = self._ledger.mask_on(plane, state) if is_drawn else None
         if says_where(anchor.prompts) and not (own is not None and prompts[1] is None):
             asked = anchor.prompts
             if own is not None:
-                asked = merge_prompts(asked, (MaskPrompt(own),))
+                asked = mending(asked, own, plane, self.volume.shape)
             return self._asked(state, anchor, (asked, None), told, group)
         self._generations.new()
         action = Action(*told, key=group)

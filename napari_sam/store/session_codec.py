@@ -147,6 +147,8 @@ def anchor_to_json(anchor: Anchor, with_prompts: bool = False, with_mask: bool =
     if mask is not None and not mask.is_empty:
         box_hw = list(anchor.plane.box_hw(mask.box))
         written["mask"] = {"candidate": anchor.taken, "box": box_hw, "runs": to_runs(mask.bits)}
+    if anchor.mends:
+        written["mends"] = True
     if with_prompts and anchor.prompts:
         written["prompts"] = [prompt_to_json(prompt, anchor.plane) for prompt in anchor.prompts]
     return written
@@ -166,6 +168,7 @@ def anchor_from_json(item: Mapping[str, Any]) -> Anchor:
         candidate,
         _kept_from_json(item),
         item.get("is_accepted", False),
+        mends=item.get("mends", False),
     )
 
 

@@ -27,10 +27,10 @@ def measure(model: Sam, batches: Sequence[Batch], seed: int = 0) -> dict[str, fl
     -------
     dict of str to float
         ``box``, ``roomy_box`` (a tenth of its size larger on each side), ``point``, ``point_3`` (after two
-        corrections), ``point_best`` (best of the three candidates) and ``carried``: mean IoU over objects. ``score_error``: mean absolute error of the
-        predicted IoU of what is shown. ``presence_auc``: how well presence tells objects that go on from
-        those that have ended, 0.5 for models that do not say. ``cell``: mean IoU of the grouping of
-        the clicked cell alone, where the encoder groups.
+        corrections), ``point_best`` (best of the three candidates) and ``carried``: mean IoU over objects.
+        ``score_error``: mean absolute error of the predicted IoU of what is shown. ``presence_auc``: how
+        well presence tells objects that go on from those that have ended, 0.5 for models that do not say.
+        ``cell``: mean IoU of the grouping of the clicked cell alone, where the encoder groups.
     """
     torch.manual_seed(seed)
     sums: dict[str, list[Tensor]] = {}

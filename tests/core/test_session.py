@@ -85,6 +85,41 @@ class TestPrompting:
         assert request.prompts[-1] == MaskPrompt(square(4, 4))
         assert session.objects[1].prompts == (PointPrompt((3, 20, 20), False),)
 
+    def test_clicks_on_a_propagated_plane_mend_the_mask_that_is_there(self, session: Session) -> None:
+        session.write(PLANE, square(4, 4), 1, propagated=True)
+        first, second = PointPrompt((3, 9.0, 5.0)), PointPrompt((3, 5.0, 5.0), False)
+        request = session.prompt(PLANE, first)
+        around = BoxPrompt(PLANE.box_of((3, 3, 11, 9)))  # mask and point, and a pixel on each side
+        assert request.prompts == (first, around, MaskPrompt(square(4, 4)))
+        assert request.hint is None
+        session.apply(answer(request, square(4, 4, 6)), request)
+        again = session.prompt(PLANE, second)
+        around = BoxPrompt(PLANE.box_of((3, 3, 11, 11)))
+        assert again.prompts == (first, second, around, MaskPrompt(square(4, 4, 6)))
+        assert again.hint is None
+        assert session.objects[1].prompts == (first, second)  # what a person gave, and nothing else
+
+    def test_a_box_drawn_on_a_propagated_plane_starts_afresh(self, session: Session) -> None:
+        session.write(PLANE, square(4, 4), 1, propagated=True)
+        box, point = BoxPrompt(PLANE.box_of((0, 0, 9, 9))), PointPrompt((3, 20, 20), False)
+        request = session.prompt(PLANE, box)
+        assert request.prompts == (box,)
+        session.apply(answer(request, square(4, 4, 6)), request)
+        click_after = session.prompt(PLANE, point)
+        assert click_after.prompts == (box, point)
+        assert click_after.hint is not None
+
+    def test_a_mending_click_that_is_moved_or_taken_back_keeps_the_mask(self, session: Session) -> None:
+        session.write(PLANE, square(4, 4), 1, propagated=True)
+        first, second = PointPrompt((3, 9, 5)), PointPrompt((3, 5, 9))
+        request = session.prompt(PLANE, first)
+        session.apply(answer(request, square(4, 4, 6)), request)
+        moved = session.replace_prompt(PLANE, first, second)
+        assert moved is not None
+        assert moved.prompts[-1] == MaskPrompt(square(4, 4, 6))
+        assert session.remove_prompt(PLANE, second) is None
+        assert session.mask_on(PLANE, 1) == square(4, 4, 6)
+
     @pytest.mark.parametrize(
         ("prompts", "said"),
         [

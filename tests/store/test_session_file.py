@@ -21,7 +21,7 @@ from napari_sam.core.window import Window
 from napari_sam.errors import StoreError
 from napari_sam.store.session_codec import from_runs, to_runs
 from napari_sam.store.session_file import ModelReference, SessionFolder
-from tests.fakes import NestedSegmenter
+from tests.fakes import FakeSegmenter, NestedSegmenter
 
 SHAPE = (4, 10, 12)
 MODEL = ModelReference("tiny_sam.v5", "0" * 64)
@@ -164,6 +164,25 @@ def test_a_choice_of_candidates_is_logged_and_done_again_after_a_crash(tmp_path:
     assert saved.actions[-1]["action"] == "candidate"
     assert saved.actions[-1]["values"]["candidate"] == 2
     assert np.array_equal(saved.labels, session.labels)
+
+
+def test_a_plane_that_clicks_mend_is_mended_after_a_resume_too(tmp_path: Path) -> None:
+    volume = ct()
+    session = Session(volume, window=Window(-160, 240))
+    plane = PlaneRef(0, 1)
+    bits = np.zeros(volume.shape[1:], bool)
+    bits[1:4, 1:4] = True
+    session.write(plane, BoxedMask.of_plane(bits, plane, volume.shape), 1, propagated=True)
+    request = session.prompt(plane, PointPrompt((1, 2, 2)))
+    session.apply(FakeSegmenter((session.labels > 0).astype(np.uint16)).segment(request), request)
+    folder = SessionFolder(tmp_path / "s")
+    folder.save(session)
+    saved = SessionFolder(tmp_path / "s").load()
+    again = Session(volume, saved.labels.astype(np.uint16), window=saved.window, objects=saved.objects)
+    assert again.objects[1].anchors[0].mends
+    asked = again.prompt(plane, PointPrompt((1, 3, 3)), object_id=1).prompts
+    assert asked == session.prompt(plane, PointPrompt((1, 3, 3))).prompts
+    assert [type(prompt).__name__ for prompt in asked[2:]] == ["BoxPrompt", "MaskPrompt"]
 
 
 def test_a_chosen_candidate_is_followed_after_a_resume(tmp_path: Path) -> None:
