@@ -31,7 +31,7 @@ MANY = 100
 """More planes of objects than this are all prompted in one way: half as many calls of the decoder."""
 
 SLACK = 0.15
-"""Most room that a box leaves on all sides of its object, as a part of its size; half of the boxes leave none."""
+"""Most room that a box leaves on all sides of its object, as a part of its size; half leave none."""
 
 GOING_ON = 0.4
 """Part of the objects that is corrected once more after each round, unless told otherwise."""
