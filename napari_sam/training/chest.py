@@ -45,7 +45,7 @@ def chest(hw: tuple[int, int], rng: torch.Generator) -> Scene:
     if chance(0.25, rng):
         canvas.put("liver", near(rng, (-0.02, -0.4), (0.26, 0.26), 0.0, 0.06))
     paint_spine(canvas, 0.32)
-    return canvas.scene("body")
+    return canvas.scene("thorax")
 
 
 def _paint_lungs(canvas: Canvas) -> None:
@@ -94,16 +94,23 @@ def _paint_heart(canvas: Canvas) -> None:
     patch = canvas.depth(heart)
     canvas.back("fat", patch, -uniform(0.005, 0.03, rng))
     organ = canvas.fill(patch, canvas.new("myocardium"))
-    rooms = ((-0.05, 0.28, 0.17, 0.1, 0.5), (-0.22, 0.05, 0.15, 0.11, 0.9), (0.1, 0.1, 0.09, 0.16, 0.0))
+    rooms = ((-0.05, 0.28, 0.17, 0.1, 0.5), (-0.22, 0.05, 0.15, 0.11, 0.9), (-0.08, -0.1, 0.14, 0.1, 0.2))
     wide, others = uniform(0.95, 1.3, rng), Neighbours(canvas, uniform(0.0, 0.08, rng))
     placed = [  # with muscle all around, or so wide that they meet
-        others.add(near(rng, (y, x), (ry * wide, rx * wide), turn, 0.1))
-        for y, x, ry, rx, turn in (*rooms, (-0.08, -0.1, 0.14, 0.1, 0.2))
+        others.add(near(rng, (y, x), (ry * wide, rx * wide), turn, 0.1)) for y, x, ry, rx, turn in rooms
     ]
-    septum = uniform(0.002, 0.015, rng)
+    atrium = [near(rng, (0.1, 0.1), (0.09 * wide, 0.16 * wide), 0.0, 0.1)]
+    for side in (-1, 1):  # veins of the lungs run into it
+        if chance(0.5, rng):
+            vein = (0.1 + uniform(-0.06, 0.06, rng), 0.1 + side * uniform(0.14, 0.22, rng))
+            atrium.append(near(rng, vein, (0.03, 0.1), side * uniform(-0.5, 0.5, rng), 0.15))
+    placed.append(others.add(*atrium))
+    septum, filled = uniform(0.002, 0.015, rng), chance(0.6, rng)
     for number in placed:
-        tissue = "blood" if number % 2 else "blood_right"
-        canvas.fill(others.patch(number), canvas.new(tissue, parent=organ), above=septum, over=organ)
+        tissue = "blood" if number in (placed[0], placed[-1]) else "blood_right"
+        canvas.fill(
+            others.patch(number), canvas.new(tissue, parent=organ, part=filled), above=septum, over=organ
+        )
     if chance(0.4, rng):
         canvas.put("vessel", near(rng, (-0.06, 0.08), (0.07, 0.07), 0.0, 0.05))
 

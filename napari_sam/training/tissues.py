@@ -97,6 +97,11 @@ OPPOSED_SHARE = 0.06
 
 MR_DARK = ("air", "gas", "lung", "compact", "plastic")
 
+CT_SHARES = {
+    "body": 0.6, "thorax": 0.5, "brain": 0.12, "heart": 0.08, "spine": 0.25, "prostate": 0.1, "joint": 0.3,
+}  # fmt: skip
+"""How often a kind of scene is seen by CT; else it is MR."""
+
 WINDOWS = (
     (0.54, -160, 240), (0.1, -80, 200), (0.12, -1350, 150), (0.08, -500, 1300), (0.12, -250, 500),
     (0.04, -1000, 2500),
@@ -108,10 +113,7 @@ BRAIN_WINDOWS = ((0.6, 0, 80), (0.25, -20, 120), (0.15, -500, 1300))
 
 def paint_tissues(scene: Scene, rng: torch.Generator) -> Tensor:
     """Show a scene's tissues as CT, as MR, or in tones of no known scanner; ``(2, 3, H, W)``, 0 to 1."""
-    ct_share = {"body": 0.65, "brain": 0.12, "heart": 0.08, "spine": 0.25, "prostate": 0.1, "joint": 0.3}.get(
-        scene.kind, 0.4
-    )
-    grey = _paint_ct(scene, rng) if chance(ct_share, rng) else _paint_mr(scene, rng)
+    grey = _paint_ct(scene, rng) if chance(CT_SHARES[scene.kind], rng) else _paint_mr(scene, rng)
     return grey.unsqueeze(1).expand(-1, 3, -1, -1)
 
 
