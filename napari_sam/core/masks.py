@@ -226,7 +226,7 @@ class BoxedMask:
     def _across(self, axis: int | None = None) -> NDArray[np.bool_]:
         """Return the bits of a mask one voxel thick, in its plane's rows and columns; a view."""
         axis = self.bits.shape.index(min(self.bits.shape)) if axis is None else axis
-        return self.bits.squeeze(axis) if self.bits.shape[axis] == 1 else self.bits.any(axis=axis)
+        return self.bits.squeeze(axis) if self.bits.shape[axis] == 1 else np.asarray(self.bits.any(axis=axis))
 
     def _with_bits(self, bits: NDArray[np.bool_]) -> BoxedMask:
         """Return another mask of the same plane and box, cut to its own; the same box where it is empty."""
