@@ -221,10 +221,9 @@ def _measures(volume: Volume, window: Window, plane: PlaneRef, grid: Grid) -> ND
     mean = ndimage.uniform_filter
     found = [mean(channel, size) for channel in channels for size in (3, 7)]
     smooth = found[0] if len(channels) == 1 else mean(grey, 3)
-    both = np.stack([grey, grey * grey])
-    near, wide = (mean(both, (1, size, size)) for size in (5, 11))
-    found += [np.sqrt(np.maximum(near[1] - near[0] ** 2, 0.0)), wide[0]]
-    found += [np.sqrt(np.maximum(wide[1] - wide[0] ** 2, 0.0))]
+    squared, wide = grey * grey, mean(grey, 11)
+    found += [np.sqrt(np.maximum(mean(squared, 5) - mean(grey, 5) ** 2, 0.0))]
+    found += [wide, np.sqrt(np.maximum(mean(squared, 11) - wide**2, 0.0))]
     found += [np.hypot(_slope(smooth, 0), _slope(smooth, 1))]
     n_rows, n_cols = (len(range(cells.start, cells.stop, step)) for cells in (rows, cols))
     return np.stack([one[up : up + n_rows, left : left + n_cols] for one in found], axis=-1)

@@ -85,8 +85,9 @@ def own_mask(labels: NDArray[Any], object_id: int, plane: PlaneRef, within: Box 
     looked_at = None if within is None else within.intersection(plane.box(labels.shape))
     if looked_at is None:
         return None
-    box = Box.of_mask(labels[looked_at.slices()] == object_id, offset=looked_at.start)
-    return None if box is None else BoxedMask(box, labels[box.slices()] == object_id)
+    is_own = labels[looked_at.slices()] == object_id
+    tight = Box.of_mask(is_own)
+    return None if tight is None else BoxedMask(tight.shift(looked_at.start), is_own[tight.slices()].copy())
 
 
 def free_voxels(before: NDArray[Any], box: Box, takes: Mapping[int, Sequence[PlaneRef]]) -> NDArray[np.bool_]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,8 +135,8 @@ class BoxedMask:
         top, left, bottom, right = plane.box_hw(self.box)
         rows, columns = (max(row0, top), min(row1, bottom)), (max(col0, left), min(col1, right))
         if rows[0] < rows[1] and columns[0] < columns[1]:
-            bits = self._across(plane.axis)
-            part[rows[0] - row0 : rows[1] - row0, columns[0] - col0 : columns[1] - col0] = bits[
+            inside = slice(rows[0] - row0, rows[1] - row0), slice(columns[0] - col0, columns[1] - col0)
+            part[inside] = self._across(plane.axis)[
                 rows[0] - top : rows[1] - top, columns[0] - left : columns[1] - left
             ]
         return part
@@ -155,19 +156,19 @@ class BoxedMask:
         common = self.box.intersection(box)
         if common == self.box:
             return self
-        bits = np.zeros((0, 0, 0), dtype=np.bool_) if common is None else _cut(self, common)
-        tight = None if common is None else Box.of_mask(bits, common.start)
-        if tight is None:
-            return BoxedMask(Box(self.box.start, self.box.start), np.zeros((0, 0, 0), dtype=np.bool_))
-        return BoxedMask(tight, _cut(self, tight).copy())
+        if common is not None:
+            bits = self.bits[common.shift(-start for start in self.box.start).slices()]
+            tight = Box.of_mask(bits)
+            if tight is not None:
+                return BoxedMask(tight.shift(common.start), bits[tight.slices()].copy())
+        return BoxedMask(Box(self.box.start, self.box.start), np.zeros((0, 0, 0), dtype=np.bool_))
 
     def pieces_over(self, other: BoxedMask, min_share: float) -> BoxedMask:
         """Return the connected pieces (with corners) of which at least a share lies in another mask.
 
         Both lie in one plane.
         """
-        bits = self._across()
-        runs = Runs.of(bits)
+        bits, runs = self._across(), self._runs
         n_pieces, piece = runs.pieces()
         areas = np.bincount(piece, weights=runs.areas, minlength=n_pieces)
         common = _common_places(self.box, other.box)
@@ -199,8 +200,7 @@ class BoxedMask:
             Voxel indices where a person said what is meant; a piece or a hole with one of them stays,
             however small.
         """
-        bits = self._across()
-        runs = Runs.of(bits)
+        bits, runs = self._across(), self._runs
         n_pieces, piece = runs.pieces()
         if n_pieces == 0:
             return self
@@ -211,20 +211,22 @@ class BoxedMask:
         for run in (runs.at(*place) for place in places):
             if run is not None:
                 stays[piece[run]] = True
-        tidy = bits
         if stays.all() and runs.is_simple:
             return self
-        if not stays.all():
-            tidy = bits.copy()
-            runs.set_in(tidy, ~stays[piece], False)
+        tidy = bits.copy()
+        runs.set_in(tidy, ~stays[piece], False)
         filled = without_small_holes(tidy, smallest, places)
-        return self if filled is bits else self._with_bits(filled)
+        return self if filled is tidy and stays.all() else self._with_bits(filled)
+
+    @cached_property
+    def _runs(self) -> Runs:
+        """The runs of `_across`: tidying a mask and judging it both ask for its pieces."""
+        return Runs.of(self._across())
 
     def _across(self, axis: int | None = None) -> NDArray[np.bool_]:
         """Return the bits of a mask one voxel thick, in its plane's rows and columns; a view."""
-        shape = self.bits.shape
-        axis = shape.index(min(shape)) if axis is None else axis
-        return self.bits.squeeze(axis) if shape[axis] == 1 else np.asarray(self.bits.any(axis=axis))
+        axis = self.bits.shape.index(min(self.bits.shape)) if axis is None else axis
+        return self.bits.squeeze(axis) if self.bits.shape[axis] == 1 else np.asarray(self.bits.any(axis=axis))
 
     def _with_bits(self, bits: NDArray[np.bool_]) -> BoxedMask:
         """Return another mask of the same plane and box, cut to its own; the same box where it is empty."""
@@ -268,19 +270,6 @@ def _common_places(a: Box, b: Box) -> tuple[tuple[slice, ...], tuple[slice, ...]
     return tuple(in_a), tuple(in_b)
 
 
-def _cut(mask: BoxedMask, box: Box) -> NDArray[np.bool_]:
-    return mask.bits[_places(mask, box)]
-
-
-def _places(mask: BoxedMask, box: Box) -> tuple[slice, slice, slice]:
-    """Return where a box that lies in a mask's box lies in its bits."""
-    plane, row, column = (
-        slice(low - first, high - first)
-        for low, high, first in zip(box.start, box.stop, mask.box.start, strict=True)
-    )
-    return plane, row, column
-
-
 def innermost_point(mask: NDArray[np.bool_]) -> tuple[int, int]:
     """Return the (row, col) of the pixel farthest from the mask's edge; the image's border counts as edge.
 
@@ -297,16 +286,9 @@ def innermost_point(mask: NDArray[np.bool_]) -> tuple[int, int]:
     if box_hw is None:
         raise InvalidPrompt("an empty mask has no innermost point; give a mask with at least one pixel")
     row0, col0, row1, col1 = box_hw
-    framed = np.zeros((row1 - row0 + 2, col1 - col0 + 2), dtype=np.bool_)
-    framed[1:-1, 1:-1] = mask[row0:row1, col0:col1]
-    row, col = ndimage.distance_transform_edt(framed, return_distances=False, return_indices=True)
-    row -= np.arange(framed.shape[0], dtype=row.dtype)[:, None]
-    col -= np.arange(framed.shape[1], dtype=col.dtype)
-    row *= row
-    col *= col
-    row += col  # squared depths: as high where depths are
-    down, across = divmod(int(np.argmax(row)), framed.shape[1])
-    return down - 1 + row0, across - 1 + col0
+    depth_px = ndimage.distance_transform_edt(np.pad(mask[row0:row1, col0:col1], 1))
+    row, col = np.unravel_index(int(np.argmax(depth_px)), depth_px.shape)
+    return int(row) - 1 + row0, int(col) - 1 + col0
 
 
 def tight_box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:

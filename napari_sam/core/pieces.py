@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +87,13 @@ class Runs:
         piece : NDArray[intp], shape (n,)
             Which of them each run belongs to.
         """
+        return self._pieces_with_corners if corners else self._pieces(corners=False)
+
+    @cached_property
+    def _pieces_with_corners(self) -> tuple[int, Ints]:
+        return self._pieces(corners=True)
+
+    def _pieces(self, corners: bool) -> tuple[int, Ints]:
         n_runs = len(self.rows)
         if n_runs == 0 or (self.is_simple and self._is_chain(corners)):
             return min(n_runs, 1), np.zeros(n_runs, dtype=np.intp)
@@ -136,24 +144,21 @@ class Runs:
 
 def _joined(n_runs: int, above: list[int], below: list[int]) -> tuple[int, Ints]:
     """Join runs that are linked in pairs; pieces are numbered by their first runs, as scipy does."""
-    first = list(range(n_runs))  # of each run one before it in its piece, or itself
-    for a, b in zip(above, below, strict=True):
-        one, other = _first_of(first, a), _first_of(first, b)
-        first[max(one, other)] = min(one, other)
-    n_pieces, piece = 0, np.zeros(n_runs, dtype=np.intp)
-    for run, before in enumerate(first):
-        if before == run:
+    before = list(range(n_runs))  # of each run an earlier one of its piece, or itself
+    for upper, lower in zip(above, below, strict=True):
+        one, other = before[upper], before[lower]
+        while before[one] != one:
+            one = before[one]
+        while before[other] != other:
+            other = before[other]
+        before[max(one, other)] = min(one, other)
+    n_pieces, piece = 0, [0] * n_runs
+    for run, earlier in enumerate(before):
+        if earlier == run:
             piece[run], n_pieces = n_pieces, n_pieces + 1
         else:
-            piece[run] = piece[before]
-    return n_pieces, piece
-
-
-def _first_of(first: list[int], run: int) -> int:
-    """Return the first run of a piece, and shorten the way there."""
-    while first[run] != run:
-        first[run] = run = first[first[run]]
-    return run
+            piece[run] = piece[earlier]
+    return n_pieces, np.array(piece, dtype=np.intp)
 
 
 def without_small_holes(

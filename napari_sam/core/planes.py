@@ -14,6 +14,10 @@ from volumes import Box, LazyArray
 __all__ = ["PlaneRef", "plane_range", "planes_outward"]
 
 
+_INSIDE = (1, 2), (0, 2), (0, 1)
+"""The two axes that a plane across each axis has."""
+
+
 @dataclass(frozen=True, order=True)
 class PlaneRef:
     """One plane of a volume.
@@ -92,15 +96,17 @@ class PlaneRef:
 
     def box_of(self, box_hw: tuple[int, int, int, int]) -> Box:
         """Return the voxel box of a half-open (row0, col0, row1, col1) in the plane."""
-        start, stop = list(box_hw[:2]), list(box_hw[2:])
-        start.insert(self.axis, self.index)
-        stop.insert(self.axis, self.index + 1)
-        return Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+        (row0, col0, row1, col1), first, last = box_hw, self.index, self.index + 1
+        if self.axis == 0:
+            return Box((first, row0, col0), (last, row1, col1))
+        if self.axis == 1:
+            return Box((row0, first, col0), (row1, last, col1))
+        return Box((row0, col0, first), (row1, col1, last))
 
     def box_hw(self, box: Box) -> tuple[int, int, int, int]:
         """Return the half-open (row0, col0, row1, col1) that a voxel box covers in the plane's axes."""
-        (row0, row1), (col0, col1) = ((box.start[axis], box.stop[axis]) for axis in self._inside)
-        return row0, col0, row1, col1
+        (row, col), start, stop = self._inside, box.start, box.stop
+        return start[row], start[col], stop[row], stop[col]
 
     def holds(self, box: Box) -> bool:
         """Return whether a voxel box is one voxel thick and lies in this plane."""
@@ -122,8 +128,7 @@ class PlaneRef:
 
     @property
     def _inside(self) -> tuple[int, int]:
-        first, second = (axis for axis in (0, 1, 2) if axis != self.axis)
-        return first, second
+        return _INSIDE[self.axis]
 
 
 def plane_range(volume_shape: Sequence[int], axis: int, wanted: tuple[int, int] | None) -> tuple[int, int]:
