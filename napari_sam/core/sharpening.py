@@ -14,7 +14,7 @@ from napari_sam.core.planes import PlaneRef
 from napari_sam.core.propagation_plan import PropagationPlan
 from napari_sam.core.segmenter import MaskPrediction
 
-__all__ = ["Sharpen", "keep_masks", "sharpen_by_appearance", "sharpened"]
+__all__ = ["Sharpen", "depth_of", "keep_masks", "sharpen_by_appearance", "sharpened"]
 
 Sharpen = Callable[[MaskPrediction, Sequence[BoxedMask], int, BoxedMask], BoxedMask]
 """(answer, its masks as they would be kept, the one that is taken, the mask of the plane before, in the
@@ -112,7 +112,7 @@ def sharpened(
     counts = np.array([max(x, 0.0) * one.any() for x, one in zip(scores, masks, strict=True)])
     shares = CANDIDATES * counts / max(counts.sum(), 1e-6)
     shares[chosen] += 1.0 - shares.sum()
-    depth = sum(share * _depth(one, radius) for share, one in zip(shares, masks, strict=True) if share)
+    depth = sum(share * depth_of(one, radius) for share, one in zip(shares, masks, strict=True) if share)
     odds = ndimage.uniform_filter(np.clip(log_odds, -MAX_LOG_ODDS, MAX_LOG_ODDS), 3)
     found = depth + REACH * radius * odds > 0
     thin = mask & ~ndimage.binary_opening(mask)
@@ -120,7 +120,7 @@ def sharpened(
     return found if found.any() else mask
 
 
-def _depth(mask: NDArray[np.bool_], most: float) -> NDArray[np.float32]:
+def depth_of(mask: NDArray[np.bool_], most: float) -> NDArray[np.float32]:
     """Return the cells' distance to the outline, positive inside, no more than `most` either way."""
     inside, outside = (_distance(part) for part in (mask, ~mask))
     return np.asarray(np.clip(inside - outside, -most, most), np.float32)
