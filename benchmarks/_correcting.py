@@ -6,8 +6,9 @@ click, each painted and each emptied plane counts as one thing done. The object 
 volume is 0.95.
 
 With propagation: one box on the middle plane, propagate; then correct the plane with the most wrong pixels
-and propagate again from all anchors, and so on. Plane by plane: a box on each of the object's planes, then
-correct the plane with the most wrong pixels, and so on; nothing is propagated.
+and propagate again from all anchors, and so on. A propagated mask that is half right (Dice 0.5) is clicked on
+as it is, as in the window; only where less of it is right a box is drawn first. Plane by plane: a box on each
+of the object's planes, then correct the plane with the most wrong pixels, and so on; nothing is propagated.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ from napari_sam.nodes.simulated_user import next_click, usable_part
 from volumes import Volume
 
 WANTED_DICE = 0.95
+HALF_RIGHT_DICE = 0.5
+"""A propagated mask that agrees less is not worth a click: a box is drawn."""
+
 MOST_CLICKS = 3
 MOST_ROUNDS = 20
 """So often is propagated; a person who is not done by then goes on plane by plane."""
@@ -118,14 +122,14 @@ class _Person:
         return int(np.argmax(wrong))
 
     def correct(self, index: int, *, afresh: bool) -> None:
-        """Make one plane right: a box if `afresh` and none was drawn, clicks, and the brush in the end."""
+        """Make one plane right: a box if `afresh` and little is right, clicks, the brush in the end."""
         plane, truth = PlaneRef(0, index), self._truth[index]
         self._finished.add(index)
         if not truth.any():
             self._paint(plane)
             return
         anchor = self._session.objects[_OBJECT].anchor_on(plane)
-        if afresh and anchor is None:
+        if afresh and anchor is None and dice(self._found()[index], truth) < HALF_RIGHT_DICE:
             self.draw_box(index)
         clicked: set[tuple[int, int]] = set()
         for _ in range(MOST_CLICKS):

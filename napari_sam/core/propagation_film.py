@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_sam.core.anchor_shapes import take_as_found
 from napari_sam.core.masks import BoxedMask, innermost_point, tight_box
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
@@ -235,7 +236,7 @@ def film_parts(
 ) -> PropagationParts:
     """Return parts that move the object on before they ask, and choose and judge as the given ones do."""
     prompts = _FilmPrompts(settings or FilmSettings())
-    return replace(parts or PropagationParts(), derive=prompts.derive)
+    return replace(parts or PropagationParts(), derive=prompts.derive, settle=take_as_found)
 
 
 def for_film(

@@ -62,7 +62,7 @@ class Front:
         """The plane that it asks for next."""
         return self.plane.neighbour(self.step)
 
-    def move(self, plane: PlaneRef, mask: BoxedMask, hint: NDArray[np.floating]) -> None:
+    def move(self, plane: PlaneRef, mask: BoxedMask, hint: NDArray[np.floating] | None) -> None:
         """Take a plane as done."""
         self.before = (self.mask, self.hint)
         self.plane, self.mask, self.hint = plane, mask, hint

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from napari_sam.core.anchor_shapes import Settle, settle_by_anchors, take_as_found
 from napari_sam.core.masks import BoxedMask
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt
@@ -46,12 +47,16 @@ class PropagationParts:
         (plan, front, answer, choice, mask that would be kept) to why the front ends here; "" lets it go on.
     sharpen : callable
         (plan) to the function that moves outlines in this propagation; see `napari_sam.core.sharpening`.
+    settle : callable
+        (plan) to the function that weighs masks against the shapes of the anchors around them; see
+        `napari_sam.core.anchor_shapes`.
     """
 
     derive: Derive = DEFAULT_DERIVE
     choose: Choose = choose_by_trust
     judge: Judge = judge_by_trust
     sharpen: Callable[[PropagationPlan], Sharpen] = sharpen_by_appearance
+    settle: Callable[[PropagationPlan], Settle] = settle_by_anchors
 
 
 PARTS: dict[str, PropagationParts] = {
@@ -67,7 +72,7 @@ PARTS: dict[str, PropagationParts] = {
     "logits": PropagationParts(deriving("logits")),
     "box": PropagationParts(deriving("box")),
     "point": PropagationParts(deriving("point")),
-    "as given": PropagationParts(sharpen=keep_masks),
+    "as given": PropagationParts(sharpen=keep_masks, settle=take_as_found),
     "limits": PropagationParts(choose=choose_by_rules, judge=judge_by_limits),
 }
 """Sets of parts by name; the first is the default, the last are single limits in place of trust."""

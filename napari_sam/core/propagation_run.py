@@ -44,6 +44,7 @@ class PropagationRun:
         self.plan, self.segmenter = plan, segmenter
         self._cancel, self._parts = cancel, parts
         self._sharpen = parts.sharpen(plan)
+        self._settle = parts.settle(plan)
         self._open = set(range(plan.first, plan.last)) - set(plan.seeds) - plan.walls
         self.fronts = [
             self._front(plane, step, seed)
@@ -102,14 +103,15 @@ class PropagationRun:
         sharp = self._sharpen(answer, kept, k, previous)
         kept[k] = sharp.pieces_over(previous, plan.limits.min_piece_overlap)
         evidence = evidence_of(plan, front, answer, kept, only=k)[0]
-        choice = replace(choice, trust=FITTED.of(evidence))
+        settled = self._settle(answer.plane, kept[k], FITTED.of(evidence))
+        kept[k], choice = settled.mask, replace(choice, trust=settled.trust)
         reason = self._parts.judge(plan, front, answer, choice, kept[k])
         state = "stopped" if reason else "propagated"
         if reason:
             self.fronts.remove(front)
         else:
             self._open.discard(answer.plane.index)
-            front.move(answer.plane, kept[k], answer.hints[k])
+            front.move(answer.plane, kept[k], None if settled.share > 0.5 else answer.hints[k])
             if not plan.first <= answer.plane.index + front.step < plan.last:
                 reason = "end of range"
         return PlanePrediction(
