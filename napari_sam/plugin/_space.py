@@ -23,6 +23,7 @@ __all__ = [
     "index_at",
     "is_head_down",
     "plane_shown",
+    "runs_to_head",
     "space_of_geometry",
     "space_of_layer",
     "step_to",
@@ -125,10 +126,14 @@ def is_head_down(dims: Any, geometry: Geometry) -> bool:
     The stack's planes are not mirrored as rows and columns are, so that the slider counts them as the file
     does; a coronal or sagittal cut is put upright by turning the camera's vertical axis instead.
     """
-    direction = geometry.affine[:3, 0]
     vertical = dims.displayed[-2] - (dims.ndim - 3)
-    is_superior = int(np.argmax(np.abs(direction))) == 2 and direction[2] > 0
-    return dims.ndisplay == 2 and vertical == 0 and bool(is_superior)
+    return dims.ndisplay == 2 and vertical == 0 and runs_to_head(geometry)
+
+
+def runs_to_head(geometry: Geometry) -> bool:
+    """Return whether the planes of a stack follow each other from feet to head."""
+    direction = geometry.affine[:3, 0]
+    return bool(int(np.argmax(np.abs(direction))) == 2 and direction[2] > 0)
 
 
 def step_to(dims: Any, image: Any, plane: PlaneRef) -> None:

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 from napari_sam import zoo
 from napari_sam.plugin._backstage import find_by_plane, load_model, name_model
 from napari_sam.plugin._clean_panel import CleanPanel
+from napari_sam.plugin._cuts_panel import CutsPanel
 from napari_sam.plugin._everything_panel import EverythingPanel
 from napari_sam.plugin._everything_steps import EverythingSteps
 from napari_sam.plugin._file_questions import PLUGIN, FileQuestions
@@ -18,6 +19,7 @@ from napari_sam.plugin._fitting import needed_now, sections_to_open
 from napari_sam.plugin._found_layers import found_layers_of, show_found
 from napari_sam.plugin._image_panel import ImagePanel
 from napari_sam.plugin._keeping import KeepIn
+from napari_sam.plugin._linked_cuts import LinkedCuts
 from napari_sam.plugin._measure_panel import MeasurePanel
 from napari_sam.plugin._memory import Memory
 from napari_sam.plugin._model_panel import ModelPanel
@@ -69,6 +71,7 @@ class SamWidget(QWidget):
         self.volume, self.clean = VolumePanel(), CleanPanel()
         self.measure, self.end = MeasurePanel(), SavePanel()
         self.everything, self.status = EverythingPanel(), StatusPanel()
+        self.cuts = CutsPanel()
         self.restore = RestorePanel()
         self._shortcuts: ShortcutsDialog | None = None
         self._needed: tuple[str, ...] = ()
@@ -95,12 +98,16 @@ class SamWidget(QWidget):
             partial(show_found, napari_viewer),
             partial(found_layers_of, napari_viewer),
         )
+        self.linked = LinkedCuts(
+            napari_viewer, self.cuts, lambda: self.view.image, lambda: self.view.layers.labels
+        )
         self._viewer = napari_viewer
         self._memory = Memory()
         self._connect()
         begin_as_left(self, self._memory)
         remember(self, self._memory)
-        self.destroyed.connect(_Stopper(self.view, self.controller, self.everything_steps, self._moment))
+        others = (self._moment, self.linked)
+        self.destroyed.connect(_Stopper(self.view, self.controller, self.everything_steps, others))
 
     @property
     def sections(self) -> dict[str, Section]:
@@ -113,6 +120,7 @@ class SamWidget(QWidget):
             "volume": self.volume,
             "clean": self.clean,
             "measure": self.measure,
+            "cuts": self.cuts,
             "end": self.end,
             "everything": self.everything,
         }
@@ -228,15 +236,20 @@ class _Stopper:
     """Stops what runs when Qt has destroyed the widget, and touches nothing of Qt."""
 
     def __init__(
-        self, view: NapariView, controller: Controller, everything: EverythingSteps, moment: Moment
+        self,
+        view: NapariView,
+        controller: Controller,
+        everything: EverythingSteps,
+        others: tuple[Moment, LinkedCuts],
     ) -> None:
-        self._moment = moment
+        self._others = others
         self._view = view
         self._controller = controller
         self._everything = everything
 
     def __call__(self, *_: object) -> None:
-        self._moment.stop()
+        for other in self._others:
+            other.stop()
         self._everything.walk.cancel()
         self._everything.taking.close()
         self._controller.close()
