@@ -15,9 +15,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_sam.models.grouping import GROUPING, N_CHANNELS
+from napari_sam.models.layers import LayerNorm2d
 from napari_sam.models.sam import FINE_FULL, FINE_HALF, IMAGE_EMBEDDING
 
 _LEVELS = ("image_encoder.level4.", "image_encoder.level8.", "image_encoder.level16.")
+
+_COARSE = "image_encoder.", ("level32.", "norm32.", "lateral32.", "lateral16.", "norm16.")
+_SMOOTH = "image_encoder.smooth16.weight"
 
 TINY_SIDE = 384
 """Side of the default model's square input, in pixels."""
@@ -108,8 +112,10 @@ class TinyEncoder(nn.Module):
         self.level16 = self._level(w8, w16, depths[2])
         self.down32 = ConvNorm(w16, w32, stride=2)
         self.level32 = nn.Sequential(*[GlobalBlock(w32, w32 // 32) for _ in range(depths[3])])
+        self.norm32 = LayerNorm2d(w32)
         self.lateral32 = nn.Conv2d(w32, out_dim, 1)
         self.lateral16 = nn.Conv2d(w16, out_dim, 1)
+        self.norm16 = LayerNorm2d(out_dim)
         self.smooth16 = nn.Conv2d(out_dim, out_dim, 3, padding=1)
         self.lateral8 = nn.Conv2d(w8, out_dim // 4, 1)
         self.narrow8 = nn.Conv2d(out_dim, out_dim // 4, 1)
@@ -146,7 +152,8 @@ class TinyEncoder(nn.Module):
         x8 = self.level8(x4)
         x16 = self.level16(x8)
         x32 = self.level32(self.down32(x16))
-        embedding = self.smooth16(F.relu(self.lateral16(x16) + _double(self.lateral32(x32))))
+        coarse = self.lateral16(x16) + _double(self.lateral32(self.norm32(x32)))
+        embedding = self.smooth16(F.relu(self.norm16(coarse)))  # without the norm all may fall below 0
         fine8 = self.smooth8(F.relu(self.lateral8(x8) + _double(self.narrow8(embedding))))
         fine4 = self.smooth4(F.relu(self.lateral4(x4) + _double(self.narrow4(fine8))))
         context = _double(self.group8(fine8) + _double(self.group16(embedding)))
@@ -160,10 +167,11 @@ def _double(x: Tensor) -> Tensor:
 
 
 def with_missing_blocks(state: Mapping[str, Tensor], full: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Complete the weights of a network that has fewer residual blocks, so that it answers as before.
+    """Complete the weights of a network that lacks residual blocks or norms, so that it answers as before.
 
     The blocks that are added give nothing (the last normalisation's weight and bias are zero), until they
-    are trained.
+    are trained. In networks without `norm16` nothing comes through the ReLU of the coarse levels, whatever
+    the picture: they begin anew, and silent.
 
     Parameters
     ----------
@@ -181,4 +189,11 @@ def with_missing_blocks(state: Mapping[str, Tensor], full: Mapping[str, Tensor])
         if name not in state and name.startswith(_LEVELS):
             silent = name.endswith((".conv2.1.weight", ".conv2.1.bias"))
             complete[name] = torch.zeros_like(value) if silent else value.clone()
+    if _SMOOTH in state and "image_encoder.norm16.weight" not in state:
+        encoder, parts = _COARSE
+        fresh = {name: value for name, value in full.items() if name.startswith(encoder)}
+        complete |= {
+            name: value.clone() for name, value in fresh.items() if name[len(encoder) :].startswith(parts)
+        }
+        complete[_SMOOTH] = torch.zeros_like(state[_SMOOTH])
     return complete

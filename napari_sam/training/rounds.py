@@ -30,7 +30,7 @@ N_CORRECTIONS = 7
 MANY = 100
 """More planes of objects than this are all prompted in one way: half as many calls of the decoder."""
 
-SLACK = 0.15
+SLACK = 0.1
 """Most room that a box leaves on all sides of its object, as a part of its size; half leave none."""
 
 GOING_ON = 0.4

@@ -88,11 +88,11 @@ def _build_tiny() -> Sam:
 
 
 def _with_all_blocks(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Take weights of the smaller encoder that the model had up to its third version as well."""
+    """Take weights of the smaller encoders that the model had up to its fifth version as well."""
     from napari_sam.models.tiny_encoder import with_missing_blocks
 
     is_smaller = "image_encoder.level16.3.conv1.0.weight" in state
-    if not is_smaller or "image_encoder.level16.5.conv1.0.weight" in state:
+    if not is_smaller or "image_encoder.norm16.weight" in state:
         return dict(state)
     return with_missing_blocks(state, _build_tiny().state_dict())
 
