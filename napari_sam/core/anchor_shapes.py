@@ -43,6 +43,9 @@ anchor would say, had the object one."""
 SIZE_ERROR = 0.25
 """1 - Dice of an end anchor's shape, grown or shrunken to the area that the anchors' areas foretell."""
 
+PLANES_FARTHER = 0.5
+"""How much farther out than the areas say an object may end: its last plane is as thick as the others."""
+
 LEAST_SHARE = 0.05
 """A shape that counts less is not looked at."""
 
@@ -202,7 +205,7 @@ class AnchorShapes:
         places = np.array(three, np.float64) - end
         areas = [self._outlines[one].radius ** 2 for one in three]
         bend, slope, level = np.polyfit(places, areas, 2).tolist()
-        away = index - end
+        away = index - end - math.copysign(PLANES_FARTHER, index - end)
         if bend >= 0:
             return None
         outline = self._outlines[end]
