@@ -271,6 +271,7 @@ def test_all_steps_fit_a_narrow_dock(window, make_ball_volume):
     dock = window.widget
     for section in dock.sections.values():
         section.fold(False)
+    window.settle()
     window.press(dock.prompt.tools[Tool.INCLUDE])
     window.click(19, 24)
     window.ready()
