@@ -32,7 +32,7 @@ PASTED_SHARE = 0.3
 """Part of the real pictures whose objects are put before another ground."""
 
 
-SHARP_PASTED_SHARE = 0.4
+SHARP_PASTED_SHARE = 0.25
 """How often pictures with pasted objects have all the pixels that the model takes in."""
 
 LOT = 8

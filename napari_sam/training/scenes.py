@@ -65,7 +65,7 @@ SCENES: tuple[tuple[float, Callable[[tuple[int, int], torch.Generator], Scene]],
     (0.03, cells),
     (0.02, vessels),
     (0.02, figures),
-    (0.25, photographs),
+    (0.22, photographs),
 )
 """Families of scenes with their share."""
 
