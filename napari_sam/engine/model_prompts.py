@@ -51,9 +51,10 @@ class ModelPrompts:
         return self.kind == (1, False, False)
 
     @property
-    def is_box_alone(self) -> bool:
-        """Whether a box is all that says what is meant."""
-        return self.kind == (2, True, False)
+    def leaves_doubt(self) -> bool:
+        """Whether a box alone, or two or three clicks without one, say what is meant."""
+        n_points, has_box, has_mask = self.kind
+        return (n_points == 2 and not has_mask) if has_box else n_points in (2, 3)
 
 
 def check_request(request: SegmentRequest, name: str, kinds: frozenset[str]) -> None:

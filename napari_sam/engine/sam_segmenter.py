@@ -239,7 +239,7 @@ class SamSegmenter:
         parts = (above_in_plane(frame, low, 0.0) for low in low_logits)
         masks = tuple(BoxedMask.of_part(part > 0, plane, (row0, col0)) for part, row0, col0 in parts)
         hints = frame.to_hint(low_logits).clamp(-_HALF_MAX, _HALF_MAX).half().numpy()
-        leads = question.prompts.is_box_alone and scores[kept[1]] > scores[0] + self._spec.lead
+        leads = question.prompts.leaves_doubt and scores[kept[1]] > scores[0] + self._spec.lead
         preferred = None if three else int(leads)
         return MaskPrediction(plane, masks, scores[kept], hints, preferred=preferred, presence=presence)
 

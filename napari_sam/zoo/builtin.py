@@ -89,12 +89,15 @@ def _build_tiny() -> Sam:
 
 def _with_all_blocks(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Take weights of the smaller encoders that the model had up to its fifth version as well."""
+    import torch
+
     from napari_sam.models.tiny_encoder import with_missing_blocks
 
     is_smaller = "image_encoder.level16.3.conv1.0.weight" in state
     if not is_smaller or "image_encoder.norm16.weight" in state:
         return dict(state)
-    return with_missing_blocks(state, _build_tiny().state_dict())
+    with torch.random.fork_rng(devices=[]):  # the caller's random numbers are not ours to draw
+        return with_missing_blocks(state, _build_tiny().state_dict())
 
 
 def _register_efficient(size: str, width: int, n_heads: int, weights: Weights, n_parameters: str) -> None:

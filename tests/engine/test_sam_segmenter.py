@@ -137,13 +137,16 @@ def test_answer_is_what_the_model_says_of_these_pixels(segmenter: SamSegmenter, 
 
 
 @pytest.mark.parametrize(("lead", "preferred"), [(math.inf, 0), (-10.0, 1)])
-def test_a_candidate_that_leads_is_preferred_after_a_box_alone(
+def test_a_candidate_that_leads_is_preferred_while_prompts_leave_doubt(
     store: EmbeddingStore, volume: Volume, lead: float, preferred: int
 ) -> None:
     segmenter = segmenter_with(store, random_sam(), spec_of(lead=lead))
     assert segmenter.segment(ask(volume, BOX)).preferred == preferred
+    assert segmenter.segment(ask(volume, POINT, AWAY)).preferred == preferred
     assert segmenter.segment(ask(volume, BOX, POINT)).preferred == 0
     assert segmenter.segment(ask(volume, POINT)).preferred is None
+    four = (POINT, AWAY, PointPrompt((2, 18, 18)), PointPrompt((2, 22, 20)))
+    assert segmenter.segment(ask(volume, *four)).preferred == 0
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])

@@ -198,3 +198,26 @@ def test_nothing_else_is_made_up_for_weights_that_lack_it():
     whole = build_tiny_sam().state_dict()
     without = {name: value for name, value in whole.items() if not name.startswith("mask_decoder.iou_token")}
     assert with_missing_blocks(without, whole).keys() == without.keys()
+
+
+def test_older_weights_answer_as_before_and_can_learn_at_the_coarse_levels():
+    torch.manual_seed(3)
+    whole = build_tiny_sam()
+    older = {name: value for name, value in whole.state_dict().items() if "encoder.norm" not in name}
+    whole.load_state_dict(with_missing_blocks(older, build_tiny_sam().state_dict()))
+    embedding = whole.train().encode(torch.randn(2, 3, 64, 64))["image_embedding"]
+    silent = older["image_encoder.smooth16.bias"].view(1, -1, 1, 1)
+    assert torch.equal(embedding, silent.expand_as(embedding))
+    torch.autograd.backward(embedding.square().sum())
+    gradient = whole.image_encoder.smooth16.weight.grad
+    assert gradient is not None
+    assert float(gradient.abs().max()) > 0.0
+
+
+def test_the_coarse_levels_cannot_fall_silent():
+    torch.manual_seed(4)
+    encoder = TinyEncoder(128).eval()
+    with torch.no_grad():
+        encoder.lateral32.bias.sub_(100.0)
+        embedding = encoder(torch.randn(1, 3, 128, 128))["image_embedding"]
+    assert float(embedding.std(dim=(2, 3)).mean()) > 0.01
