@@ -119,8 +119,8 @@ class ModelSpec:
         Whether the decoder's first mask is for prompts that leave little doubt. Off for models of which only
         the three candidates are published: the one with the highest score is then taken for every prompt.
     lead
-        Where a box, or two or three clicks, are all there is, one of the three candidates is taken in place of
-        the first mask if its predicted IoU is higher by more than this; never for published models.
+        Where a box, or two or three clicks, are all there is, one of the three candidates is taken in place
+        of the first mask if its predicted IoU is higher by more than this; never for published models.
     zoom
         Whether to ask for objects that are small in their plane on an enlarged part of it; see `engine.zoom`.
         Off for models whose published answers are on whole planes.
