@@ -49,9 +49,9 @@ class Search:
         self.layers: list[Layer] = []
 
     def find(self, volume: Any, segmenter: Any, window: Any, reach: Any, cancel: Any):
-        axis, (first, last), _ = reach
+        begin, (first, last), _ = reach
         for index in range(first, last):
-            plane = PlaneRef(axis, index)
+            plane = PlaneRef(begin.axis, index)
             yield Found(plane, plane.take(self.labels))
 
     def show(self, key: Any, labels: np.ndarray, volume: Any, by: Any) -> Layer:
