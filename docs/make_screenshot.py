@@ -19,7 +19,7 @@ _FOLDER = tempfile.mkdtemp(prefix="napari-sam-screenshot-")
 os.environ["NAPARI_CONFIG"] = str(Path(_FOLDER) / "settings.yaml")
 os.environ["NAPARI_SAM_CACHE_DIR"] = str(Path(_FOLDER) / "cache")
 os.environ["NAPARI_SAM_SESSIONS_DIR"] = str(Path(_FOLDER) / "sessions")
-os.environ["NAPARI_SAM_SESSIONS_DIR"] = str(Path(_FOLDER) / "sessions")
+os.environ["XDG_CONFIG_HOME"] = _FOLDER  # which steps are folded is remembered beside the settings
 
 import napari
 import numpy as np
