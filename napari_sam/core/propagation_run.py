@@ -47,15 +47,19 @@ class PropagationRun:
         self._settle = parts.settle(plan)
         self._open = set(range(plan.first, plan.last)) - set(plan.seeds) - plan.walls
         self.fronts = [
-            self._front(plane, step, seed)
-            for plane, seed in ((PlaneRef(plan.axis, i), seed) for i, seed in sorted(plan.seeds.items()))
-            for step in (1, -1)
+            front
+            for index, seed in sorted(plan.seeds.items())
+            for front in self._fronts(PlaneRef(plan.axis, index), seed)
         ]
 
-    def _front(self, plane: PlaneRef, step: int, seed: Seed) -> Front:
+    def _fronts(self, plane: PlaneRef, seed: Seed) -> list[Front]:
+        """Let a front leave an anchor in either direction; what the anchor looks like is measured once."""
         levels = grey_levels(self.plan.volume, self.plan.window, plane, seed.mask)
         greys, look = GreyRange.of_levels(levels), AnchorLook.of_levels(levels)
-        return Front(plane, step, seed.mask, seed.hint, greys, seed.mask.area, seed.candidate, look)
+        return [
+            Front(plane, step, seed.mask, seed.hint, greys, seed.mask.area, seed.candidate, look)
+            for step in (1, -1)
+        ]
 
     def goes_on(self, front: Front) -> bool:
         """Return whether a front's next plane is open still, and nobody asked to stop."""

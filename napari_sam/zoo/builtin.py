@@ -97,6 +97,7 @@ def _with_all_blocks(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     if not is_smaller or "image_encoder.norm16.weight" in state:
         return dict(state)
     with torch.random.fork_rng(devices=[]):  # the caller's random numbers are not ours to draw
+        torch.default_generator.manual_seed(0)  # what is added is the same at every start
         return with_missing_blocks(state, _build_tiny().state_dict())
 
 

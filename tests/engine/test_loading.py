@@ -113,3 +113,13 @@ def test_weights_of_the_third_version_load_and_the_new_blocks_give_nothing(tmp_p
     assert len(silent) == 8
     assert not any(bool(value.any()) for value in silent)
     assert not bool(model.state_dict()["image_encoder.smooth16.weight"].any())
+
+
+def test_what_older_weights_lack_is_the_same_at_every_start_and_takes_no_chance_from_the_caller(settings):
+    torch.manual_seed(5)
+    first = napari_sam.load_segmenter("default", settings=settings).model.state_dict()
+    drawn = torch.rand(1)
+    second = napari_sam.load_segmenter("default", settings=settings).model.state_dict()
+    torch.manual_seed(5)
+    assert torch.equal(drawn, torch.rand(1))
+    assert all(torch.equal(value, second[name]) for name, value in first.items())
