@@ -38,6 +38,9 @@ class Stage:
         Seeds data and prompts.
     going_on : float
         Part of the objects that is corrected once more after each round.
+    shares : tuple of (str, float)
+        How much of the learning rate parts of the network take, by how the names of their weights begin;
+        the first that fits counts, and what none fits takes all of it.
     """
 
     sides: tuple[int, ...] = (192, 256, 384)
@@ -48,6 +51,11 @@ class Stage:
     n_prompted: int = 12
     seed: int = 0
     going_on: float = GOING_ON
+    shares: tuple[tuple[str, float], ...] = ()
+
+    def share(self, name: str) -> float:
+        """Say how much of the learning rate the weights called `name` take."""
+        return next((share for begin, share in self.shares if name.startswith(begin)), 1.0)
 
 
 class BatchStream(IterableDataset[PackedBatch]):

@@ -155,6 +155,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--side", type=int, nargs="+", default=[192, 256, 384])
     parser.add_argument("--minutes", type=float, default=40.0)
     parser.add_argument("--rate", type=float, default=8e-4)
+    parser.add_argument(
+        "--share", type=_share, action="append", default=[], metavar="NAME=SHARE",
+        help="weights whose names begin so learn at this share of the rate; the first that fits counts",
+    )  # fmt: skip
     parser.add_argument("--pairs", type=int, default=4)
     parser.add_argument("--objects", type=int, default=10)
     parser.add_argument("--prompted", type=int, default=12)
@@ -169,6 +173,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _share(text: str) -> tuple[str, float]:
+    """Read ``NAME=SHARE``; an empty name means all weights."""
+    name, equals, share = text.partition("=")
+    try:
+        number = float(share)
+    except ValueError:
+        number = -1.0
+    if not equals or not 0.0 <= number <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text!r}: give NAME=SHARE with a share from 0 to 1")
+    return name, number
+
+
 def main() -> None:
     """Run one stage, or export."""
     args = _parser().parse_args()
@@ -178,7 +194,7 @@ def main() -> None:
         return
     if "WORLD_SIZE" in os.environ:
         distributed.init_process_group("gloo" if args.device == "cpu" else "nccl")
-    numbers = args.pairs, args.objects, args.prompted, args.seed, args.going_on
+    numbers = args.pairs, args.objects, args.prompted, args.seed, args.going_on, tuple(args.share)
     stage = Stage(tuple(args.side), args.minutes, args.rate, *numbers)
     trainer = Trainer(args.folder, stage, torch.device(args.device))
     if args.start:

@@ -6,6 +6,7 @@ import copy
 import math
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -41,10 +42,8 @@ class Trainer:
         torch.manual_seed(stage.seed)
         self.model = build_tiny_sam().to(device)
         self.average = copy.deepcopy(self.model).eval()
-        decayed = [p for p in self.model.parameters() if p.ndim > 1]
-        others = [p for p in self.model.parameters() if p.ndim <= 1]
-        groups = [{"params": decayed, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}]
         fused = device.type == "cuda"
+        groups = _groups(self.model, stage)
         self.optimiser = torch.optim.AdamW(groups, lr=stage.rate, betas=(0.9, 0.98), fused=fused)
         self.step, self.spent_s = 0, 0.0
         self._parameters = list(self.model.parameters())
@@ -90,7 +89,7 @@ class Trainer:
         warm_up, decay = min(1.0, (self.step + 1) / 200), math.cos(math.pi / 2 * done) ** 2
         rate = self.stage.rate * warm_up * (0.02 + 0.98 * decay)
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
         loss = self._gradients(batch.to(self.device), rng)
         self._share_gradients()
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -146,6 +145,15 @@ class Trainer:
         torch._foreach_lerp_([average[name] for name in smooth], [state[name] for name in smooth], 1 - keep)
         for name in average.keys() - smooth:
             average[name].copy_(state[name])
+
+
+def _groups(model: nn.Module, stage: Stage) -> list[dict[str, Any]]:
+    """Part the weights by their share of the learning rate and by whether they decay."""
+    parts: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        decay = 0.02 if parameter.ndim > 1 else 0.0
+        parts.setdefault((stage.share(name), decay), []).append(parameter)
+    return [{"params": some, "share": share, "weight_decay": decay} for (share, decay), some in parts.items()]
 
 
 def _gradient(parameter: nn.Parameter) -> torch.Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from safetensors.torch import load_file
 
@@ -32,6 +34,21 @@ def test_another_stage_starts_from_the_weights_with_a_new_clock(tmp_path):
     following = Trainer(tmp_path, Stage(sides=(64, 96), minutes=0.01), torch.device("cpu"))
     assert following.step == 0
     assert torch.equal(next(following.model.parameters()), next(trainer.model.parameters()))
+
+
+def test_parts_of_the_network_learn_at_their_own_share_of_the_rate(tmp_path):
+    stage = replace(STAGE, shares=(("image_encoder.stem", 0.5), ("image_encoder", 0.0)))
+    trainer = Trainer(tmp_path, stage, torch.device("cpu"))
+    before = {name: value.clone() for name, value in trainer.model.named_parameters()}
+    trainer.model.train()
+    sampler, rng = PairSampler(SampleSettings(side=64, n_objects=2), []), torch.Generator().manual_seed(1)
+    trainer.run_step(collate([sampler.draw(rng)]), rng)
+    moved = {name for name, value in trainer.model.named_parameters() if not torch.equal(value, before[name])}
+    assert any(name.startswith("image_encoder.stem") for name in moved)
+    assert any(name.startswith("mask_decoder") for name in moved)
+    assert not any(name.startswith("image_encoder.level") for name in moved)
+    rates = {group["share"]: group["lr"] for group in trainer.optimiser.param_groups}
+    assert rates[0.5] == rates[1.0] / 2
 
 
 def test_exported_weights_are_half_precision_and_load(tmp_path):
