@@ -10,7 +10,7 @@ from napari_sam.settings import Settings
 from napari_sam.store import downloads
 from napari_sam.zoo import registry
 from napari_sam.zoo.spec import Weights
-from tests.cli.test_main import assert_one_line, run
+from tests.cli.running import assert_one_line, run
 from tests.fake_server import FakeServer
 from tests.tiny_models import registry_of, spec_of
 

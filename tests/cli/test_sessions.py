@@ -14,7 +14,7 @@ from napari_sam.core.session import Session
 from napari_sam.settings import Settings
 from napari_sam.store import Journal
 from napari_sam.store.folder_lock import FolderLock
-from tests.cli.test_main import assert_one_line, run
+from tests.cli.running import assert_one_line, run
 from volumes import Box, Geometry, Provenance, Volume
 
 DAY_S = 86_400

@@ -12,7 +12,7 @@ import pytest
 from napari_sam.cli.main import main
 from napari_sam.training.fitting import Fitter
 from napari_sam.zoo.spec import ModelSpec
-from tests.cli.test_main import assert_one_line, run
+from tests.cli.running import assert_one_line, run
 from tests.training.conftest import folder, tiny_weights, tiny_zoo
 
 __all__ = ["folder", "tiny_weights", "tiny_zoo"]

@@ -24,6 +24,7 @@ from napari_sam.plugin.view import PanelState, View
 from volumes import Box, Geometry, Provenance, Volume
 
 THRESHOLD = 100
+BALL_AREA = 380  # pixels of the ellipse with half axes 10 and 12 in the middle plane
 
 
 def ball_volume(shape: tuple[int, int, int] = (9, 40, 50)) -> Volume:

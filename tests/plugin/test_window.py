@@ -13,12 +13,11 @@ pytest.importorskip("qtpy", exc_type=ImportError)
 import volumes
 from napari_sam.plugin._gestures import Tool
 from tests.fakes import NestedSegmenter
+from tests.plugin.conftest import BALL_AREA
 from tests.plugin.windows import PLUGIN, Window
 
 # napari, its dependencies and Qt warn of things that are not ours.
 pytestmark = [pytest.mark.viewer, pytest.mark.filterwarnings("default")]
-
-BALL_AREA = 380
 
 
 def test_opening_the_dock_changes_nothing_in_the_viewer(window):

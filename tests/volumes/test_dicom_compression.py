@@ -1,11 +1,9 @@
-"""Compressed DICOM: every decoder, how frames lie in fragments, and streams that lie or are damaged."""
+"""Compressed DICOM: every decoder, how frames lie in fragments, and headers that lie."""
 
 from __future__ import annotations
 
 import io
-import shutil
 import struct
-import subprocess
 import zlib
 from pathlib import Path
 from typing import Any
@@ -13,9 +11,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
-from pydicom.dataset import FileDataset
 from pydicom.encaps import encapsulate, encapsulate_extended
 from pydicom.sequence import Sequence
 from pydicom.uid import (
@@ -29,38 +25,11 @@ from pydicom.uid import (
 )
 
 import volumes
-from tests.volumes.dicom_made import AXIAL, group, image, ramp, saved
+from tests.volumes.dicom_made import AXIAL, group, image, saved
+from tests.volumes.dicom_streams import SMOOTH, TEXTURE, compressed, jpeg, streams_of
 from volumes import read
-from volumes._dicom.codestreams import DamagedStream, StreamHeader, read_stream_header
-from volumes._dicom.compression import Undecodable, check_fit, decode_frame
-from volumes._dicom.encapsulated import DamagedFragments, find_fragments, split_frames
-from volumes._dicom.pixel_layout import PixelElement, PixelLayout
 
 LOSSLESS = [RLELossless, JPEGLSLossless, JPEG2000Lossless]
-SMOOTH = (np.hypot(*np.mgrid[0:64, 0:80]) * 2).astype(np.uint8)
-TEXTURE = np.random.default_rng(2).integers(-2000, 2000, (3, 64, 80)).astype(np.int16)
-
-
-def jpeg(pixels: NDArray[np.uint8], **options: Any) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "JPEG", **options)
-    return stream.getvalue()
-
-
-def compressed(pixels: NDArray[Any], syntax: str, streams: list[bytes], **tags: Any) -> FileDataset:
-    dataset = image(pixels, **tags)
-    dataset.file_meta.TransferSyntaxUID = syntax
-    dataset.PixelData = encapsulate([stream + b"\0" * (len(stream) % 2) for stream in streams])
-    dataset["PixelData"].is_undefined_length = True
-    dataset["PixelData"].VR = "OB"
-    return dataset
-
-
-def streams_of(pixels: NDArray[Any], syntax: str) -> list[bytes]:
-    """Encode by pydicom; the frames' streams."""
-    dataset = image(pixels)
-    dataset.compress(syntax, generate_instance_uid=False)
-    return list(pydicom.encaps.generate_frames(dataset.PixelData, number_of_frames=len(pixels)))
 
 
 @pytest.mark.parametrize("syntax", LOSSLESS)
@@ -241,125 +210,6 @@ def test_frames_of_12_bits_and_lossless_ones_keep_their_signs(shared_data: Path,
     assert unsigned.max() > 2**15
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"",
-        b"\xff\xd8",
-        b"\xff\xd8\xff\xe0\x00\x10JFIF",
-        b"\xff\xd8\x00\x00\x00\x00",
-        b"\xff\xd8\xff\xda\x00\x08" + bytes(20),
-        b"\xff\xd8\xff\xc9\x00\x0b\x08\x00\x10\x00\x10\x01\x01\x11\x00",  # arithmetic coding
-        b"\xff\xd8\xff\xc0\x00\x0b\x08\x00\x00\x00\x10\x01\x01\x11\x00",  # no rows
-        b"\xff\xd8\xff\xc3\x00\x0b\x20\x00\x10\x00\x10\x01\x01\x11\x00",  # 32 bits
-        b"\xff\xd8\xff\xf7\x00\x0b\x08\x00\x10\x00\x10\x01\x01\x11\x00" + bytes(20),  # no end
-        b"\x00\x00\x00\x0cjP  \r\n\x87\n",
-        b"\xff\x4f\xff\x51",
-    ],
-)
-def test_streams_that_cannot_be(data: bytes) -> None:
-    with pytest.raises(DamagedStream):
-        read_stream_header(data)
-
-
-def j2k(
-    width: int = 40, height: int = 24, tile: tuple[int, int] = (40, 24), parts: bytes = b"\7\1\1"
-) -> bytes:
-    size = struct.pack(">HIIIIIIIIH", 0, width, height, 0, 0, *tile, 0, 0, len(parts) // 3) + parts
-    return b"\xff\x4f\xff\x51" + struct.pack(">H", len(size) + 2) + size
-
-
-def test_jpeg_2000_headers() -> None:
-    assert read_stream_header(j2k()) == StreamHeader("JPEG 2000", 24, 40, 1, 8, False, False)
-    assert read_stream_header(j2k(parts=b"\x8b\1\1")).is_signed
-    for bad in (
-        j2k(width=0),
-        j2k(tile=(0, 24)),
-        j2k(60000, 60000, (1, 1)),
-        j2k(parts=b"\7\1\1\7\2\2\7\2\2"),
-        j2k(parts=b"\7\1\1" * 9),
-    ):
-        with pytest.raises(DamagedStream):
-            read_stream_header(bad)
-
-
-def test_fragments_that_cannot_be() -> None:
-    for data in (
-        b"",
-        b"\xfe\xff\x00\xe0\x05\x00\x00\x00" + bytes(9),
-        b"\xfe\xff\x00\xe0\xff\xff\xff\x7f",
-        bytes(99),
-    ):
-        with pytest.raises(DamagedFragments):
-            find_fragments(data)
-    none = find_fragments(b"\xfe\xff\x00\xe0\x00\x00\x00\x00")
-    with pytest.raises(DamagedFragments, match="has 0 fragments for 1 frames"):
-        split_frames(b"", none, 1)
-
-
-def test_damaged_and_unknown_frames_are_named() -> None:
-    layout = PixelLayout(64, 80, 1, 1, 8, 8, 7, False, False, "MONOCHROME2")
-    known = PixelElement("PixelData", 0, None, JPEGLSLossless, True)
-    unknown = PixelElement("PixelData", 0, None, "1.2.840.10008.1.2.4.110", True)
-    with pytest.raises(Undecodable, match="of a compression that is not known"):
-        decode_frame(b"\1\2\3\4", unknown, layout)
-    with pytest.raises(Undecodable, match="begins like no compression"):
-        decode_frame(b"\1\2\3\4", known, layout)
-    damaged = jpeg(SMOOTH)
-    with pytest.raises(Undecodable, match="a frame of JPEG is damaged"):
-        decode_frame(damaged[: len(damaged) // 2], known, layout)
-    with pytest.raises(Undecodable, match="is 3x4x1"):
-        check_fit(StreamHeader("JPEG", 3, 4, 1, 8), layout)
-
-
-def palette(is_segmented: bool, n_bits: int) -> dict[str, Any]:
-    tags: dict[str, Any] = {"PhotometricInterpretation": "PALETTE COLOR"}
-    for number, name in enumerate(("Red", "Green", "Blue")):
-        entries = np.linspace(0, 60 * (number + 1), 16).astype(np.uint16) * (257 if n_bits == 16 else 1)
-        if is_segmented:  # one discrete entry, then a line to the last
-            entries = np.array([0, 1, entries[0], 1, 15, entries[-1]], np.uint16)
-        tags[f"{name}PaletteColorLookupTableDescriptor"] = [16, 0, 16]
-        key = f"Segmented{name}" if is_segmented else name
-        tags[f"{key}PaletteColorLookupTableData"] = entries.tobytes()
-    return tags
-
-
-@pytest.mark.parametrize("is_segmented", [False, True])
-def test_palettes(is_segmented: bool, tmp_path: Path) -> None:
-    indices = (ramp(4, 4) % 16).astype(np.uint8)
-    found = read(saved(image(indices, **palette(is_segmented, 16)), tmp_path)).data[0]
-    assert found.dtype == np.uint8
-    for number in range(3):
-        expected = np.linspace(0, 60 * (number + 1), 16)[indices]
-        assert np.abs(found[..., number] - expected).max() <= 1
-
-
-def test_palettes_of_deep_pixels_and_of_shallow_entries(tmp_path: Path) -> None:
-    deep = read(saved(image((ramp(4, 4) % 16).astype(np.uint16), **palette(False, 16)), tmp_path)).data
-    assert deep.dtype == np.uint16
-    assert deep.max() == 180 * 257
-    shallow = read(saved(image((ramp(4, 4) % 16).astype(np.uint8), **palette(False, 8)), tmp_path)).data
-    assert shallow.max() == 180
-
-
-@pytest.mark.parametrize("photometric", ["YBR_FULL", "YBR_FULL_422"])
-def test_uncompressed_luminance_and_chrominance(photometric: str, tmp_path: Path) -> None:
-    dataset = image(np.zeros((2, 4, 3), np.uint8), PhotometricInterpretation=photometric)
-    ybr = [(200, 90, 160)] * 8
-    half = [200, 200, 90, 160] * 4
-    dataset.PixelData = bytes(half) if photometric.endswith("422") else bytes(np.array(ybr, np.uint8))
-    found = read(saved(dataset, tmp_path)).data[0]
-    expected = (200 + 1.402 * 32, 200 - 0.344136 * -38 - 0.714136 * 32, 200 + 1.772 * -38)
-    assert np.abs(found - np.array(expected)).max() < 1.0
-    assert np.array_equal(found[None], pydicom.dcmread(tmp_path / "image.dcm").pixel_array[None])
-
-
-def test_colour_planes_one_behind_the_other(tmp_path: Path) -> None:
-    pixels = ramp(2, 4, 5, 3, dtype=np.uint8)
-    dataset = image(pixels, PlanarConfiguration=1, PixelData=np.moveaxis(pixels, -1, 1).tobytes())
-    assert np.array_equal(read(saved(dataset, tmp_path)).data, pixels)
-
-
 def film(n_frames: int, container_name: str = "mpeg2video") -> bytes:
     av = pytest.importorskip("av")
     stream = io.BytesIO()
@@ -415,54 +265,3 @@ def test_frames_of_an_enhanced_image_are_decoded_one_by_one(tmp_path: Path) -> N
     )
     dataset.compress(JPEGLSLossless, generate_instance_uid=False)
     assert np.array_equal(read(saved(dataset, tmp_path)).data, TEXTURE[[1, 2, 0]])
-
-
-DCMTK = {
-    "JPEG lossless, first predictor": ("dcmcjpeg", "+e1"),
-    "JPEG lossless, predictor 5": ("dcmcjpeg", "+el", "+sv", "5"),
-    "JPEG-LS": ("dcmcjpls",),
-    "run lengths": ("dcmcrle",),
-}
-KINDS: dict[str, tuple[NDArray[Any], dict[str, Any]]] = {
-    "8 bits": (SMOOTH, {}),
-    "16 bits": (TEXTURE[0].view(np.uint16), {}),
-    "16 bits signed": (TEXTURE[0], {}),
-    "12 bits": (np.abs(TEXTURE[0]).view(np.uint16), {"BitsStored": 12, "HighBit": 11}),
-    "12 bits signed": (TEXTURE[0], {"BitsStored": 12, "HighBit": 11}),
-    "colours": (np.stack([SMOOTH, 255 - SMOOTH, SMOOTH // 2], axis=-1), {}),
-}
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("codec", DCMTK)
-def test_what_dcmtk_writes_comes_back(codec: str, kind: str, tmp_path: Path) -> None:
-    program = shutil.which(DCMTK[codec][0])
-    if program is None:
-        pytest.skip("DCMTK is not installed")
-    pixels, tags = KINDS[kind]
-    plain = saved(
-        image(pixels, StudyInstanceUID="1.2.9", RescaleSlope=1, RescaleIntercept=-7, **tags), tmp_path
-    )
-    path = tmp_path / "compressed.dcm"
-    subprocess.run([program, *DCMTK[codec][1:], plain, path], check=True, capture_output=True)
-    assert path.stat().st_size != plain.stat().st_size
-    assert np.array_equal(read(path).data, read(plain).data)
-    assert np.array_equal(read(plain).data[0], pixels.astype(int) - (7 if kind != "colours" else 0))
-
-
-def test_what_dcmtk_writes_with_losses_is_near(tmp_path: Path) -> None:
-    program = shutil.which("dcmcjpeg")
-    if program is None:
-        pytest.skip("DCMTK is not installed")
-    deep = SMOOTH.astype(np.uint16) * 16
-    for pixels, options, tags in (
-        (deep, ("+ee", "+q", "98"), {"BitsStored": 12, "HighBit": 11}),  # 12 bits
-        (SMOOTH, ("+eb", "+q", "98"), {}),
-        (KINDS["colours"][0], ("+eb", "+q", "98"), {}),
-    ):
-        plain = saved(image(pixels, StudyInstanceUID="1.2.9", **tags), tmp_path)
-        path = tmp_path / "compressed.dcm"
-        subprocess.run([program, *options, plain, path], check=True, capture_output=True)
-        near = np.abs(read(path).data[0].astype(int) - pixels.astype(int))
-        assert near.mean() < (40 if pixels is deep else 5)
-        assert read(path).data.dtype == pixels.dtype
