@@ -102,7 +102,7 @@ def fine_iou(logits: Tensor, masks: Tensor) -> Tensor:
     return true_iou(fine, F.avg_pool2d(masks.float()[:, None], 2)[:, 0])
 
 
-def grouping_loss(grouping: Tensor, targets: Tensor, n_cells: int) -> Tensor:
+def grouping_loss(grouping: Tensor, targets: Tensor, n_cells: int, weights: Tensor | None = None) -> Tensor:
     """Give the loss of what single cells say about their objects, without the decoder.
 
     Parameters
@@ -113,18 +113,21 @@ def grouping_loss(grouping: Tensor, targets: Tensor, n_cells: int) -> Tensor:
         ``(N, h, w)`` from 0 to 1, none of them empty.
     n_cells : int
         Cells to ask in each object, drawn by how much of them the object covers.
+    weights : Tensor, optional
+        ``(N,)`` how much each object counts; alike where it is left out.
 
     Returns
     -------
     Tensor
         Scalar mean.
     """
-    weights = targets.flatten(1) + 1e-8
-    cells = torch.stack([pick_cells(weights) for _ in range(n_cells)], dim=1)
+    cover = targets.flatten(1) + 1e-8
+    cells = torch.stack([pick_cells(cover) for _ in range(n_cells)], dim=1)
     logits = masks_of_cells(grouping, cells)
     target = targets[:, None]
     probability = logits.sigmoid()
     overlap = (probability * target).sum(dim=(-2, -1))
     dice = 1 - (2 * overlap + 1) / (probability.sum(dim=(-2, -1)) + target.sum(dim=(-2, -1)) + 1)
-    entropy = F.binary_cross_entropy_with_logits(logits, target.expand_as(logits))
-    return dice.mean() + entropy
+    entropy = F.binary_cross_entropy_with_logits(logits, target.expand_as(logits), reduction="none")
+    each = (dice + entropy.mean(dim=(-2, -1))).mean(dim=1)
+    return each.mean() if weights is None else (each * weights).sum() / weights.sum().clamp(min=1)

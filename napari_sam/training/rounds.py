@@ -111,6 +111,23 @@ def best_logits(logits: Tensor, iou_scores: Tensor) -> Tensor:
 
 
 def training_loss(model: Sam, question: Question, rng: torch.Generator, going_on: float = GOING_ON) -> Tensor:
+    """Encode a batch and run its rounds; see `rounds_loss`.
+
+    Parameters
+    ----------
+    model, question, rng, going_on
+        As there.
+    """
+    return rounds_loss(model, model.encode(question.pixels), question, rng, going_on)
+
+
+def rounds_loss(
+    model: Sam,
+    features: Mapping[str, Tensor],
+    question: Question,
+    rng: torch.Generator,
+    going_on: float = GOING_ON,
+) -> Tensor:
     """Run the rounds of one batch and add up their losses.
 
     First prompts (boxes for some objects, clicks for the others) in both planes (an object that is in the
@@ -123,6 +140,8 @@ def training_loss(model: Sam, question: Question, rng: torch.Generator, going_on
     ----------
     model : Sam
         In training mode.
+    features : mapping of str to Tensor
+        What its encoder makes of the question's pixels.
     question : Question
         What is asked.
     rng : Generator
@@ -130,10 +149,7 @@ def training_loss(model: Sam, question: Question, rng: torch.Generator, going_on
     going_on : float
         Part of the objects that is corrected once more after each round.
     """
-    features = model.encode(question.pixels)
-    extra: Tensor | float = 0.0
-    if GROUPING in features:
-        extra = grouping_loss(features[GROUPING].index_select(0, question.cells_image), question.cells, 3)
+    extra: Tensor | float = cells_loss(features, question) if GROUPING in features else 0.0
     (first, second), n_pairs, n = question.masks, len(question.pixels) // 2, len(question.pair)
     goes_on = second.flatten(1).any(dim=1)
     masks = torch.cat([first, torch.where(goes_on[:, None, None], second, first)])
@@ -149,6 +165,11 @@ def training_loss(model: Sam, question: Question, rng: torch.Generator, going_on
         view = views(model, features, question.pair + n_pairs)
         _carry_round(view, question.masks, shown[:n], rng, answers)
     return torch.as_tensor(answers.loss() + extra)
+
+
+def cells_loss(features: Mapping[str, Tensor], question: Question) -> Tensor:
+    """Give the loss of what single cells of the finest level say about their objects."""
+    return grouping_loss(features[GROUPING].index_select(0, question.cells_image), question.cells, 3)
 
 
 def _by_prompt(n: int, rng: torch.Generator, device: torch.device) -> list[tuple[bool, Tensor]]:

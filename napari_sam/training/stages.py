@@ -40,7 +40,11 @@ class Stage:
         Part of the objects that is corrected once more after each round.
     shares : tuple of (str, float)
         How much of the learning rate parts of the network take, by how the names of their weights begin;
-        the first that fits counts, and what none fits takes all of it.
+        the first that fits counts, and what none fits takes all of it. What has a share of 0 stays as it is.
+    coarse : float
+        Weight of what teaches the coarse levels directly; see `napari_sam.training.coarse_levels`.
+    prompts : bool
+        Whether prompts teach anything: without them the encoder's cells do alone.
     """
 
     sides: tuple[int, ...] = (192, 256, 384)
@@ -52,6 +56,8 @@ class Stage:
     seed: int = 0
     going_on: float = GOING_ON
     shares: tuple[tuple[str, float], ...] = ()
+    coarse: float = 0.0
+    prompts: bool = True
 
     def share(self, name: str) -> float:
         """Say how much of the learning rate the weights called `name` take."""

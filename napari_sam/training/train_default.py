@@ -159,6 +159,10 @@ def _parser() -> argparse.ArgumentParser:
         "--share", type=_share, action="append", default=[], metavar="NAME=SHARE",
         help="weights whose names begin so learn at this share of the rate; the first that fits counts",
     )  # fmt: skip
+    parser.add_argument(
+        "--coarse", type=float, default=0.0, help="weight of what teaches coarse levels directly"
+    )
+    parser.add_argument("--no-prompts", action="store_true", help="let the encoder's cells alone teach")
     parser.add_argument("--pairs", type=int, default=4)
     parser.add_argument("--objects", type=int, default=10)
     parser.add_argument("--prompted", type=int, default=12)
@@ -195,7 +199,8 @@ def main() -> None:
     if "WORLD_SIZE" in os.environ:
         distributed.init_process_group("gloo" if args.device == "cpu" else "nccl")
     numbers = args.pairs, args.objects, args.prompted, args.seed, args.going_on, tuple(args.share)
-    stage = Stage(tuple(args.side), args.minutes, args.rate, *numbers)
+    how = args.coarse, not args.no_prompts
+    stage = Stage(tuple(args.side), args.minutes, args.rate, *numbers, *how)
     trainer = Trainer(args.folder, stage, torch.device(args.device))
     if args.start:
         trainer.start_from(args.start)

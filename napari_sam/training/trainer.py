@@ -12,11 +12,13 @@ import torch
 from safetensors.torch import load_file
 from torch import distributed, nn
 
+from napari_sam.models.sam import IMAGE_EMBEDDING
 from napari_sam.models.tiny_encoder import with_missing_blocks
 from napari_sam.models.tiny_sam import build_tiny_sam
 from napari_sam.training.batches import Batch, Question, ask
+from napari_sam.training.coarse_levels import CoarseGrouping
 from napari_sam.training.recorded import RecordedSteps
-from napari_sam.training.rounds import MANY, training_loss
+from napari_sam.training.rounds import MANY, cells_loss, rounds_loss
 from napari_sam.training.stages import Stage
 
 _GROUPED = 6
@@ -42,11 +44,15 @@ class Trainer:
         torch.manual_seed(stage.seed)
         self.model = build_tiny_sam().to(device)
         self.average = copy.deepcopy(self.model).eval()
+        self.coarse = CoarseGrouping(self.model.prompt_encoder.embed_dim).to(device)
+        self._named = [*self.model.named_parameters(), *self.coarse.named_parameters(prefix="coarse")]
+        for name, parameter in self._named:
+            parameter.requires_grad_(stage.share(name) > 0)
+        self._parameters = [parameter for _, parameter in self._named if parameter.requires_grad]
         fused = device.type == "cuda"
-        groups = _groups(self.model, stage)
+        groups = self._groups()
         self.optimiser = torch.optim.AdamW(groups, lr=stage.rate, betas=(0.9, 0.98), fused=fused)
         self.step, self.spent_s = 0, 0.0
-        self._parameters = list(self.model.parameters())
         self._steps = RecordedSteps(self._parameters, self._loss) if device.type == "cuda" else None
         self._resume()
 
@@ -58,6 +64,8 @@ class Trainer:
         kept = torch.load(path, map_location=self.device, weights_only=True)
         self.model.load_state_dict(kept["model"])
         self.average.load_state_dict(kept["average"])
+        if "coarse" in kept:
+            self.coarse.load_state_dict(kept["coarse"])
         if kept["stage"] == asdict(self.stage):
             self.optimiser.load_state_dict(kept["optimiser"])
             self.step, self.spent_s = kept["step"], kept["spent_s"]
@@ -69,11 +77,23 @@ class Trainer:
             self.model.load_state_dict(state)
             self.average.load_state_dict(state)
 
+    def _groups(self) -> list[dict[str, Any]]:
+        """Part the weights by their share of the learning rate and by whether they decay."""
+        parts: dict[tuple[float, float], list[nn.Parameter]] = {}
+        for name, parameter in self._named:
+            decay = 0.02 if parameter.ndim > 1 else 0.0
+            if parameter.requires_grad:
+                parts.setdefault((self.stage.share(name), decay), []).append(parameter)
+        return [
+            {"params": some, "share": share, "weight_decay": decay} for (share, decay), some in parts.items()
+        ]
+
     def save(self) -> None:
         """Write the checkpoint, whole or not at all."""
         state = {
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
+            "coarse": self.coarse.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "stage": asdict(self.stage),
             "step": self.step,
@@ -92,7 +112,7 @@ class Trainer:
             group["lr"] = rate * group["share"]
         loss = self._gradients(batch.to(self.device), rng)
         self._share_gradients()
-        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(self._parameters, 1.0)
         self.optimiser.step()
         self.step += 1
         self._update_average()
@@ -110,7 +130,14 @@ class Trainer:
 
     def _loss(self, question: Question, rng: torch.Generator) -> torch.Tensor:
         with torch.autocast(self.device.type, torch.bfloat16):
-            return training_loss(self.model, question, rng, self.stage.going_on)
+            features = self.model.encode(question.pixels)
+            if self.stage.prompts:
+                loss = rounds_loss(self.model, features, question, rng, self.stage.going_on)
+            else:
+                loss = cells_loss(features, question)
+            if self.stage.coarse:
+                loss = loss + self.stage.coarse * self.coarse(features[IMAGE_EMBEDDING], question)
+            return loss
 
     def _n_prompted(self, batch: Batch) -> int:
         """Prompt for fewer objects in larger pictures, so that steps take about as long."""
@@ -122,7 +149,7 @@ class Trainer:
         """Average gradients over the processes of a ``torchrun``; the clock is the first process's."""
         if not distributed.is_initialized():
             return
-        parameters = list(self.model.parameters())
+        parameters = self._parameters
         clock = torch.tensor([self.spent_s if distributed.get_rank() == 0 else 0.0], device=self.device)
         flat = torch.cat([*(_gradient(p).flatten() for p in parameters), clock])
         distributed.all_reduce(flat)
@@ -145,15 +172,6 @@ class Trainer:
         torch._foreach_lerp_([average[name] for name in smooth], [state[name] for name in smooth], 1 - keep)
         for name in average.keys() - smooth:
             average[name].copy_(state[name])
-
-
-def _groups(model: nn.Module, stage: Stage) -> list[dict[str, Any]]:
-    """Part the weights by their share of the learning rate and by whether they decay."""
-    parts: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for name, parameter in model.named_parameters():
-        decay = 0.02 if parameter.ndim > 1 else 0.0
-        parts.setdefault((stage.share(name), decay), []).append(parameter)
-    return [{"params": some, "share": share, "weight_decay": decay} for (share, decay), some in parts.items()]
 
 
 def _gradient(parameter: nn.Parameter) -> torch.Tensor:

@@ -51,6 +51,25 @@ def test_parts_of_the_network_learn_at_their_own_share_of_the_rate(tmp_path):
     assert rates[0.5] == rates[1.0] / 2
 
 
+def test_coarse_levels_learn_without_prompts_what_belongs_together(tmp_path):
+    coarse = ("level16", "down32", "level32", "norm", "lateral32", "lateral16", "smooth16")
+    shares = (*((f"image_encoder.{name}", 1.0) for name in coarse), ("coarse", 1.0), ("", 0.0))
+    stage = replace(STAGE, sides=(96,), minutes=10.0, rate=3e-3, shares=shares, coarse=1.0, prompts=False)
+    trainer = Trainer(tmp_path, stage, torch.device("cpu"))
+    before = {name: value.clone() for name, value in trainer.model.named_parameters()}
+    trainer.model.train()
+    sampler, rng = PairSampler(SampleSettings(side=96, n_objects=4), []), torch.Generator().manual_seed(1)
+    batch = collate([sampler.draw(rng) for _ in range(2)])
+    losses = [float(trainer.run_step(batch, rng)) for _ in range(25)]
+    assert losses[-1] < losses[0] - 0.05
+    moved = {name for name, value in trainer.model.named_parameters() if not torch.equal(value, before[name])}
+    assert moved
+    assert all(name.removeprefix("image_encoder.").startswith(coarse) for name in moved)
+    trainer.save()
+    again = Trainer(tmp_path, stage, torch.device("cpu"))
+    assert torch.equal(again.coarse.head.weight, trainer.coarse.head.weight)
+
+
 def test_exported_weights_are_half_precision_and_load(tmp_path):
     trainer = Trainer(tmp_path, STAGE, torch.device("cpu"))
     trainer.save()
