@@ -14,6 +14,9 @@ os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp(prefix="napari-sam-tests
 
 import pytest
 
+# Their failures name the values, as those of a test do.
+pytest.register_assert_rewrite("tests.contracts", "tests.cli.running", "tests.plugin.windows")
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 _VIEWER_FIXTURES = {"make_napari_viewer", "make_napari_viewer_proxy", "qapp", "qtbot"}
 _START_QT = "from qtpy.QtWidgets import QApplication; QApplication([])"
