@@ -28,7 +28,6 @@ from napari_sam.engine.model_prompts import (
     to_model_prompts,
     without_unused_mask,
 )
-from napari_sam.engine.roomy_boxes import better_of, drawn_closer
 from napari_sam.engine.stretched import frame_of
 from napari_sam.engine.upscaling import above_in_plane
 from napari_sam.models.sam import IMAGE_EMBEDDING, Sam
@@ -155,16 +154,6 @@ class SamSegmenter:
         requests = [without_unused_mask(request, self.prompts) for request in requests]
         for request in requests:
             check_request(request, self.name, self.prompts)
-        answers = self._answer_all(requests)
-        if self._spec.doubts_boxes:
-            pairs = ((i, drawn_closer(request, answers[i])) for i, request in enumerate(requests))
-            closer = {i: request for i, request in pairs if request is not None}
-            for i, answer in zip(closer, self._answer_all(list(closer.values())), strict=True):
-                answers[i] = better_of(answers[i], answer)
-        return answers
-
-    def _answer_all(self, requests: Sequence[SegmentRequest]) -> list[MaskPrediction]:
-        """Answer checked requests, those of a group together."""
         questions = self._prepare(requests)
         groups: dict[tuple[object, ...], list[int]] = {}
         for number, question in enumerate(questions):

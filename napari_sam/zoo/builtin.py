@@ -146,7 +146,6 @@ register(
         std=PIXEL_STD,
         convert=_with_all_blocks,
         lead=0.04,
-        doubts_boxes=True,
         zoom=True,
         tidy=0.03,
         auto_masks=AutoMaskSettings(

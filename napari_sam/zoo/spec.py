@@ -121,9 +121,6 @@ class ModelSpec:
     lead
         Where a box, or two or three clicks, are all there is, one of the three candidates is taken in place
         of the first mask if its predicted IoU is higher by more than this; never for published models.
-    doubts_boxes
-        Whether to ask again with a closer box where the answer stays away from the sides of the one that was
-        drawn; see `engine.roomy_boxes`. Never for published models.
     zoom
         Whether to ask for objects that are small in their plane on an enlarged part of it; see `engine.zoom`.
         Off for models whose published answers are on whole planes.
@@ -156,7 +153,6 @@ class ModelSpec:
     max_points: int | None = None
     single_mask: bool = True
     lead: float = math.inf
-    doubts_boxes: bool = False
     zoom: bool = False
     tidy: float = 0.0
     bfloat16_cosine: float = 0.0
