@@ -57,11 +57,14 @@ def test_an_error_ends_it():
 
 
 def test_what_others_froze_stays_frozen():
-    gc.freeze()
-    n_frozen = gc.get_freeze_count()
+    gc.disable()
     try:
+        before = tied()
+        gc.freeze()
         with short_collections():
             pass
-        assert gc.get_freeze_count() == n_frozen
+        gc.collect()
+        assert before() is not None
     finally:
         gc.unfreeze()
+        gc.enable()
