@@ -1,7 +1,7 @@
 """What teaches the encoder's coarse levels directly, and not by way of the decoder.
 
 A network that answers well from its finer levels alone gives its coarse ones next to nothing to learn from:
-two hundred steps of prompts left the embedding as good as constant. So its cells are asked what belongs
+six hundred steps of prompts left the embedding as good as constant. So its cells are asked what belongs
 together as those of the finest level are (`napari_sam.models.grouping`), by a head that is not part of
 the model: deep supervision, after Lee et al., "Deeply-supervised nets" (2015).
 """

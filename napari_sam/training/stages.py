@@ -40,7 +40,8 @@ class Stage:
         Part of the objects that is corrected once more after each round.
     shares : tuple of (str, float)
         How much of the learning rate parts of the network take, by how the names of their weights begin;
-        the first that fits counts, and what none fits takes all of it. What has a share of 0 stays as it is.
+        the first that fits counts, and what none fits takes all of it. At a share of 0 weights stay as they
+        are; the running means of normalisations go on.
     coarse : float
         Weight of what teaches the coarse levels directly; see `napari_sam.training.coarse_levels`.
     prompts : bool
