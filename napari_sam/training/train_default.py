@@ -198,9 +198,9 @@ def main() -> None:
         return
     if "WORLD_SIZE" in os.environ:
         distributed.init_process_group("gloo" if args.device == "cpu" else "nccl")
-    numbers = args.pairs, args.objects, args.prompted, args.seed, args.going_on, tuple(args.share)
-    how = args.coarse, not args.no_prompts
-    stage = Stage(tuple(args.side), args.minutes, args.rate, *numbers, *how)
+    numbers = args.pairs, args.objects, args.prompted, args.seed, args.going_on
+    teaching = {"shares": tuple(args.share), "coarse": args.coarse, "prompts": not args.no_prompts}
+    stage = Stage(tuple(args.side), args.minutes, args.rate, *numbers, **teaching)
     trainer = Trainer(args.folder, stage, torch.device(args.device))
     if args.start:
         trainer.start_from(args.start)

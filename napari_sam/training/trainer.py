@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -45,12 +46,12 @@ class Trainer:
         self.model = build_tiny_sam().to(device)
         self.average = copy.deepcopy(self.model).eval()
         self.coarse = CoarseGrouping(self.model.prompt_encoder.embed_dim).to(device)
-        self._named = [*self.model.named_parameters(), *self.coarse.named_parameters(prefix="coarse")]
-        for name, parameter in self._named:
+        named = [*self.model.named_parameters(), *self.coarse.named_parameters(prefix="coarse")]
+        for name, parameter in named:
             parameter.requires_grad_(stage.share(name) > 0)
-        self._parameters = [parameter for _, parameter in self._named if parameter.requires_grad]
-        fused = device.type == "cuda"
-        groups = self._groups()
+        taught = [(name, parameter) for name, parameter in named if parameter.requires_grad]
+        self._parameters = [parameter for _, parameter in taught]
+        groups, fused = _groups(taught, stage), device.type == "cuda"
         self.optimiser = torch.optim.AdamW(groups, lr=stage.rate, betas=(0.9, 0.98), fused=fused)
         self.step, self.spent_s = 0, 0.0
         self._steps = RecordedSteps(self._parameters, self._loss) if device.type == "cuda" else None
@@ -76,17 +77,6 @@ class Trainer:
             state = with_missing_blocks(load_file(weights, device=str(self.device)), self.model.state_dict())
             self.model.load_state_dict(state)
             self.average.load_state_dict(state)
-
-    def _groups(self) -> list[dict[str, Any]]:
-        """Part the weights by their share of the learning rate and by whether they decay."""
-        parts: dict[tuple[float, float], list[nn.Parameter]] = {}
-        for name, parameter in self._named:
-            decay = 0.02 if parameter.ndim > 1 else 0.0
-            if parameter.requires_grad:
-                parts.setdefault((self.stage.share(name), decay), []).append(parameter)
-        return [
-            {"params": some, "share": share, "weight_decay": decay} for (share, decay), some in parts.items()
-        ]
 
     def save(self) -> None:
         """Write the checkpoint, whole or not at all."""
@@ -149,14 +139,13 @@ class Trainer:
         """Average gradients over the processes of a ``torchrun``; the clock is the first process's."""
         if not distributed.is_initialized():
             return
-        parameters = self._parameters
         clock = torch.tensor([self.spent_s if distributed.get_rank() == 0 else 0.0], device=self.device)
-        flat = torch.cat([*(_gradient(p).flatten() for p in parameters), clock])
+        flat = torch.cat([*(_gradient(p).flatten() for p in self._parameters), clock])
         distributed.all_reduce(flat)
         self.spent_s = float(flat[-1])
         mean = flat[:-1] / distributed.get_world_size()
         start = 0
-        for parameter in parameters:
+        for parameter in self._parameters:
             shared = mean[start : start + parameter.numel()].view_as(parameter)
             if parameter.grad is None:
                 parameter.grad = shared
@@ -172,6 +161,15 @@ class Trainer:
         torch._foreach_lerp_([average[name] for name in smooth], [state[name] for name in smooth], 1 - keep)
         for name in average.keys() - smooth:
             average[name].copy_(state[name])
+
+
+def _groups(named: Sequence[tuple[str, nn.Parameter]], stage: Stage) -> list[dict[str, Any]]:
+    """Part weights by their share of the learning rate and by whether they decay."""
+    parts: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in named:
+        decay = 0.02 if parameter.ndim > 1 else 0.0
+        parts.setdefault((stage.share(name), decay), []).append(parameter)
+    return [{"params": some, "share": share, "weight_decay": decay} for (share, decay), some in parts.items()]
 
 
 def _gradient(parameter: nn.Parameter) -> torch.Tensor:
