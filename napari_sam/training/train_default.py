@@ -151,7 +151,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Train the embedded default model.")
     parser.add_argument("--data", type=Path, help="folder with an INDEX.tsv of real labelled pictures")
     parser.add_argument("--folder", type=Path, required=True, help="folder of checkpoint and log")
-    parser.add_argument("--start", type=Path, help="weights to begin with, without a checkpoint")
+    parser.add_argument("--weights", type=Path, help="weights to begin with, without a checkpoint")
     parser.add_argument("--side", type=int, nargs="+", default=[192, 256, 384])
     parser.add_argument("--minutes", type=float, default=40.0)
     parser.add_argument("--rate", type=float, default=8e-4)
@@ -202,8 +202,8 @@ def main() -> None:
     teaching = {"shares": tuple(args.share), "coarse": args.coarse, "prompts": not args.no_prompts}
     stage = Stage(tuple(args.side), args.minutes, args.rate, *numbers, **teaching)
     trainer = Trainer(args.folder, stage, torch.device(args.device))
-    if args.start:
-        trainer.start_from(args.start)
+    if args.weights:
+        trainer.start_from(args.weights)
     train(trainer, args.data, Pace(args.workers, args.kept, args.check_every, args.pause))
 
 
