@@ -134,7 +134,8 @@ class PlaneEncoder:
         started = time.perf_counter()
         with torch.inference_mode():
             pixels = torch.stack([pixels_for(self._spec, plane) for plane in planes])
-            encoded = self._model.encode(_to_device(pixels, self._device))
+            look = self._model.look if self._spec.afar else self._model.encode
+            encoded = look(_to_device(pixels, self._device))
             features = _to_arrays(encoded)
         elapsed_s = time.perf_counter() - started
         with self._counting:

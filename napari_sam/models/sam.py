@@ -26,10 +26,13 @@ class PlaneFeatures(dict[str, Tensor]):
         Without a mask prompt; filled in by the first prompt.
     image_pe : Tensor or None
         ``(1, C, h, w)`` position encoding of the grid; the same.
+    far : PlaneFeatures or None
+        What was seen from afar; see `napari_sam.models.far_look`.
     """
 
     image_side: ImageSide | None = None
     image_pe: Tensor | None = None
+    far: PlaneFeatures | None = None
 
 
 class Sam(nn.Module):
@@ -93,6 +96,10 @@ class Sam(nn.Module):
         with lowered:
             encoded = self.image_encoder(pixels)
         return dict(encoded) if isinstance(encoded, Mapping) else {IMAGE_EMBEDDING: encoded}
+
+    def look(self, pixels: Tensor) -> dict[str, Tensor]:
+        """Encode all that `answer` makes use of: `encode`, unless a model sees more than that."""
+        return self.encode(pixels)
 
     def decode_all(
         self,

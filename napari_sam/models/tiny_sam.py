@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_sam.models.convolutions import added, convolved, laid_out
+from napari_sam.models.far_look import MAX_CLICKS, far_of, farther, farther_points, joined, nearer_mask, the_likelier, with_far_candidate
 from napari_sam.models.grouping import GROUPING
 from napari_sam.models.layers import MLP, LayerNorm2d
 from napari_sam.models.mask_decoder import N_CANDIDATES, Decoded, MaskDecoder
@@ -153,6 +154,10 @@ class TinySam(Sam):
         self.join_half = nn.Conv2d(half, half, 1)
         self.meet_dense = MeetingBlock(dim, dim // 4)
 
+    def look(self, pixels: Tensor) -> dict[str, Tensor]:
+        """Encode a picture, and the same from afar; see `napari_sam.models.far_look`."""
+        return joined(self.encode(pixels), self.encode(farther(pixels)))
+
     def decode_all(
         self,
         features: Mapping[str, Tensor],
@@ -206,18 +211,42 @@ class TinySam(Sam):
         mask_inputs: Tensor | None = None,
         input_hw: tuple[int, int] | None = None,
     ) -> Decoded:
-        """Decode, and after a single click look again; see `napari_sam.models.second_look`.
+        """Decode, and look again; see `napari_sam.models.second_look` and `napari_sam.models.far_look`.
 
-        The candidate with the highest predicted IoU is asked for again with its own box and mask, and what
-        comes of that takes its place; its score is the mean of both.
+        After a single click the candidate with the highest predicted IoU is asked for again with its own box
+        and mask, and what comes of that takes its place; its score is the mean of both. Where features from
+        afar are there, a click is answered from there, too, and everything else once from afar and then
+        from near, beginning with the mask prompt or with a first answer.
         """
-        first = self.decode_all(features, points_xy, point_labels, mask_inputs, input_hw)
-        if mask_inputs is not None or points_xy.shape[1] != 1:
+        side = input_hw or (self.side, self.side)
+        if mask_inputs is None and points_xy.shape[1] == 1:
+            near = self._answer_click(features, points_xy, point_labels, side)
+            if (afar := far_of(features)) is None:
+                return near
+            half = side[0] // 2, side[1] // 2
+            return with_far_candidate(
+                near, self._answer_click(afar, farther_points(points_xy), point_labels, half)
+            )
+        first = self.decode_all(features, points_xy, point_labels, mask_inputs, side)
+        has_box = Columns.of(point_labels).has_box
+        n_clicks = points_xy.shape[1] - 2 * has_box
+        if (afar := far_of(features)) is None or n_clicks > MAX_CLICKS or (has_box and mask_inputs is not None):
             return first
+        half = side[0] // 2, side[1] // 2
+        mask_inputs = farther(first.mask_logits[:, :1].float())
+        from_afar = self.decode_all(afar, farther_points(points_xy), point_labels, mask_inputs, half)
+        mask_inputs = nearer_mask(from_afar.mask_logits[:, :1].float())
+        again = self.decode_all(features, points_xy, point_labels, mask_inputs, side)
+        return the_likelier(first, again)
+
+    def _answer_click(
+        self, features: Mapping[str, Tensor], points_xy: Tensor, point_labels: Tensor, input_hw: tuple[int, int]
+    ) -> Decoded:
+        first = self.decode_all(features, points_xy, point_labels, None, input_hw)
         rows = torch.arange(len(points_xy), device=points_xy.device)
         best = first.iou_scores[:, 1:].argmax(dim=1) + 1
-        side = float((input_hw or (self.side, self.side))[0])
-        prompts = second_prompts(points_xy, point_labels, first.mask_logits[rows, best].float(), side)
+        shown = first.mask_logits[rows, best].float()
+        prompts = second_prompts(points_xy, point_labels, shown, float(input_hw[0]))
         again = self.decode_all(features, *prompts, input_hw)
         masks, scores = first.mask_logits.clone(), first.iou_scores.clone()
         masks[rows, best] = again.mask_logits[:, 0]

@@ -147,6 +147,7 @@ register(
         convert=_with_all_blocks,
         lead=0.04,
         zoom=True,
+        afar=True,
         tidy=0.03,
         auto_masks=AutoMaskSettings(
             points_per_side=24, pred_iou_threshold=0.5, stability_score_threshold=0.6

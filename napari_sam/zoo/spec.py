@@ -124,6 +124,8 @@ class ModelSpec:
     zoom
         Whether to ask for objects that are small in their plane on an enlarged part of it; see `engine.zoom`.
         Off for models whose published answers are on whole planes.
+    afar
+        Whether planes are also seen at half their size; see `napari_sam.models.far_look`.
     tidy
         Pieces and holes of masks of less than this part of the largest piece are taken for specks, and
         removed; 0 leaves masks as they come, as published models have them.
@@ -154,6 +156,7 @@ class ModelSpec:
     single_mask: bool = True
     lead: float = math.inf
     zoom: bool = False
+    afar: bool = False
     tidy: float = 0.0
     bfloat16_cosine: float = 0.0
     precision: Precision = "float32"
@@ -185,5 +188,5 @@ class ModelSpec:
         """Names all that lies between plane and embedding but the weights; part of an embedding's key."""
         scaling = "" if self.scaling == "fixed" else f" {self.scaling}"
         version = f"v{PREPROCESSING_REVISION} {self.resize}{scaling} {self.side}"
-        version += f" mean {self.mean} std {self.std}"
+        version += f" mean {self.mean} std {self.std}" + (" afar" if self.afar else "")
         return version if self.precision == "float32" else f"{version} {self.precision}"
