@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from napari_sam.engine.stretched import pixels_for
+from napari_sam.models.far_look import farther
 from napari_sam.models.sam import Sam
 from napari_sam.store.cache import EmbeddingStore, Features
 from napari_sam.store.embeddings import Embedding, embedding_key
@@ -35,6 +36,8 @@ class Timings:
         Planes encoded, and prompts decoded.
     ram_hits, disk_hits : int
         Planes whose embedding was found in memory and on disk.
+
+    A plane that is seen from afar as well counts once.
     """
 
     encode_s: float = 0.0
@@ -63,13 +66,22 @@ class PlaneEncoder:
         Where embeddings are kept.
     device : torch.device
         Where the model is.
+    afar : bool
+        Whether planes are seen at half their size; see `napari_sam.models.far_look`.
     """
 
     def __init__(
-        self, model: Sam, spec: ModelSpec, weights_sha256: str, store: EmbeddingStore, device: torch.device
+        self,
+        model: Sam,
+        spec: ModelSpec,
+        weights_sha256: str,
+        store: EmbeddingStore,
+        device: torch.device,
+        afar: bool = False,
     ) -> None:
         self._model = model
         self._spec = spec
+        self._afar = afar
         self._weights_sha256 = weights_sha256
         self._store = store
         self._device = device
@@ -103,7 +115,7 @@ class PlaneEncoder:
         """
         keys = [self._key(plane) for plane in planes]
         by_key = dict(zip(keys, planes, strict=True))
-        features = {key: known for key in by_key if (known := self._store.get(key)) is not None}
+        features = {key: known for key in by_key if (known := self._kept(key)) is not None}
         missing = [key for key in by_key if key not in features]
         for start in range(0, len(missing), self.n_at_once):
             features |= self._made({key: by_key[key] for key in missing[start : start + self.n_at_once]})
@@ -118,7 +130,7 @@ class PlaneEncoder:
             made = {
                 key: known
                 for key in planes
-                if key in self._store and (known := self._store.get(key)) is not None
+                if key in self._store and (known := self._kept(key)) is not None
             }
             missing = {key: plane for key, plane in planes.items() if key not in made}
             if missing:
@@ -127,15 +139,19 @@ class PlaneEncoder:
                     made[key] = features
         return made
 
+    def _kept(self, key: str) -> Features | None:
+        return self._store.get(key, counts=not self._afar)
+
     def _key(self, plane: NDArray[np.uint8]) -> str:
-        return embedding_key(plane, self._weights_sha256, self._spec.preprocessing_version)
+        version = self._spec.preprocessing_version + (" from afar" if self._afar else "")
+        return embedding_key(plane, self._weights_sha256, version)
 
     def _encode(self, planes: Sequence[NDArray[np.uint8]]) -> list[Features]:
         started = time.perf_counter()
         with torch.inference_mode():
             pixels = torch.stack([pixels_for(self._spec, plane) for plane in planes])
-            look = self._model.look if self._spec.afar else self._model.encode
-            encoded = look(_to_device(pixels, self._device))
+            seen = _to_device(pixels, self._device)
+            encoded = self._model.encode(farther(seen) if self._afar else seen)
             features = _to_arrays(encoded)
         elapsed_s = time.perf_counter() - started
         with self._counting:

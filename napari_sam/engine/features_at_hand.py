@@ -9,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_sam.models.far_look import FAR
 from napari_sam.models.sam import FINE_FULL, FINE_HALF, IMAGE_EMBEDDING, PlaneFeatures
 from napari_sam.store.embeddings import Embedding
 
@@ -21,7 +20,7 @@ PLANES_AT_HAND = 3
 _PICTURES = (IMAGE_EMBEDDING, FINE_HALF, FINE_FULL)
 """Levels that a small decoder lays out for its convolutions; see `napari_sam.models.convolutions`."""
 
-SMALL = 2**20
+SMALL = 2**19
 """Numbers of an embedding below which prompts on different planes are worth a batch."""
 
 
@@ -79,8 +78,7 @@ class FeaturesAtHand:
         """Stack planes; the position encoding is that of the planes before, for all have the same grid."""
         laid_out = _PICTURES if FINE_FULL in planes[0] and self._device.type == "cpu" else ()
         made = PlaneFeatures(
-            (name, self._stacked([plane[name] for plane in planes], name.removeprefix(FAR) in laid_out))
-            for name in planes[0]
+            (name, self._stacked([plane[name] for plane in planes], name in laid_out)) for name in planes[0]
         )
         made.image_pe = None if self._latest is None else self._latest.image_pe
         self._latest = made

@@ -15,6 +15,7 @@ from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, check_pr
 from napari_sam.core.segmenter import SegmentRequest
 from napari_sam.engine.frame import Frame
 from napari_sam.errors import InvalidPrompt, UnsupportedPrompt
+from napari_sam.models.far_look import asks_from_afar
 from napari_sam.models.prompt_encoder import BOX_FIRST, BOX_SECOND, NEGATIVE, POSITIVE
 
 __all__ = ["ModelPrompts", "batch_prompts", "check_request", "to_model_prompts", "without_unused_mask"]
@@ -49,6 +50,12 @@ class ModelPrompts:
     def is_ambiguous(self) -> bool:
         """Whether nothing but a single point says what is meant."""
         return self.kind == (1, False, False)
+
+    @property
+    def is_asked_from_afar(self) -> bool:
+        """Whether a model that looks from afar, too, is asked there as well."""
+        n_points, has_box, has_mask = self.kind
+        return asks_from_afar(n_points - 2 * has_box, has_box, has_mask)
 
     @property
     def leaves_doubt(self) -> bool:

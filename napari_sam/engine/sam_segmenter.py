@@ -52,6 +52,7 @@ class _Question:
     embedding: Embedding
     frame: Frame
     prompts: ModelPrompts
+    afar: Embedding | None
 
     @property
     def group(self) -> tuple[object, ...]:
@@ -93,6 +94,8 @@ class SamSegmenter:
         self._encoder = PlaneEncoder(model, spec, weights_sha256, store, device)
         self._decoding = threading.Lock()
         self._at_hand = FeaturesAtHand(device)
+        self._far_encoder = PlaneEncoder(model, spec, weights_sha256, store, device, afar=True)
+        self._far_at_hand = FeaturesAtHand(device)
         self._decode_s = 0.0
         self._n_decoded = 0
         self.weights_sha256 = weights_sha256
@@ -121,9 +124,10 @@ class SamSegmenter:
     @property
     def timings(self) -> Timings:
         """Seconds and counts since this segmenter was made."""
-        timings = self._encoder.timings
+        timings, afar = self._encoder.timings, self._far_encoder.timings
+        encode_s = timings.encode_s + afar.encode_s
         with self._decoding:
-            return replace(timings, decode_s=self._decode_s, n_decoded=self._n_decoded)
+            return replace(timings, encode_s=encode_s, decode_s=self._decode_s, n_decoded=self._n_decoded)
 
     def segment(self, request: SegmentRequest) -> MaskPrediction:
         """Answer one request.
@@ -175,14 +179,17 @@ class SamSegmenter:
     ) -> None:
         """Encode planes that no cache holds yet, in order; stops quietly between planes when cancelled.
 
-        Whole planes, wherever the object is expected.
+        Whole planes, wherever the object is expected; where that is not known, from afar as well.
         """
+        sees_afar = self._spec.afar and around is None
+        encoders = (self._encoder, self._far_encoder) if sees_afar else (self._encoder,)
         n_at_once = self._encoder.n_at_once
         for start in range(0, len(planes), n_at_once):
             if cancel is not None and cancel.requested:
                 return
-            some = planes[start : start + n_at_once]
-            self._encoder.embeddings([_plane_uint8(volume, plane, window) for plane in some])
+            some = [_plane_uint8(volume, plane, window) for plane in planes[start : start + n_at_once]]
+            for encoder in encoders:
+                encoder.embeddings(some)
 
     def is_encoded(self, volume: Volume, plane: PlaneRef, window: Window) -> bool:
         """Say whether a cache holds a plane, so that it need not be encoded before it is asked about."""
@@ -203,7 +210,10 @@ class SamSegmenter:
             frame = frame_of(self._spec, embedding.plane_hw)
             height, width = embedding.features[IMAGE_EMBEDDING].shape[-2:]
             prompts = to_model_prompts(request, frame, (4 * height, 4 * width), self._spec.max_points)
-            questions.append(_Question(request, embedding, frame, prompts))
+            afar = None
+            if self._spec.afar and prompts.is_asked_from_afar:
+                (afar,) = self._far_encoder.embeddings([planes[place]])
+            questions.append(_Question(request, embedding, frame, prompts, afar))
         return questions
 
     def _answer(self, questions: Sequence[_Question]) -> list[MaskPrediction]:
@@ -211,9 +221,11 @@ class SamSegmenter:
         started = time.perf_counter()
         with self._decoding, torch.inference_mode():
             points_xy, labels, mask_inputs = batch_prompts([q.prompts for q in questions], self.device)
-            logits, scores, presence = self._model.answer(
-                self._at_hand.of([q.embedding for q in questions]), points_xy, labels, mask_inputs
-            )
+            features = self._at_hand.of([q.embedding for q in questions])
+            afar = [q.afar for q in questions if q.afar is not None]
+            if afar:  # all of a group or none
+                features.far = self._far_at_hand.of(afar)
+            logits, scores, presence = self._model.answer(features, points_xy, labels, mask_inputs)
             all_scores: NDArray[np.float32] = scores.float().cpu().numpy()
             there = torch.ones(len(questions)) if presence is None else presence.float().sigmoid()
             answers = [

@@ -175,7 +175,7 @@ class ZoomingSegmenter(SamSegmenter):
             return
         for plane in planes:
             region = zoom_window(plane.box_hw(around), plane.shape_hw(volume.shape))
-            super().prefetch(_crop(volume, plane, region), [_AT], window, cancel)
+            super().prefetch(_crop(volume, plane, region), [_AT], window, cancel, around)
 
     def _is_seen(self, request: SegmentRequest, region: Region | None = None) -> bool:
         """Say whether the embedding of a plane, or of a window in it, is kept."""

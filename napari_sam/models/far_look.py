@@ -8,54 +8,39 @@ Networks", 2017; Cheng et al., "CascadePSP", 2020, refines masks so).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from napari_sam.models.mask_decoder import Decoded
-from napari_sam.models.sam import PlaneFeatures
-from napari_sam.models.second_look import boxes_of_logits
 
-__all__ = ["FAR", "farther", "farther_points", "far_of", "joined", "nearer_mask", "with_far_candidate"]
-
-FAR = "far_"
-"""What the names of a picture's features begin with that were seen from afar."""
-
-LARGE = 0.25
-"""A click is answered from afar only by objects whose longer side is at least this part of the picture's."""
+__all__ = [
+    "asks_from_afar",
+    "farther",
+    "farther_points",
+    "nearer_mask",
+    "the_likelier",
+    "with_far_candidate",
+]
 
 LIKELY = 0.5
-"""Least predicted IoU of such an answer: from afar a nucleus is a dot, and what is seen is something else."""
+"""Least predicted IoU of what a click finds from afar: a nucleus is a dot there, and not what is found."""
 
 MAX_CLICKS = 3
 """Prompts with more clicks are answered from near alone: those mend outlines."""
 
 
-def farther(pixels: Tensor) -> Tensor:
-    """Halve a picture ``(B, C, S, S)``: each pixel is the mean of four."""
-    return F.avg_pool2d(pixels, 2)
+def asks_from_afar(n_clicks: int, has_box: bool, has_mask: bool) -> bool:
+    """Say whether prompts are asked from afar, too.
 
-
-def joined(near: Mapping[str, Tensor], far: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Keep features of both looks under one set of names."""
-    return {**near, **{FAR + name: level for name, level in far.items()}}
-
-
-def far_of(features: Mapping[str, Tensor]) -> PlaneFeatures | None:
-    """Give the features that were seen from afar; None where there are none.
-
-    `PlaneFeatures` keep them, and with them what a decoder makes of them before any prompt.
+    A mask with a box comes from a plane nearby or from an answer: how large the object is, is known.
     """
-    if isinstance(features, PlaneFeatures) and features.far is not None:
-        return features.far
-    far = PlaneFeatures((name[len(FAR) :], level) for name, level in features.items() if name.startswith(FAR))
-    if not far:
-        return None
-    if isinstance(features, PlaneFeatures):
-        features.far = far
-    return far
+    return n_clicks <= MAX_CLICKS and not (has_box and has_mask)
+
+
+def farther(pixels: Tensor) -> Tensor:
+    """Halve a picture or its logits ``(B, C, S, S)``: each cell is the mean of four."""
+    return F.avg_pool2d(pixels, 2)
 
 
 def farther_points(points_xy: Tensor) -> Tensor:
@@ -69,7 +54,7 @@ def nearer_mask(logits: Tensor) -> Tensor:
 
 
 def with_far_candidate(near: Decoded, far: Decoded) -> Decoded:
-    """Let the best candidate from afar take the place of the worst one from near, if it is large and likely.
+    """Let the best candidate from afar take the place of the worst one from near, if it is likely.
 
     Parameters
     ----------
@@ -84,18 +69,17 @@ def with_far_candidate(near: Decoded, far: Decoded) -> Decoded:
     rows = torch.arange(len(near.iou_scores), device=near.iou_scores.device)
     best = far.iou_scores[:, 1:].argmax(dim=1) + 1
     worst = near.iou_scores[:, 1:].argmin(dim=1) + 1
-    shown = far.mask_logits[rows, best]
-    corners = boxes_of_logits(shown.float(), 1.0, 0.0)
-    is_large = (corners[:, 1] - corners[:, 0]).amax(dim=1) >= LARGE
-    rows = rows[is_large & (far.iou_scores[rows, best] > LIKELY)]
+    score = far.iou_scores[rows, best]
+    shown = nearer_mask(far.mask_logits[rows, best][:, None])[:, 0]
+    is_likely = score > LIKELY
     masks, scores = near.mask_logits.clone(), near.iou_scores.clone()
-    masks[rows, worst[rows]] = nearer_mask(shown[rows][:, None])[:, 0].to(masks.dtype)
-    scores[rows, worst[rows]] = far.iou_scores[rows, best[rows]]
+    masks[rows, worst] = torch.where(is_likely[:, None, None], shown, masks[rows, worst])
+    scores[rows, worst] = torch.where(is_likely, score, scores[rows, worst])
     return Decoded(masks, scores, near.presence)
 
 
 def the_likelier(first: Decoded, again: Decoded) -> Decoded:
-    """Take, prompt by prompt, the answer whose mask 0 has the higher predicted IoU; the first if they are alike."""
+    """Take, prompt by prompt, the answer whose mask 0 has the higher predicted IoU; of equals the first."""
     better = again.iou_scores[:, 0] > first.iou_scores[:, 0]
     presence = None
     if first.presence is not None and again.presence is not None:

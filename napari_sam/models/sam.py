@@ -27,7 +27,7 @@ class PlaneFeatures(dict[str, Tensor]):
     image_pe : Tensor or None
         ``(1, C, h, w)`` position encoding of the grid; the same.
     far : PlaneFeatures or None
-        What was seen from afar; see `napari_sam.models.far_look`.
+        Those of the image at half its size; see `napari_sam.models.far_look`.
     """
 
     image_side: ImageSide | None = None
@@ -96,10 +96,6 @@ class Sam(nn.Module):
         with lowered:
             encoded = self.image_encoder(pixels)
         return dict(encoded) if isinstance(encoded, Mapping) else {IMAGE_EMBEDDING: encoded}
-
-    def look(self, pixels: Tensor) -> dict[str, Tensor]:
-        """Encode all that `answer` makes use of: `encode`, unless a model sees more than that."""
-        return self.encode(pixels)
 
     def decode_all(
         self,

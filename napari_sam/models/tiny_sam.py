@@ -13,7 +13,14 @@ import torch
 from torch import Tensor, nn
 
 from napari_sam.models.convolutions import added, convolved, laid_out
-from napari_sam.models.far_look import MAX_CLICKS, far_of, farther, farther_points, joined, nearer_mask, the_likelier, with_far_candidate
+from napari_sam.models.far_look import (
+    asks_from_afar,
+    farther,
+    farther_points,
+    nearer_mask,
+    the_likelier,
+    with_far_candidate,
+)
 from napari_sam.models.grouping import GROUPING
 from napari_sam.models.layers import MLP, LayerNorm2d
 from napari_sam.models.mask_decoder import N_CANDIDATES, Decoded, MaskDecoder
@@ -154,10 +161,6 @@ class TinySam(Sam):
         self.join_half = nn.Conv2d(half, half, 1)
         self.meet_dense = MeetingBlock(dim, dim // 4)
 
-    def look(self, pixels: Tensor) -> dict[str, Tensor]:
-        """Encode a picture, and the same from afar; see `napari_sam.models.far_look`."""
-        return joined(self.encode(pixels), self.encode(farther(pixels)))
-
     def decode_all(
         self,
         features: Mapping[str, Tensor],
@@ -214,33 +217,37 @@ class TinySam(Sam):
         """Decode, and look again; see `napari_sam.models.second_look` and `napari_sam.models.far_look`.
 
         After a single click the candidate with the highest predicted IoU is asked for again with its own box
-        and mask, and what comes of that takes its place; its score is the mean of both. Where features from
-        afar are there, a click is answered from there, too, and everything else once from afar and then
-        from near, beginning with the mask prompt or with a first answer.
+        and mask, and what comes of that takes its place; its score is the mean of both. Where the features
+        have those of the image from afar, a click is answered there as well; other prompts are asked there
+        with their first answer, and once more from near, and the likelier answer counts.
         """
         side = input_hw or (self.side, self.side)
-        if mask_inputs is None and points_xy.shape[1] == 1:
-            near = self._answer_click(features, points_xy, point_labels, side)
-            if (afar := far_of(features)) is None:
-                return near
-            half = side[0] // 2, side[1] // 2
-            return with_far_candidate(
-                near, self._answer_click(afar, farther_points(points_xy), point_labels, half)
-            )
-        first = self.decode_all(features, points_xy, point_labels, mask_inputs, side)
+        half = side[0] // 2, side[1] // 2
         has_box = Columns.of(point_labels).has_box
         n_clicks = points_xy.shape[1] - 2 * has_box
-        if (afar := far_of(features)) is None or n_clicks > MAX_CLICKS or (has_box and mask_inputs is not None):
+        far = features.far if isinstance(features, PlaneFeatures) else None
+        if not asks_from_afar(n_clicks, has_box, mask_inputs is not None):
+            far = None
+        if mask_inputs is None and points_xy.shape[1] == 1:
+            near = self._answer_click(features, points_xy, point_labels, side)
+            if far is None:
+                return near
+            from_afar = self._answer_click(far, farther_points(points_xy), point_labels, half)
+            return with_far_candidate(near, from_afar)
+        first = self.decode_all(features, points_xy, point_labels, mask_inputs, side)
+        if far is None:
             return first
-        half = side[0] // 2, side[1] // 2
-        mask_inputs = farther(first.mask_logits[:, :1].float())
-        from_afar = self.decode_all(afar, farther_points(points_xy), point_labels, mask_inputs, half)
-        mask_inputs = nearer_mask(from_afar.mask_logits[:, :1].float())
-        again = self.decode_all(features, points_xy, point_labels, mask_inputs, side)
-        return the_likelier(first, again)
+        shown = farther(first.mask_logits[:, :1].float())
+        from_afar = self.decode_all(far, farther_points(points_xy), point_labels, shown, half)
+        shown = nearer_mask(from_afar.mask_logits[:, :1].float())
+        return the_likelier(first, self.decode_all(features, points_xy, point_labels, shown, side))
 
     def _answer_click(
-        self, features: Mapping[str, Tensor], points_xy: Tensor, point_labels: Tensor, input_hw: tuple[int, int]
+        self,
+        features: Mapping[str, Tensor],
+        points_xy: Tensor,
+        point_labels: Tensor,
+        input_hw: tuple[int, int],
     ) -> Decoded:
         first = self.decode_all(features, points_xy, point_labels, None, input_hw)
         rows = torch.arange(len(points_xy), device=points_xy.device)

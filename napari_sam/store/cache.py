@@ -90,8 +90,15 @@ class EmbeddingStore:
             raise StoreError(f"an embedding's key is lower-case hex, not {key!r}; use store.embedding_key")
         return self._root / key[:2] / (key + _SUFFIX)
 
-    def get(self, key: str) -> Features | None:
+    def get(self, key: str, counts: bool = True) -> Features | None:
         """Return the features kept under ``key``, or None.
+
+        Parameters
+        ----------
+        key : str
+            As they were put in under.
+        counts : bool
+            Whether `stats` counts this.
 
         Returns
         -------
@@ -103,14 +110,14 @@ class EmbeddingStore:
             features = self._ram.get(key)
             if features is not None:
                 self._ram.move_to_end(key)
-                self._stats = replace(self._stats, ram_hits=self._stats.ram_hits + 1)
+                self._stats = replace(self._stats, ram_hits=self._stats.ram_hits + counts)
                 return dict(features)
         features = self._read(path)
         with self._lock:
             if features is None:
-                self._stats = replace(self._stats, misses=self._stats.misses + 1)
+                self._stats = replace(self._stats, misses=self._stats.misses + counts)
                 return None
-            self._stats = replace(self._stats, disk_hits=self._stats.disk_hits + 1)
+            self._stats = replace(self._stats, disk_hits=self._stats.disk_hits + counts)
             self._keep_in_ram(key, features)
             return dict(features)
 

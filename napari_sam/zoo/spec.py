@@ -125,7 +125,8 @@ class ModelSpec:
         Whether to ask for objects that are small in their plane on an enlarged part of it; see `engine.zoom`.
         Off for models whose published answers are on whole planes.
     afar
-        Whether planes are also seen at half their size; see `napari_sam.models.far_look`.
+        Whether prompts are asked at half the plane's size as well; see `napari_sam.models.far_look`. For
+        networks that take any size.
     tidy
         Pieces and holes of masks of less than this part of the largest piece are taken for specks, and
         removed; 0 leaves masks as they come, as published models have them.
@@ -188,5 +189,5 @@ class ModelSpec:
         """Names all that lies between plane and embedding but the weights; part of an embedding's key."""
         scaling = "" if self.scaling == "fixed" else f" {self.scaling}"
         version = f"v{PREPROCESSING_REVISION} {self.resize}{scaling} {self.side}"
-        version += f" mean {self.mean} std {self.std}" + (" afar" if self.afar else "")
+        version += f" mean {self.mean} std {self.std}"
         return version if self.precision == "float32" else f"{version} {self.precision}"
