@@ -99,7 +99,8 @@ def test_the_likelier_answer_counts_for_each_prompt() -> None:
     for row, source in enumerate((first, again, first)):
         assert torch.equal(taken.mask_logits[row], source.mask_logits[row])
         assert torch.equal(taken.iou_scores[row], source.iou_scores[row])
-        assert taken.presence is not None and source.presence is not None
+        assert taken.presence is not None
+        assert source.presence is not None
         assert taken.presence[row] == source.presence[row]
 
 
