@@ -155,10 +155,14 @@ class SamSegmenter:
         InvalidPrompt, UnsupportedPrompt
             As `segment`; the requests' prompts are checked before anything is encoded.
         """
+        return self._answers_to(requests)
+
+    def _answers_to(self, requests: Sequence[SegmentRequest], closer: bool = False) -> list[MaskPrediction]:
+        """Answer requests as `segment_batch` does; `closer` says that they are of windows around objects."""
         requests = [without_unused_mask(request, self.prompts) for request in requests]
         for request in requests:
             check_request(request, self.name, self.prompts)
-        questions = self._prepare(requests)
+        questions = self._prepare(requests, closer)
         groups: dict[tuple[object, ...], list[int]] = {}
         for number, question in enumerate(questions):
             groups.setdefault(question.group, []).append(number)
@@ -195,8 +199,11 @@ class SamSegmenter:
         """Say whether a cache holds a plane, so that it need not be encoded before it is asked about."""
         return self._encoder.has(_plane_uint8(volume, plane, window))
 
-    def _prepare(self, requests: Sequence[SegmentRequest]) -> list[_Question]:
-        """Find or make each request's embedding, once a plane, and turn its prompts into model pixels."""
+    def _prepare(self, requests: Sequence[SegmentRequest], closer: bool) -> list[_Question]:
+        """Find or make each request's embedding, once a plane, and turn its prompts into model pixels.
+
+        A click's closer look knows already how large the object is, so there is none from afar.
+        """
         places = [(id(request.volume), request.plane, request.window) for request in requests]
         planes = {
             place: _plane_uint8(request.volume, request.plane, request.window)
@@ -211,7 +218,7 @@ class SamSegmenter:
             height, width = embedding.features[IMAGE_EMBEDDING].shape[-2:]
             prompts = to_model_prompts(request, frame, (4 * height, 4 * width), self._spec.max_points)
             afar = None
-            if self._spec.afar and prompts.is_asked_from_afar:
+            if self._spec.afar and prompts.is_asked_from_afar and not (closer and prompts.is_ambiguous):
                 (afar,) = self._far_encoder.embeddings([planes[place]])
             questions.append(_Question(request, embedding, frame, prompts, afar))
         return questions
@@ -223,8 +230,7 @@ class SamSegmenter:
             points_xy, labels, mask_inputs = batch_prompts([q.prompts for q in questions], self.device)
             features = self._at_hand.of([q.embedding for q in questions])
             afar = [q.afar for q in questions if q.afar is not None]
-            if afar:  # all of a group or none
-                features.far = self._far_at_hand.of(afar)
+            features.far = self._far_at_hand.of(afar) if afar else None  # all of a group, or none
             logits, scores, presence = self._model.answer(features, points_xy, labels, mask_inputs)
             all_scores: NDArray[np.float32] = scores.float().cpu().numpy()
             there = torch.ones(len(questions)) if presence is None else presence.float().sigmoid()

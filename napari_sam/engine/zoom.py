@@ -193,7 +193,7 @@ class ZoomingSegmenter(SamSegmenter):
                 if place not in crops:  # objects that share a window share its greys and its key, too
                     crops[place] = _crop(request.volume, request.plane, region)
                 looks.append(_closer(request, region, crops[place], self._spec.side))
-        found = super().segment_batch([look.part for look in looks])
+        found = self._answers_to([look.part for look in looks], closer=True)
         return [_back(look, answer, self._spec.side) for look, answer in zip(looks, found, strict=True)]
 
 
