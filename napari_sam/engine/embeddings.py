@@ -128,9 +128,7 @@ class PlaneEncoder:
         """Encode planes by their keys and keep what comes, unless another thread has just done so."""
         with self._encoding:
             made = {
-                key: known
-                for key in planes
-                if key in self._store and (known := self._kept(key)) is not None
+                key: known for key in planes if key in self._store and (known := self._kept(key)) is not None
             }
             missing = {key: plane for key, plane in planes.items() if key not in made}
             if missing:
