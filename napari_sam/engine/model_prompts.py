@@ -44,7 +44,12 @@ class ModelPrompts:
     @property
     def kind(self) -> tuple[int, bool, bool]:
         """Number of points, whether there is a box, whether there is a mask: alike prompts share a batch."""
-        return len(self.labels), BOX_FIRST in self.labels, self.mask_logits is not None
+        return len(self.labels), self.has_box, self.mask_logits is not None
+
+    @property
+    def has_box(self) -> bool:
+        """Whether a box is among them."""
+        return BOX_FIRST in self.labels
 
     @property
     def is_ambiguous(self) -> bool:

@@ -202,7 +202,7 @@ class SamSegmenter:
     def _prepare(self, requests: Sequence[SegmentRequest], closer: bool) -> list[_Question]:
         """Find or make each request's embedding, once a plane, and turn its prompts into model pixels.
 
-        A click's closer look knows already how large the object is, so there is none from afar.
+        The closer look at what clicks found knows already how large the object is: there is none from afar.
         """
         places = [(id(request.volume), request.plane, request.window) for request in requests]
         planes = {
@@ -218,7 +218,7 @@ class SamSegmenter:
             height, width = embedding.features[IMAGE_EMBEDDING].shape[-2:]
             prompts = to_model_prompts(request, frame, (4 * height, 4 * width), self._spec.max_points)
             afar = None
-            if self._spec.afar and prompts.is_asked_from_afar and not (closer and prompts.is_ambiguous):
+            if self._spec.afar and prompts.is_asked_from_afar and (prompts.has_box or not closer):
                 (afar,) = self._far_encoder.embeddings([planes[place]])
             questions.append(_Question(request, embedding, frame, prompts, afar))
         return questions
