@@ -52,7 +52,7 @@ class _Question:
     embedding: Embedding
     frame: Frame
     prompts: ModelPrompts
-    afar: Embedding | None
+    afar: Embedding | None = None
 
     @property
     def group(self) -> tuple[object, ...]:
@@ -200,10 +200,7 @@ class SamSegmenter:
         return self._encoder.has(_plane_uint8(volume, plane, window))
 
     def _prepare(self, requests: Sequence[SegmentRequest], closer: bool) -> list[_Question]:
-        """Find or make each request's embedding, once a plane, and turn its prompts into model pixels.
-
-        The closer look at what clicks found knows already how large the object is: there is none from afar.
-        """
+        """Find or make each request's embedding, once a plane, and turn its prompts into model pixels."""
         places = [(id(request.volume), request.plane, request.window) for request in requests]
         planes = {
             place: _plane_uint8(request.volume, request.plane, request.window)
@@ -217,11 +214,16 @@ class SamSegmenter:
             frame = frame_of(self._spec, embedding.plane_hw)
             height, width = embedding.features[IMAGE_EMBEDDING].shape[-2:]
             prompts = to_model_prompts(request, frame, (4 * height, 4 * width), self._spec.max_points)
-            afar = None
-            if self._spec.afar and prompts.is_asked_from_afar and (prompts.has_box or not closer):
-                (afar,) = self._far_encoder.embeddings([planes[place]])
-            questions.append(_Question(request, embedding, frame, prompts, afar))
+            questions.append(_Question(request, embedding, frame, prompts))
+        asked = [i for i, question in enumerate(questions) if self._asks_from_afar(question.prompts, closer)]
+        afar = self._far_encoder.embeddings([planes[places[i]] for i in asked])
+        for i, embedding in zip(asked, afar, strict=True):
+            questions[i] = replace(questions[i], afar=embedding)
         return questions
+
+    def _asks_from_afar(self, prompts: ModelPrompts, closer: bool) -> bool:
+        """Say whether to ask from afar, too; the closer look at what clicks found knows how large it is."""
+        return self._spec.afar and prompts.is_asked_from_afar and (prompts.has_box or not closer)
 
     def _answer(self, questions: Sequence[_Question]) -> list[MaskPrediction]:
         """Decode questions of one group, and bring three candidates of each to its plane."""

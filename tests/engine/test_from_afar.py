@@ -1,0 +1,108 @@
+"""Planes seen from afar: kept and found again, alike alone and in company, and worth it for large objects."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from napari_sam.core.planes import PlaneRef
+from napari_sam.core.prompts import BoxPrompt, PointPrompt, Prompt
+from napari_sam.core.scores import mask_iou
+from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
+from napari_sam.core.window import Window
+from napari_sam.engine.loading import load_segmenter
+from napari_sam.engine.sam_segmenter import SamSegmenter
+from napari_sam.settings import Settings
+from napari_sam.store.cache import EmbeddingStore
+from volumes import Geometry, Provenance, Volume
+
+HW = (256, 320)
+PLANE, ABOVE = PlaneRef(0, 1), PlaneRef(0, 2)
+AROUND = 28, 50, 228, 270
+BOX = BoxPrompt(PLANE.box_of(AROUND))
+POINT = PointPrompt((1, 128, 160), True)
+
+
+def large_thing() -> tuple[np.ndarray, np.ndarray]:
+    """A blotched ellipse on a blotched ground, and where it is."""
+    rows, cols = np.ogrid[: HW[0], : HW[1]]
+    inside = ((rows - 127.5) / 100) ** 2 + ((cols - 159.5) / 110) ** 2 <= 1
+    rng = np.random.default_rng(7)
+    blotches = sum(
+        amount * ndimage.gaussian_filter(rng.standard_normal(HW), size) * size
+        for amount, size in ((60, 12), (30, 4), (15, 1))
+    )
+    return (115 + 22 * inside + blotches).clip(0, 255).astype(np.uint8), inside
+
+
+@pytest.fixture(scope="module")
+def volume() -> Volume:
+    picture, _ = large_thing()
+    return Volume(np.stack([picture] * 3), Geometry.from_spacing((3, *HW)), Provenance("test"))
+
+
+@pytest.fixture
+def make(tmp_path):
+    folders = iter(range(9))
+    return lambda: load_segmenter(
+        "default", "cpu", settings=Settings.resolve(cache_dir=tmp_path / str(next(folders)))
+    )
+
+
+def ask(volume: Volume, *prompts: Prompt, hint: np.ndarray | None = None) -> SegmentRequest:
+    return SegmentRequest(volume, PLANE, Window(0, 255), prompts, hint=hint)
+
+
+def same(one: MaskPrediction, other: MaskPrediction) -> bool:
+    return one.masks == other.masks and np.array_equal(one.scores, other.scores)
+
+
+def test_what_was_asked_before_changes_no_answer(make, volume: Volume) -> None:
+    busy, fresh = make(), make()
+    answer = busy.segment(ask(volume, BOX))
+    hint = answer.hints[answer.best]
+    for request in (ask(volume, BOX, POINT, hint=hint), ask(volume, POINT), ask(volume, BOX)):
+        assert same(busy.segment(request), fresh.segment(request))
+
+
+def test_in_company_each_prompt_is_asked_as_it_is_alone(make, volume: Volume) -> None:
+    segmenter = make()
+    first = segmenter.segment(ask(volume, BOX))
+    requests = [
+        ask(volume, BOX, POINT, hint=first.hints[first.best]),
+        ask(volume, BOX),
+        ask(volume, POINT),
+        replace(ask(volume, BoxPrompt(ABOVE.box_of(AROUND))), plane=ABOVE),
+    ]
+    for together, request in zip(segmenter.segment_many(requests), requests, strict=True):
+        alone = segmenter.segment(request)
+        assert np.allclose(together.scores, alone.scores, atol=1e-4)
+        assert together.plane == request.plane
+
+
+def test_planes_that_were_prepared_are_prepared_from_afar_too(make, volume: Volume) -> None:
+    segmenter = make()
+    segmenter.prefetch(volume, [PLANE], Window(0, 255))
+    before = segmenter.timings
+    segmenter.segment(ask(volume, BOX))
+    segmenter.segment(ask(volume, POINT))
+    assert segmenter.timings.encode_s == before.encode_s
+    assert segmenter.timings.n_encoded == before.n_encoded == 1
+    assert segmenter.timings.ram_hits == 2
+
+
+def test_a_large_object_is_answered_better_from_afar(make, volume: Volume, tmp_path: Path) -> None:
+    _, truth = large_thing()
+    segmenter = make()
+    spec = replace(segmenter.spec, afar=False)
+    store = EmbeddingStore(tmp_path / "near", 2**28, 0)
+    near = SamSegmenter(segmenter.model, spec, segmenter.weights_sha256, store, segmenter.device)
+    found, without = (
+        mask_iou(answer.masks[answer.best].to_plane(PLANE, volume.shape), truth)
+        for answer in (one.segment(ask(volume, BOX)) for one in (segmenter, near))
+    )
+    assert found > without + 0.02
