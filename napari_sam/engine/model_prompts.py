@@ -15,10 +15,12 @@ from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, check_pr
 from napari_sam.core.segmenter import SegmentRequest
 from napari_sam.engine.frame import Frame
 from napari_sam.errors import InvalidPrompt, UnsupportedPrompt
-from napari_sam.models.far_look import asks_from_afar
 from napari_sam.models.prompt_encoder import BOX_FIRST, BOX_SECOND, NEGATIVE, POSITIVE
 
 __all__ = ["ModelPrompts", "batch_prompts", "check_request", "to_model_prompts", "without_unused_mask"]
+
+MAX_CLICKS_FROM_AFAR = 3
+"""Prompts with more clicks are answered from near alone: those mend outlines."""
 
 _logger = logging.getLogger(__name__)
 
@@ -56,11 +58,16 @@ class ModelPrompts:
         """Whether nothing but a single point says what is meant."""
         return self.kind == (1, False, False)
 
-    @property
-    def is_asked_from_afar(self) -> bool:
-        """Whether a model that looks from afar, too, is asked there as well."""
+    def asks_from_afar(self, closer: bool) -> bool:
+        """Say whether a model that looks from afar, too, is asked there as well.
+
+        Only where it is not known how large the object is: a mask with a box comes from a plane nearby or
+        from an answer, and a closer look (`closer`) is taken at what clicks found.
+        """
         n_points, has_box, has_mask = self.kind
-        return asks_from_afar(n_points - 2 * has_box, has_box, has_mask)
+        if has_box:
+            return not has_mask and n_points - 2 <= MAX_CLICKS_FROM_AFAR
+        return not closer and n_points <= MAX_CLICKS_FROM_AFAR
 
     @property
     def leaves_doubt(self) -> bool:

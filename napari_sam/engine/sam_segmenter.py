@@ -215,15 +215,11 @@ class SamSegmenter:
             height, width = embedding.features[IMAGE_EMBEDDING].shape[-2:]
             prompts = to_model_prompts(request, frame, (4 * height, 4 * width), self._spec.max_points)
             questions.append(_Question(request, embedding, frame, prompts))
-        asked = [i for i, question in enumerate(questions) if self._asks_from_afar(question.prompts, closer)]
+        asked = [i for i, q in enumerate(questions) if self._spec.afar and q.prompts.asks_from_afar(closer)]
         afar = self._far_encoder.embeddings([planes[places[i]] for i in asked])
         for i, embedding in zip(asked, afar, strict=True):
             questions[i] = replace(questions[i], afar=embedding)
         return questions
-
-    def _asks_from_afar(self, prompts: ModelPrompts, closer: bool) -> bool:
-        """Say whether to ask from afar, too; the closer look at what clicks found knows how large it is."""
-        return self._spec.afar and prompts.is_asked_from_afar and (prompts.has_box or not closer)
 
     def _answer(self, questions: Sequence[_Question]) -> list[MaskPrediction]:
         """Decode questions of one group, and bring three candidates of each to its plane."""

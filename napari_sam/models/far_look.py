@@ -15,7 +15,6 @@ from torch.nn import functional as F
 from napari_sam.models.mask_decoder import Decoded
 
 __all__ = [
-    "asks_from_afar",
     "farther",
     "farther_points",
     "nearer_mask",
@@ -25,17 +24,6 @@ __all__ = [
 
 LIKELY = 0.5
 """Least predicted IoU of what a click finds from afar: a nucleus is a dot there, and not what is found."""
-
-MAX_CLICKS = 3
-"""Prompts with more clicks are answered from near alone: those mend outlines."""
-
-
-def asks_from_afar(n_clicks: int, has_box: bool, has_mask: bool) -> bool:
-    """Say whether prompts are asked from afar, too.
-
-    A mask with a box comes from a plane nearby or from an answer: how large the object is, is known.
-    """
-    return n_clicks <= MAX_CLICKS and not (has_box and has_mask)
 
 
 def farther(pixels: Tensor) -> Tensor:

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from napari_sam.models.convolutions import added, convolved, laid_out
 from napari_sam.models.far_look import (
-    asks_from_afar,
     farther,
     farther_points,
     nearer_mask,
@@ -223,11 +222,7 @@ class TinySam(Sam):
         """
         side = input_hw or (self.side, self.side)
         half = side[0] // 2, side[1] // 2
-        has_box = Columns.of(point_labels).has_box
-        n_clicks = points_xy.shape[1] - 2 * has_box
         far = features.far if isinstance(features, PlaneFeatures) else None
-        if not asks_from_afar(n_clicks, has_box, mask_inputs is not None):
-            far = None
         if mask_inputs is None and points_xy.shape[1] == 1:
             near = self._answer_click(features, points_xy, point_labels, side)
             if far is None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from napari_sam.engine.loading import load_segmenter
 from napari_sam.engine.sam_segmenter import SamSegmenter
+from napari_sam.settings import Settings
 from napari_sam.store.cache import EmbeddingStore
 from tests.engine.tiny_segmenter import segmenter_with
 from tests.fakes import ellipsoid_labels, labelled_volume
@@ -23,6 +27,15 @@ def store(tmp_path: Path) -> EmbeddingStore:
 def segmenter(store: EmbeddingStore) -> SamSegmenter:
     """A tiny convolutional model."""
     return segmenter_with(store)
+
+
+@pytest.fixture
+def make_segmenter(tmp_path: Path) -> Callable[[], SamSegmenter]:
+    """Make segmenters of the model that ships, each with a cache of its own."""
+    folders = itertools.count()
+    return lambda: load_segmenter(
+        "default", "cpu", settings=Settings.resolve(cache_dir=tmp_path / str(next(folders)))
+    )
 
 
 @pytest.fixture

@@ -7,21 +7,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from scipy import ndimage
 
 from napari_sam.core.planes import PlaneRef
-from napari_sam.core.prompts import BoxPrompt, PointPrompt, Prompt
+from napari_sam.core.prompts import BoxPrompt, PointPrompt
 from napari_sam.core.scores import mask_iou
-from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
-from napari_sam.core.window import Window
-from napari_sam.engine.loading import load_segmenter
+from napari_sam.engine.model_prompts import MAX_CLICKS_FROM_AFAR, ModelPrompts
 from napari_sam.engine.sam_segmenter import SamSegmenter
-from napari_sam.settings import Settings
+from napari_sam.models.prompt_encoder import BOX_FIRST, BOX_SECOND, POSITIVE
 from napari_sam.store.cache import EmbeddingStore
+from tests.engine.asking import PLANE, WINDOW, ask, same
 from volumes import Geometry, Provenance, Volume
 
 HW = (256, 320)
-PLANE, ABOVE = PlaneRef(0, 1), PlaneRef(0, 2)
+ABOVE = PlaneRef(0, 2)
 AROUND = 28, 50, 228, 270
 BOX = BoxPrompt(PLANE.box_of(AROUND))
 POINT = PointPrompt((1, 128, 160), True)
@@ -45,32 +45,39 @@ def volume() -> Volume:
     return Volume(np.stack([picture] * 3), Geometry.from_spacing((3, *HW)), Provenance("test"))
 
 
-@pytest.fixture
-def make(tmp_path):
-    folders = iter(range(9))
-    return lambda: load_segmenter(
-        "default", "cpu", settings=Settings.resolve(cache_dir=tmp_path / str(next(folders)))
-    )
+@pytest.mark.parametrize(
+    ("n_clicks", "box", "mask", "closer", "asked"),
+    [
+        (0, True, False, False, True),
+        (1, True, False, True, True),
+        (1, False, False, False, True),
+        (MAX_CLICKS_FROM_AFAR, False, True, False, True),
+        (MAX_CLICKS_FROM_AFAR + 1, False, True, False, False),
+        (MAX_CLICKS_FROM_AFAR + 1, True, False, False, False),
+        (1, False, False, True, False),
+        (2, False, True, True, False),
+        (0, True, True, False, False),
+        (1, True, True, False, False),
+    ],
+)
+def test_prompts_that_say_how_large_the_object_is_are_not_asked_from_afar(
+    n_clicks: int, box: bool, mask: bool, closer: bool, asked: bool
+) -> None:
+    labels = (POSITIVE,) * n_clicks + (BOX_FIRST, BOX_SECOND) * box
+    prompts = ModelPrompts(((0.0, 0.0),) * len(labels), labels, torch.zeros(4, 4) if mask else None)
+    assert prompts.asks_from_afar(closer) == asked
 
 
-def ask(volume: Volume, *prompts: Prompt, hint: np.ndarray | None = None) -> SegmentRequest:
-    return SegmentRequest(volume, PLANE, Window(0, 255), prompts, hint=hint)
-
-
-def same(one: MaskPrediction, other: MaskPrediction) -> bool:
-    return one.masks == other.masks and np.array_equal(one.scores, other.scores)
-
-
-def test_what_was_asked_before_changes_no_answer(make, volume: Volume) -> None:
-    busy, fresh = make(), make()
+def test_what_was_asked_before_changes_no_answer(make_segmenter, volume: Volume) -> None:
+    busy, fresh = make_segmenter(), make_segmenter()
     answer = busy.segment(ask(volume, BOX))
     hint = answer.hints[answer.best]
     for request in (ask(volume, BOX, POINT, hint=hint), ask(volume, POINT), ask(volume, BOX)):
         assert same(busy.segment(request), fresh.segment(request))
 
 
-def test_in_company_each_prompt_is_asked_as_it_is_alone(make, volume: Volume) -> None:
-    segmenter = make()
+def test_in_company_each_prompt_is_asked_as_it_is_alone(make_segmenter, volume: Volume) -> None:
+    segmenter = make_segmenter()
     first = segmenter.segment(ask(volume, BOX))
     requests = [
         ask(volume, BOX, POINT, hint=first.hints[first.best]),
@@ -84,9 +91,9 @@ def test_in_company_each_prompt_is_asked_as_it_is_alone(make, volume: Volume) ->
         assert together.plane == request.plane
 
 
-def test_planes_that_were_prepared_are_prepared_from_afar_too(make, volume: Volume) -> None:
-    segmenter = make()
-    segmenter.prefetch(volume, [PLANE], Window(0, 255))
+def test_planes_that_were_prepared_are_prepared_from_afar_too(make_segmenter, volume: Volume) -> None:
+    segmenter = make_segmenter()
+    segmenter.prefetch(volume, [PLANE], WINDOW)
     before = segmenter.timings
     segmenter.segment(ask(volume, BOX))
     segmenter.segment(ask(volume, POINT))
@@ -95,9 +102,9 @@ def test_planes_that_were_prepared_are_prepared_from_afar_too(make, volume: Volu
     assert segmenter.timings.ram_hits == 2
 
 
-def test_a_large_object_is_answered_better_from_afar(make, volume: Volume, tmp_path: Path) -> None:
+def test_a_large_object_is_answered_better_from_afar(make_segmenter, volume: Volume, tmp_path: Path) -> None:
     _, truth = large_thing()
-    segmenter = make()
+    segmenter = make_segmenter()
     spec = replace(segmenter.spec, afar=False)
     store = EmbeddingStore(tmp_path / "near", 2**28, 0)
     near = SamSegmenter(segmenter.model, spec, segmenter.weights_sha256, store, segmenter.device)

@@ -8,27 +8,23 @@ import numpy as np
 import pytest
 
 from napari_sam.core.planes import PlaneRef
-from napari_sam.core.prompts import BoxPrompt, PointPrompt, Prompt
+from napari_sam.core.prompts import BoxPrompt, PointPrompt
 from napari_sam.core.segmenter import (
     GlancingSegmenter,
-    MaskPrediction,
     SegmentRequest,
     answers_of,
     glance_of,
 )
 from napari_sam.core.session import Session
-from napari_sam.core.window import Window
-from napari_sam.engine.loading import load_segmenter
 from napari_sam.engine.sam_segmenter import SamSegmenter
 from napari_sam.errors import InvalidPrompt
 from napari_sam.nodes.replay import replay_session
-from napari_sam.settings import Settings
 from napari_sam.store.session_file import ModelReference, SessionFolder
+from tests.engine.asking import PLANE, WINDOW, ask, same
 from tests.fakes import FakeSegmenter, ellipsoid_labels, labelled_volume
 from volumes import Geometry, Provenance, Volume
 
-HW, WINDOW = (400, 500), Window(0, 255)
-PLANE = PlaneRef(0, 1)
+HW = (400, 500)
 POINT, BOX = PointPrompt((1, 90, 330)), BoxPrompt(PLANE.box_of((81, 321, 100, 340)))
 LARGE = BoxPrompt(PLANE.box_of((20, 100, 300, 450)))
 
@@ -41,27 +37,6 @@ def volume() -> Volume:
     noise = np.random.default_rng(0).integers(0, 12, HW, dtype=np.uint8)
     data = np.where(disc, 200, 60).astype(np.uint8) + noise
     return Volume(np.stack([data] * 3), Geometry.from_spacing((3, *HW)), Provenance("test"))
-
-
-@pytest.fixture
-def make_segmenter(tmp_path):
-    folders = iter(range(9))
-    return lambda: load_segmenter(
-        "default", "cpu", settings=Settings.resolve(cache_dir=tmp_path / str(next(folders)))
-    )
-
-
-def ask(volume: Volume, *prompts: Prompt, hint: np.ndarray | None = None) -> SegmentRequest:
-    return SegmentRequest(volume, PLANE, WINDOW, prompts, hint=hint)
-
-
-def same(one: MaskPrediction, other: MaskPrediction) -> bool:
-    return (
-        one.masks == other.masks
-        and np.array_equal(one.scores, other.scores)
-        and np.array_equal(one.hints, other.hints)
-        and one.preferred == other.preferred
-    )
 
 
 def test_a_click_on_a_small_object_is_glanced_at_and_then_looked_at_closer(volume, make_segmenter) -> None:

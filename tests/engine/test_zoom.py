@@ -9,14 +9,12 @@ import pytest
 import torch
 
 from napari_sam.core.masks import BoxedMask, iou
-from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt
-from napari_sam.core.segmenter import SegmentRequest
-from napari_sam.core.window import Window
 from napari_sam.engine.loading import load_segmenter
 from napari_sam.engine.sam_segmenter import SamSegmenter
 from napari_sam.engine.zoom import CONTEXT, HINT_SIDE, MIN_SIDE_PX, ZoomingSegmenter, zoom_window
 from napari_sam.settings import Settings
+from tests.engine.asking import PLANE, WINDOW, ask
 from volumes import Box, Geometry, Provenance, Volume
 
 HW = (400, 500)
@@ -68,12 +66,7 @@ def overlap(found: np.ndarray, truth: np.ndarray) -> float:
     return (found & truth).sum() / (found | truth).sum()
 
 
-PLANE = PlaneRef(0, 1)
 BOX = BoxPrompt(PLANE.box_of((81, 321, 100, 340)))
-
-
-def ask(volume: Volume, *prompts: object, hint: np.ndarray | None = None) -> SegmentRequest:
-    return SegmentRequest(volume, PLANE, Window(0, 255), tuple(prompts), hint=hint)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +106,7 @@ def test_a_mask_says_where_to_look(zooming: SamSegmenter, volume: Volume) -> Non
 def test_what_was_prefetched_around_an_object_is_not_encoded_again(
     zooming: SamSegmenter, volume: Volume
 ) -> None:
-    zooming.prefetch(volume, [PLANE], Window(0, 255), around=BOX.box)
+    zooming.prefetch(volume, [PLANE], WINDOW, around=BOX.box)
     assert zooming.timings.n_encoded == 1
     zooming.segment(ask(volume, BOX))
     assert zooming.timings.n_encoded == 1

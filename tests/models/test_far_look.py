@@ -7,8 +7,6 @@ import torch
 
 from napari_sam.models.far_look import (
     LIKELY,
-    MAX_CLICKS,
-    asks_from_afar,
     farther,
     farther_points,
     nearer_mask,
@@ -16,7 +14,7 @@ from napari_sam.models.far_look import (
     with_far_candidate,
 )
 from napari_sam.models.mask_decoder import Decoded
-from napari_sam.models.prompt_encoder import BOX_FIRST, BOX_SECOND, NEGATIVE, POSITIVE
+from napari_sam.models.prompt_encoder import BOX_FIRST, BOX_SECOND, POSITIVE
 from napari_sam.models.sam import PlaneFeatures
 from napari_sam.models.tiny_sam import TinySam
 
@@ -60,25 +58,6 @@ def test_edges_of_pixels_stay_edges_in_the_halved_picture() -> None:
 def test_a_ramp_comes_back_where_it_was() -> None:
     ramp = torch.arange(32.0).expand(1, 1, 32, 32)
     assert torch.allclose(nearer_mask(farther(ramp))[..., 2:-2], ramp[..., 2:-2])
-
-
-@pytest.mark.parametrize(
-    ("n_clicks", "has_box", "has_mask", "asked"),
-    [
-        (0, True, False, True),
-        (1, False, False, True),
-        (1, True, False, True),
-        (2, False, True, True),
-        (MAX_CLICKS, False, True, True),
-        (MAX_CLICKS + 1, False, True, False),
-        (0, True, True, False),
-        (1, True, True, False),
-    ],
-)
-def test_prompts_that_say_how_large_the_object_is_are_not_asked_from_afar(
-    n_clicks: int, has_box: bool, has_mask: bool, asked: bool
-) -> None:
-    assert asks_from_afar(n_clicks, has_box, has_mask) == asked
 
 
 def test_a_likely_candidate_from_afar_takes_the_place_of_the_worst_from_near() -> None:
@@ -128,11 +107,8 @@ def test_a_click_is_answered_from_afar_as_well(model: TinySam, seen: PlaneFeatur
     assert torch.equal(found.iou_scores, expected.iou_scores)
 
 
-def test_what_needs_no_look_from_afar_is_decoded_once(model: TinySam, seen: PlaneFeatures) -> None:
+def test_without_features_from_afar_a_box_is_decoded_once(model: TinySam, seen: PlaneFeatures) -> None:
     xy, labels = box()
-    mask = torch.randn(2, 1, SIDE // 4, SIDE // 4, generator=torch.Generator().manual_seed(5))
-    clicks = torch.rand(1, 5, 2, generator=torch.Generator().manual_seed(6)) * SIDE
-    signs = torch.tensor([[POSITIVE, NEGATIVE, POSITIVE, NEGATIVE, NEGATIVE]])
-    for prompts in ((xy, labels, mask), (clicks, signs, mask[:1])):
-        expected, found = model.decode_all(seen, *prompts), model.answer(seen, *prompts)
-        assert torch.equal(found.mask_logits, expected.mask_logits)
+    expected, found = model.decode_all(seen, xy, labels), model.answer(PlaneFeatures(seen), xy, labels)
+    assert torch.equal(found.mask_logits, expected.mask_logits)
+    assert torch.equal(found.iou_scores, expected.iou_scores)
