@@ -26,7 +26,7 @@ SEGMENTS = (
         (221, 130, 101),
         Code("123037004", "SCT", "Anatomical Structure"),
         Code("10200004", "SCT", "Liver"),
-        "tiny_sam.v5",
+        "tiny_sam.v6",
     ),
     Segment(3, "Läsion µ", (1, 2, 255)),
 )

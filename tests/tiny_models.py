@@ -23,7 +23,7 @@ MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 
 def build_conv_sam() -> Sam:
     """As the embedded default: a convolutional encoder with two finer levels."""
-    return _with_encoder(TinyEncoder(DIM, widths=(8, 8, 16, 32), depths=(1, 1, 1, 1)))
+    return _with_encoder(TinyEncoder(DIM, widths=(8, 8), depths=(1, 1)))
 
 
 def build_vit_sam() -> Sam:
@@ -81,3 +81,14 @@ def registry_of(*specs: ModelSpec) -> registry.Registry:
     for spec in specs:
         known.register(spec)
     return known
+
+
+def with_silent_levels(lean: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Give the default model's weights in the form of versions 1 to 5: `smooth16`'s bias is the embedding."""
+    older = {name: value.clone() for name, value in lean.items() if not name.endswith("everywhere")}
+    sizes = {
+        "level16.0.0.weight": (144, 64, 3, 3), "smooth16.weight": (128, 128, 3, 3), "smooth16.bias": (128,),
+        "narrow8.weight": (32, 128, 1, 1), "narrow8.bias": (32,),
+        "group16.weight": (32, 128, 1, 1), "group16.bias": (32,),
+    }  # fmt: skip
+    return older | {f"image_encoder.{name}": torch.randn(size) for name, size in sizes.items()}

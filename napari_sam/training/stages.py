@@ -42,8 +42,6 @@ class Stage:
         How much of the learning rate parts of the network take, by how the names of their weights begin;
         the first that fits counts, and what none fits takes all of it. At a share of 0 weights stay as they
         are; the running means of normalisations go on.
-    coarse : float
-        Weight of what teaches the coarse levels directly; see `napari_sam.training.coarse_levels`.
     prompts : bool
         Whether prompts teach anything: without them the encoder's cells do alone.
     """
@@ -57,7 +55,6 @@ class Stage:
     seed: int = 0
     going_on: float = GOING_ON
     shares: tuple[tuple[str, float], ...] = ()
-    coarse: float = 0.0
     prompts: bool = True
 
     def share(self, name: str) -> float:

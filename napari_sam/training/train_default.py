@@ -3,7 +3,7 @@
 One stage of the schedule::
 
     python -m napari_sam.training.train_default --folder RUN --data DATA --side 192 256 384 --minutes 40
-    python -m napari_sam.training.train_default --folder RUN --export tiny_sam_v5.safetensors
+    python -m napari_sam.training.train_default --folder RUN --export tiny_sam_v6.safetensors
 
 On a GPU: ``--workers`` for its processors, ``--pairs 64 --prompted 128 --kept 300``.
 Under ``torchrun --nproc-per-node N -m napari_sam.training.train_default …`` several processes share the work.
@@ -159,9 +159,6 @@ def _parser() -> argparse.ArgumentParser:
         "--share", type=_share, action="append", default=[], metavar="NAME=SHARE",
         help="weights whose names begin so learn at this share of the rate; the first that fits counts",
     )  # fmt: skip
-    parser.add_argument(
-        "--coarse", type=float, default=0.0, help="weight of what teaches coarse levels directly"
-    )
     parser.add_argument("--no-prompts", action="store_true", help="let the encoder's cells alone teach")
     parser.add_argument("--pairs", type=int, default=4)
     parser.add_argument("--objects", type=int, default=10)
@@ -199,8 +196,8 @@ def main() -> None:
     if "WORLD_SIZE" in os.environ:
         distributed.init_process_group("gloo" if args.device == "cpu" else "nccl")
     numbers = args.pairs, args.objects, args.prompted, args.seed, args.going_on
-    teaching = {"shares": tuple(args.share), "coarse": args.coarse, "prompts": not args.no_prompts}
-    stage = Stage(tuple(args.side), args.minutes, args.rate, *numbers, **teaching)
+    shares, prompts = tuple(args.share), not args.no_prompts
+    stage = Stage(tuple(args.side), args.minutes, args.rate, *numbers, shares=shares, prompts=prompts)
     trainer = Trainer(args.folder, stage, torch.device(args.device))
     if args.weights:
         trainer.start_from(args.weights)

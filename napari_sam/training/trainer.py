@@ -13,11 +13,9 @@ import torch
 from safetensors.torch import load_file
 from torch import distributed, nn
 
-from napari_sam.models.sam import IMAGE_EMBEDDING
-from napari_sam.models.tiny_encoder import with_missing_blocks
+from napari_sam.models.tiny_encoder import with_missing_blocks, without_silent_levels
 from napari_sam.models.tiny_sam import build_tiny_sam
 from napari_sam.training.batches import Batch, Question, ask
-from napari_sam.training.coarse_levels import CoarseGrouping
 from napari_sam.training.recorded import RecordedSteps
 from napari_sam.training.rounds import MANY, cells_loss, rounds_loss
 from napari_sam.training.stages import Stage
@@ -45,8 +43,7 @@ class Trainer:
         torch.manual_seed(stage.seed)
         self.model = build_tiny_sam().to(device)
         self.average = copy.deepcopy(self.model).eval()
-        self.coarse = CoarseGrouping(self.model.prompt_encoder.embed_dim).to(device)
-        named = [*self.model.named_parameters(), *self.coarse.named_parameters(prefix="coarse")]
+        named = list(self.model.named_parameters())
         for name, parameter in named:
             parameter.requires_grad_(stage.share(name) > 0)
         taught = [(name, parameter) for name, parameter in named if parameter.requires_grad]
@@ -65,8 +62,6 @@ class Trainer:
         kept = torch.load(path, map_location=self.device, weights_only=True)
         self.model.load_state_dict(kept["model"])
         self.average.load_state_dict(kept["average"])
-        if "coarse" in kept:
-            self.coarse.load_state_dict(kept["coarse"])
         if kept["stage"] == asdict(self.stage):
             self.optimiser.load_state_dict(kept["optimiser"])
             self.step, self.spent_s = kept["step"], kept["spent_s"]
@@ -74,7 +69,8 @@ class Trainer:
     def start_from(self, weights: Path) -> None:
         """Begin with a file of weights, without a checkpoint; blocks that it lacks change nothing."""
         if not self.found:
-            state = with_missing_blocks(load_file(weights, device=str(self.device)), self.model.state_dict())
+            lean = without_silent_levels(load_file(weights, device=str(self.device)))
+            state = with_missing_blocks(lean, self.model.state_dict())
             self.model.load_state_dict(state)
             self.average.load_state_dict(state)
 
@@ -83,7 +79,6 @@ class Trainer:
         state = {
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
-            "coarse": self.coarse.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "stage": asdict(self.stage),
             "step": self.step,
@@ -122,12 +117,8 @@ class Trainer:
         with torch.autocast(self.device.type, torch.bfloat16):
             features = self.model.encode(question.pixels)
             if self.stage.prompts:
-                loss = rounds_loss(self.model, features, question, rng, self.stage.going_on)
-            else:
-                loss = cells_loss(features, question)
-            if self.stage.coarse:
-                loss = loss + self.stage.coarse * self.coarse(features[IMAGE_EMBEDDING], question)
-            return loss
+                return rounds_loss(self.model, features, question, rng, self.stage.going_on)
+            return cells_loss(features, question)
 
     def _n_prompted(self, batch: Batch) -> int:
         """Prompt for fewer objects in larger pictures, so that steps take about as long."""

@@ -27,7 +27,7 @@ _DIM = 256
 TINY_SIDE = 384
 """As in `models.tiny_encoder`, which loads torch and so is not imported here; a test compares the two."""
 
-_EMBEDDED = Path(__file__).parent / "weights" / "tiny_sam_v5.safetensors"
+_EMBEDDED = Path(__file__).parent / "weights" / "tiny_sam_v6.safetensors"
 _PUBLISHED = "https://dl.fbaipublicfiles.com/segment_anything/"
 _META = "Meta AI, Segment Anything (Kirillov et al., 2023), trained on SA-1B"
 _YFORMER = "Meta AI, EfficientSAM (Xiong et al., 2023), trained on SA-1B"
@@ -87,18 +87,19 @@ def _build_tiny() -> Sam:
     return build_tiny_sam()
 
 
-def _with_all_blocks(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Take weights of the smaller encoders that the model had up to its fifth version as well."""
+def _of_older_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Take weights of the encoders that the model had up to its fifth version as well."""
     import torch
 
-    from napari_sam.models.tiny_encoder import with_missing_blocks
+    from napari_sam.models.tiny_encoder import with_missing_blocks, without_silent_levels
 
-    is_smaller = "image_encoder.level16.3.conv1.0.weight" in state
-    if not is_smaller or "image_encoder.norm16.weight" in state:
-        return dict(state)
+    lean = without_silent_levels(state)
+    is_older = lean.keys() != state.keys()
+    if not is_older or "image_encoder.level8.3.conv1.0.weight" in lean:
+        return lean
     with torch.random.fork_rng(devices=[]):  # the caller's random numbers are not ours to draw
         torch.default_generator.manual_seed(0)  # what is added is the same at every start
-        return with_missing_blocks(state, _build_tiny().state_dict())
+        return with_missing_blocks(lean, _build_tiny().state_dict())
 
 
 def _register_efficient(size: str, width: int, n_heads: int, weights: Weights, n_parameters: str) -> None:
@@ -144,7 +145,7 @@ register(
         side=TINY_SIDE,
         mean=PIXEL_MEAN,
         std=PIXEL_STD,
-        convert=_with_all_blocks,
+        convert=_of_older_weights,
         lead=0.04,
         zoom=True,
         afar=True,

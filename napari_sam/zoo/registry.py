@@ -10,7 +10,7 @@ from napari_sam.errors import SettingsError, UnknownModel
 from napari_sam.zoo.entry_points import register_third_parties
 from napari_sam.zoo.spec import ModelSpec
 
-DEFAULT_MODEL = "tiny_sam.v5"
+DEFAULT_MODEL = "tiny_sam.v6"
 """What ``default`` stands for."""
 
 _ALIAS = "default"

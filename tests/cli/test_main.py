@@ -19,13 +19,13 @@ from tests.fakes import FakeSegmenter
 def test_models_are_listed_and_shown(capsys: pytest.CaptureFixture[str]) -> None:
     code, shown, _ = run(["models", "list"], capsys)
     assert code == 0
-    assert "tiny_sam.v5" in shown
+    assert "tiny_sam.v6" in shown
     assert "(default)" in shown
     code, shown, _ = run(["models", "show", "sam_vit_b.meta"], capsys)
     assert code == 0
     assert "Apache-2.0" in shown
     code, _, err = run(["models", "show", "no.such"], capsys)
-    assert_one_line(code, err, "'no.such'", "tiny_sam.v5")
+    assert_one_line(code, err, "'no.such'", "tiny_sam.v6")
 
 
 def test_embed_names_each_image(

@@ -45,7 +45,7 @@ def test_a_download_says_where_and_that_it_is_the_right_file(
     assert (code, err) == (0, "")
     assert shown.splitlines() == [
         f"published.sha: there already, {target} (sha256 {DIGEST}, as published)",
-        "tiny_sam.v5: the weights are part of the package; there is nothing to download",
+        "tiny_sam.v6: the weights are part of the package; there is nothing to download",
     ]
     assert len(server.asked) == 1
 
@@ -83,7 +83,7 @@ def test_verify_ends_with_2_only_where_something_differs(
     assert (code, err) == (0, "")
     assert [line.split()[:3] for line in shown.splitlines()] == [
         ["published.sha", "not", "here"],
-        ["tiny_sam.v5", "no", "published"],
+        ["tiny_sam.v6", "no", "published"],
     ]
     target.parent.mkdir(parents=True)
     target.write_bytes(CONTENT)
@@ -94,13 +94,13 @@ def test_verify_ends_with_2_only_where_something_differs(
     code, shown, err = run(["models", "verify", "--json"], capsys)
     assert_one_line(code, err, "1 of 2", str(target), "`napari-sam models download published.sha`")
     verdicts = {one["name"]: one["verdict"] for one in json.loads(shown)}
-    assert verdicts == {"published.sha": "differs", "tiny_sam.v5": "no published hash"}
+    assert verdicts == {"published.sha": "differs", "tiny_sam.v6": "no published hash"}
 
 
 def test_lists_and_records_as_json(target: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, shown, _ = run(["models", "list", "--json"], capsys)
     assert code == 0
-    assert [one["name"] for one in json.loads(shown)] == ["published.sha", "tiny_sam.v5"]
+    assert [one["name"] for one in json.loads(shown)] == ["published.sha", "tiny_sam.v6"]
     code, shown, _ = run(["models", "show", "published.sha", "--json"], capsys)
     record = json.loads(shown)
     assert (record["sha256"], record["is_here"], record["weights"]) == (DIGEST, False, str(target))
@@ -131,6 +131,6 @@ def test_a_broken_package_of_others_is_a_note(
     monkeypatch.setattr(registry, "_registry", known)
     code, shown, err = run(["models", "list"], capsys)
     assert code == 0
-    assert shown.startswith("tiny_sam.v5")
+    assert shown.startswith("tiny_sam.v6")
     assert err.startswith("napari-sam: note: models of ")
     assert "no_such_module_here" in err

@@ -17,9 +17,9 @@ def test_colours_are_the_windows_over_again_after_the_last() -> None:
 
 
 def test_the_algorithm_is_the_package_and_the_model() -> None:
-    name = algorithm_name("tiny_sam.v5")
+    name = algorithm_name("tiny_sam.v6")
     assert name.startswith("napari-sam-volumes")
-    assert name.endswith(", tiny_sam.v5")
+    assert name.endswith(", tiny_sam.v6")
     assert algorithm_name("") == ""
 
 

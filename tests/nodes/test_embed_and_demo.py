@@ -48,7 +48,7 @@ def test_embedding_can_be_stopped(volume: Volume) -> None:
 
 def test_models_are_described_without_being_loaded() -> None:
     models = list_models()
-    assert [model.name for model in models if model.is_default] == ["tiny_sam.v5"]
+    assert [model.name for model in models if model.is_default] == ["tiny_sam.v6"]
     published = describe_model("sam_vit_b.meta")
     assert published.n_bytes == 375_042_383
     assert not published.is_here

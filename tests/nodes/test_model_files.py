@@ -23,7 +23,7 @@ def models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     embedded = tmp_path / "inside.safetensors"
     embedded.write_bytes(b"inside")
     all_weights = {
-        "tiny_sam.v5": Weights(embedded.name, "Apache-2.0", "us", embedded=embedded),
+        "tiny_sam.v6": Weights(embedded.name, "Apache-2.0", "us", embedded=embedded),
         "published.sha": Weights("a.pth", "MIT", "them", DIGEST, URL + "a.pth", len(CONTENT)),
         "published.plain": Weights("b.pth", "MIT", "them", url=URL + "b.pth"),
         "published.nowhere": Weights("c.pth", "MIT", "them of there", "0" * 64),
@@ -101,8 +101,8 @@ def test_everything_is_verified_or_what_is_named(weights_dir: Path) -> None:
         "published.sha": "ok",
         "published.plain": "not here",
         "published.nowhere": "differs",
-        "tiny_sam.v5": "no published hash",
+        "tiny_sam.v6": "no published hash",
     }
     some = verify_weights(["default", "published.sha", "default"])
-    assert [one.name for one in some] == ["tiny_sam.v5", "published.sha"]
+    assert [one.name for one in some] == ["tiny_sam.v6", "published.sha"]
     assert some[1].found == DIGEST

@@ -24,7 +24,7 @@ from napari_sam.store.session_file import ModelReference, SessionFolder
 from tests.fakes import FakeSegmenter, NestedSegmenter
 
 SHAPE = (4, 10, 12)
-MODEL = ModelReference("tiny_sam.v5", "0" * 64)
+MODEL = ModelReference("tiny_sam.v6", "0" * 64)
 
 
 def ct(seed: int = 0) -> volumes.Volume:

@@ -7,10 +7,8 @@ from contextlib import nullcontext
 import pytest
 import torch
 
-from napari_sam.models.sam import IMAGE_EMBEDDING
 from napari_sam.models.tiny_sam import build_tiny_sam
 from napari_sam.training.batches import Batch, Question, ask, choose_objects, draw_some
-from napari_sam.training.coarse_levels import CoarseGrouping
 from napari_sam.training.rounds import training_loss
 
 CPU = torch.device("cpu")
@@ -81,11 +79,10 @@ def test_training_never_asks_a_gpu_for_a_value(monkeypatch):
     """A step that is recorded on a GPU must not wait for it: on the meta device nothing can be asked."""
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # it does not know that device
     with torch.device("meta"):
-        model, coarse = build_tiny_sam().train(), CoarseGrouping(128)
+        model = build_tiny_sam().train()
         pixels, masks = torch.empty(4, 3, 64, 64), torch.empty(2, 60, 64, 64, dtype=torch.bool)
         pair, images = torch.empty(60, dtype=torch.long), torch.empty(8, dtype=torch.long)
         question = Question(pixels, masks, pair, torch.empty(8, 16, 16), images)
     for seed in range(4):
         loss = training_loss(model, question, torch.Generator().manual_seed(seed))
         assert loss.shape == ()
-    assert coarse(model.encode(pixels)[IMAGE_EMBEDDING], question).shape == ()

@@ -98,7 +98,7 @@ def test_names_colours_codes_and_algorithms_come_back(phantom: Volume, tmp_path:
     liver = seg.get_segment_description(1)
     assert (liver.segment_label, liver.algorithm_type.value) == ("Liver", "SEMIAUTOMATIC")
     assert liver.segmented_property_type.meaning == "Liver"
-    assert liver.algorithm_identification.name == "tiny_sam.v5"
+    assert liver.algorithm_identification.name == "tiny_sam.v6"
     assert seg.get_segment_description(2).algorithm_type.value == "MANUAL"
 
 

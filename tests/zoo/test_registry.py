@@ -19,10 +19,10 @@ from tests.tiny_models import spec_of
 
 def test_default_is_the_model_that_ships() -> None:
     spec = zoo.get("default")
-    assert spec.name == "tiny_sam.v5"
-    assert spec is zoo.get("tiny_sam.v5")
+    assert spec.name == "tiny_sam.v6"
+    assert spec is zoo.get("tiny_sam.v6")
     assert spec.weights.embedded is not None
-    assert spec.weights.embedded.name == "tiny_sam_v5.safetensors"
+    assert spec.weights.embedded.name == "tiny_sam_v6.safetensors"
     assert spec.side == TINY_SIDE
 
 
@@ -45,7 +45,7 @@ def test_names_are_those_of_this_version() -> None:
         "sam_vit_l.micro_sam_em_organelles",
         "sam_vit_l.micro_sam_histopathology",
         "sam_vit_l.micro_sam_lm",
-        "tiny_sam.v5",
+        "tiny_sam.v6",
     )
 
 
@@ -166,7 +166,7 @@ def test_unknown_name_lists_the_known_and_guesses() -> None:
         assert name in message
 
 
-@pytest.mark.parametrize("name", ["tiny_sam.v5"])
+@pytest.mark.parametrize("name", ["tiny_sam.v6"])
 def test_name_is_registered_once(name: str) -> None:
     before = zoo.get(name)
     with pytest.raises(SettingsError, match="registered already"):
