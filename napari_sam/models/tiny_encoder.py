@@ -116,8 +116,8 @@ class TinyEncoder(nn.Module):
         fine8 = self.smooth8(F.relu(self.lateral8(x8)))
         fine4 = self.smooth4(F.relu(self.lateral4(x4) + _double(self.narrow4(fine8))))
         grouping = self.grouping(F.relu(self.group4(x4) + _double(self.group8(fine8))))
-        cells = len(pixels), -1, pixels.shape[2] // 16, pixels.shape[3] // 16
-        embedding = self.everywhere[:, None, None].to(fine8.dtype).expand(cells)
+        cells = fine8.new_zeros(len(fine8), 1, fine8.shape[2] // 2, fine8.shape[3] // 2)
+        embedding = cells + self.everywhere[:, None, None].to(cells.dtype)
         return {IMAGE_EMBEDDING: embedding, FINE_HALF: fine8, FINE_FULL: fine4, GROUPING: grouping}
 
 
