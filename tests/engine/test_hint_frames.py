@@ -13,6 +13,8 @@ from napari_sam.engine.frame import MASK_LOGIT, Frame
 from napari_sam.engine.hint_frames import Region, to_plane_hint, to_window_hint
 
 SIDE = 48
+NARROWEST = 14
+LONGEST = 112  # what is NARROWEST is 1.5 cells wide in a hint of SIDE / 4, which becomes two
 
 
 def squared(logits: Tensor, side: int) -> Tensor:
@@ -31,9 +33,11 @@ def places(draw: st.DrawFn) -> tuple[tuple[int, int], Region]:
     Neither is so narrow that it becomes one cell wide: of those torch's smoothed resizing takes the first row
     for all rows.
     """
-    height, width = draw(st.integers(20, 120)), draw(st.integers(20, 120))
-    starts = [draw(st.integers(0, n - 14)) for n in (height, width)]
-    stops = [draw(st.integers(start + 14, n)) for start, n in zip(starts, (height, width), strict=True)]
+    height, width = draw(st.integers(20, LONGEST)), draw(st.integers(20, LONGEST))
+    starts = [draw(st.integers(0, n - NARROWEST)) for n in (height, width)]
+    stops = [
+        draw(st.integers(start + NARROWEST, n)) for start, n in zip(starts, (height, width), strict=True)
+    ]
     return (height, width), (starts[0], starts[1], stops[0], stops[1])
 
 
