@@ -4,13 +4,13 @@ A model with a small input sees a nucleus in a plane of two thousand pixels as a
 asked on a square window around its object, about four times as large as the object itself; of a fixed set of
 windows, so that prompts near each other share an embedding. Objects that are large in their plane are asked
 on the whole plane, as without this module. Clicks say nothing of the object's size: they are asked on the
-whole plane first, and again on the window around the answer. What the whole plane says is given at once
-where the window has to be encoded first.
+whole plane first, and again on the window around the answer. Where that leaves doubt in a plane much larger
+than the model's input, a click is asked at smaller scales, too, and the likeliest answer counts. What the
+whole plane says is given at once where a window has to be encoded first.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -20,68 +20,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_sam.core.jobs import Cancel
-from napari_sam.core.masks import BoxedMask, tight_box
+from napari_sam.core.masks import BoxedMask
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
 from napari_sam.core.window import Window
-from napari_sam.engine.frame import Frame
 from napari_sam.engine.hint_frames import Region, to_plane_hint, to_window_hint
 from napari_sam.engine.model_prompts import check_request, without_unused_mask
 from napari_sam.engine.sam_segmenter import SamSegmenter
+from napari_sam.engine.zoom_extents import asked_extent, found_extent, found_within
+from napari_sam.engine.zoom_windows import click_windows, hint_side, zoom_window
 from volumes import Box, Geometry, Volume
 
-__all__ = ["ZoomingSegmenter", "zoom_window"]
+__all__ = ["ZoomingSegmenter"]
 
-CONTEXT = 4.0
-"""Side of the window over the longer side of the object, at least."""
-
-MIN_SIDE_PX = 48
-"""Side of the smallest window, in voxels of the plane."""
-
-WORTH_IT = 0.8
-"""A window of more than this share of the plane's longer side is not worth a second embedding."""
-
-HINT_SIDE = 192
-"""Side of the hints of a closer look, which are kept in the frame of the whole plane."""
-
-
-def zoom_window(extent: Region, plane_hw: tuple[int, int]) -> Region:
-    """Choose the window in which to ask for an object.
-
-    Sides are the plane's longer side over powers of the square root of 2, and places are multiples of a
-    quarter of the side, so that there are few windows, and the object lies within an eighth of a side from
-    the middle.
-
-    Parameters
-    ----------
-    extent : tuple of int
-        Half-open ``(row0, col0, row1, col1)`` of the object, in voxels of the plane.
-    plane_hw : tuple of int
-        Height and width of the plane.
-
-    Returns
-    -------
-    tuple of int
-        Half-open ``(row0, col0, row1, col1)``; the whole plane where a closer look is not worth it.
-    """
-    longest = max(plane_hw)
-    wanted = max(CONTEXT * max(extent[2] - extent[0], extent[3] - extent[1]), MIN_SIDE_PX)
-    if wanted > WORTH_IT * longest:
-        return 0, 0, *plane_hw
-    n_steps = math.floor(2 * math.log2(longest / wanted) + 1e-6)
-    side = max(math.ceil(longest / 2 ** (n_steps / 2)), MIN_SIDE_PX)
-    if side > WORTH_IT * longest:
-        return 0, 0, *plane_hw
-    starts = [_start((extent[axis] + extent[axis + 2]) / 2, side, plane_hw[axis]) for axis in (0, 1)]
-    ends = [min(start + side, size) for start, size in zip(starts, plane_hw, strict=True)]
-    return starts[0], starts[1], ends[0], ends[1]
-
-
-def _start(middle: float, side: int, size: int) -> int:
-    """Place a window along one axis so that it lies in the plane."""
-    step = max(1, side // 4)
-    return max(0, min(round((middle - side / 2) / step) * step, size - side))
+LIKELY = 0.7
+"""Predicted IoU from which on a click's answer is not doubted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +61,7 @@ class ZoomingSegmenter(SamSegmenter):
         requests = [without_unused_mask(request, self.prompts) for request in requests]
         for request in requests:
             check_request(request, self.name, self.prompts)
-        extents = [_extent(request) for request in requests]
+        extents = [asked_extent(request) for request in requests]
         answers: dict[int, MaskPrediction] = {}
         regions = {
             i: _region(request, extent)
@@ -118,9 +72,13 @@ class ZoomingSegmenter(SamSegmenter):
         answers |= zip(far, super().segment_batch([requests[i] for i in far]), strict=True)
         for i in far:
             if extents[i] is None:
-                regions[i] = _region(requests[i], _found(requests[i], answers[i]))
+                regions[i] = _region(requests[i], found_extent(requests[i], answers[i]))
         near = [i for i in range(len(requests)) if regions.get(i) is not None]
         answers |= zip(near, self._look_closer([(requests[i], regions[i]) for i in near]), strict=True)
+        for i in far:
+            if extents[i] is None:
+                windows = self._windows_in_doubt(requests[i], answers[i])
+                answers[i] = self._likeliest(requests[i], answers[i], regions[i], windows)
         return [answers[i] for i in range(len(requests))]
 
     def glance(self, request: SegmentRequest) -> MaskPrediction:
@@ -145,7 +103,7 @@ class ZoomingSegmenter(SamSegmenter):
         """
         request = without_unused_mask(request, self.prompts)
         check_request(request, self.name, self.prompts)
-        extent = _extent(request)
+        extent = asked_extent(request)
         if extent is not None:
             region = _region(request, extent)
             if region is not None and not self._is_seen(request, region) and self._is_seen(request):
@@ -153,13 +111,15 @@ class ZoomingSegmenter(SamSegmenter):
             yield self.segment(request)
             return
         plain = super().segment_batch([request])[0]
-        region = _region(request, _found(request, plain))
-        if region is None:
-            yield plain
-            return
-        if not self._is_seen(request, region):
+        region = _region(request, found_extent(request, plain))
+        glances = region is not None and not self._is_seen(request, region)
+        if glances:
             yield replace(plain, is_glance=True)
-        yield self._look_closer([(request, region)])[0]
+        first = plain if region is None else self._look_closer([(request, region)])[0]
+        windows = self._windows_in_doubt(request, first)
+        if not glances and not all(self._is_seen(request, window) for window in windows):
+            yield replace(plain, is_glance=True)
+        yield self._likeliest(request, first, region, windows)
 
     def prefetch(
         self,
@@ -184,7 +144,40 @@ class ZoomingSegmenter(SamSegmenter):
             volume, plane = _crop(volume, plane, region), _AT
         return self.is_encoded(volume, plane, request.window)
 
+    def _windows_in_doubt(self, request: SegmentRequest, answer: MaskPrediction) -> list[Region]:
+        """Give the windows in which a click on a large plane is asked as well; none where all is clear."""
+        if answer.scores[answer.best] >= LIKELY or len(request.prompts) != 1:
+            return []
+        (click,) = request.prompts
+        if not isinstance(click, PointPrompt) or not click.positive:
+            return []
+        plane_hw = request.plane.shape_hw(request.volume.shape)
+        return click_windows(*request.plane.rc(click.at), plane_hw, self._spec.side)
+
+    def _likeliest(
+        self, request: SegmentRequest, first: MaskPrediction, region: Region | None, windows: Sequence[Region]
+    ) -> MaskPrediction:
+        """Ask a click in windows, look closer at what is found there, and take the likeliest of all answers.
+
+        `first` is the answer so far, on `region` or on the whole plane. What an edge of its window cuts off
+        is not looked at.
+        """
+        regions: list[Region] = []
+        for window, answer in zip(windows, self._look([(request, w) for w in windows], False), strict=True):
+            found = _region(request, found_within(request, answer, window))
+            if found is not None and found not in (region, *regions):
+                regions.append(found)
+        answers = [first, *self._look_closer([(request, found) for found in regions])]
+        return max(answers, key=lambda answer: float(answer.scores[answer.best]))
+
     def _look_closer(self, asked: Sequence[tuple[SegmentRequest, Region | None]]) -> list[MaskPrediction]:
+        """Ask on the windows around objects."""
+        return self._look(asked, True)
+
+    def _look(
+        self, asked: Sequence[tuple[SegmentRequest, Region | None]], closer: bool
+    ) -> list[MaskPrediction]:
+        """Ask on windows; `closer` says that they are around objects, whose size is known by that."""
         crops: dict[tuple[int, PlaneRef, Region], Volume] = {}
         looks = []
         for request, region in asked:
@@ -193,7 +186,7 @@ class ZoomingSegmenter(SamSegmenter):
                 if place not in crops:  # objects that share a window share its greys and its key, too
                     crops[place] = _crop(request.volume, request.plane, region)
                 looks.append(_closer(request, region, crops[place], self._spec.side))
-        found = self._answers_to([look.part for look in looks], closer=True)
+        found = self._answers_to([look.part for look in looks], closer)
         return [_back(look, answer, self._spec.side) for look, answer in zip(looks, found, strict=True)]
 
 
@@ -204,38 +197,6 @@ def _region(request: SegmentRequest, extent: Region | None) -> Region | None:
     plane_hw = request.plane.shape_hw(request.volume.shape)
     region = zoom_window(extent, plane_hw)
     return None if region == (0, 0, *plane_hw) else region
-
-
-def _extent(request: SegmentRequest) -> Region | None:
-    """Give the rows and columns that a request says its object is in; None where it does not say."""
-    plane, shape = request.plane, request.volume.shape
-    boxes = [plane.box_hw(p.box) for p in request.prompts if isinstance(p, BoxPrompt)]
-    if not boxes:
-        masks = [p.mask for p in request.prompts if isinstance(p, MaskPrompt)]
-        boxes = [plane.box_hw(mask.box) for mask in masks if not mask.is_empty]
-    if not boxes and request.hint is not None and request.hint.ndim == 2:
-        hw = plane.shape_hw(shape)
-        inside = Frame(hw, max(request.hint.shape)).plane_logits(_tensor(request.hint)[None])[0] > 0
-        boxes = [box for box in [tight_box(inside.numpy())] if box is not None]
-    return _around(boxes, request) if boxes else None
-
-
-def _found(request: SegmentRequest, answer: MaskPrediction) -> Region | None:
-    """Give the rows and columns of an answer and of the clicks that led to it."""
-    mask = answer.masks[answer.best]
-    return None if mask.is_empty else _around([request.plane.box_hw(mask.box)], request)
-
-
-def _around(boxes: Sequence[Region], request: SegmentRequest) -> Region:
-    """Give the rows and columns of boxes and of all positive clicks."""
-    places = [request.plane.rc(p.at) for p in request.prompts if isinstance(p, PointPrompt) and p.positive]
-    edges = [
-        *boxes,
-        *((math.floor(r), math.floor(c), math.floor(r) + 1, math.floor(c) + 1) for r, c in places),
-    ]
-    lows = [min(edge[axis] for edge in edges) for axis in (0, 1)]
-    highs = [max(edge[axis] for edge in edges) for axis in (2, 3)]
-    return lows[0], lows[1], highs[0], highs[1]
 
 
 _AT = PlaneRef(0, 0)
@@ -285,7 +246,7 @@ def _back(look: _Look, answer: MaskPrediction, side: int) -> MaskPrediction:
     plane, shape = look.whole.plane, look.whole.volume.shape
     plane_hw, hints = plane.shape_hw(shape), _tensor(answer.hints)
     masks = tuple(_moved(mask, answer.plane, plane, look.region) for mask in answer.masks)
-    whole = to_plane_hint(hints, side, plane_hw, look.region, HINT_SIDE).half().numpy()
+    whole = to_plane_hint(hints, side, plane_hw, look.region, hint_side(plane_hw, side)).half().numpy()
     return replace(answer, plane=plane, masks=masks, hints=whole)
 
 

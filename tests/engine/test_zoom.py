@@ -12,7 +12,8 @@ from napari_sam.core.masks import BoxedMask, iou
 from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt
 from napari_sam.engine.loading import load_segmenter
 from napari_sam.engine.sam_segmenter import SamSegmenter
-from napari_sam.engine.zoom import CONTEXT, HINT_SIDE, MIN_SIDE_PX, ZoomingSegmenter, zoom_window
+from napari_sam.engine.zoom import ZoomingSegmenter
+from napari_sam.engine.zoom_windows import CONTEXT, HINT_SIDE, MIN_SIDE_PX, zoom_window
 from napari_sam.settings import Settings
 from tests.engine.asking import PLANE, WINDOW, ask
 from volumes import Box, Geometry, Provenance, Volume
