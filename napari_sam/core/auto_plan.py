@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import product
 from typing import Literal
 
@@ -29,6 +29,7 @@ _AT_LEAST_ONE = ("points_per_side", "points_per_batch", "crop_n_points_downscale
 _NOT_NEGATIVE = ("stability_score_offset", "crop_n_layers", "min_mask_region_area")
 _NOT_ABOVE_ONE = ("box_nms_threshold", "crop_nms_threshold", "presence_threshold")
 _MAX_LAYERS = 6
+_MAX_OWN_LAYERS = 4
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,9 @@ class AutoMaskSettings:
         How far those two lie from the threshold of the mask.
     box_nms_threshold : float
         Of two masks of one crop whose boxes overlap more (IoU), the one of lower predicted IoU is dropped.
-    crop_n_layers : int
-        Layer ``i`` looks again at ``2 ** i`` by ``2 ** i`` crops; 0 looks at the whole plane only.
+    crop_n_layers : int or None
+        Layer ``i`` looks again at ``2 ** i`` by ``2 ** i`` crops; 0 looks at the whole plane only. None takes
+        as many as it needs until crops are no larger than the model's input, at most 4.
     crop_nms_threshold : float
         Of two masks whose boxes overlap more, the one from the larger crop is dropped.
     crop_overlap_ratio : float
@@ -68,6 +70,9 @@ class AutoMaskSettings:
         Holes and islands of fewer pixels are filled and removed; 0 leaves masks as they are.
     form : {"bits", "counts", "compressed"}
         How records hold masks: as arrays, or as COCO's run lengths, plain or compressed.
+    seeds : bool
+        Ask besides at the middles of what the model's encoder groups into objects, in each crop; models that
+        group nothing are not affected.
     presence_threshold : float
         Points at which the model says with a lower probability that there is an object are left out; 0 asks
         at all of them. Models that say nothing of presence are not affected.
@@ -84,7 +89,7 @@ class AutoMaskSettings:
     stability_score_threshold: float = 0.95
     stability_score_offset: float = 1.0
     box_nms_threshold: float = 0.7
-    crop_n_layers: int = 0
+    crop_n_layers: int | None = 0
     crop_nms_threshold: float = 0.7
     crop_overlap_ratio: float = 512 / 1500
     crop_n_points_downscale_factor: int = 1
@@ -92,6 +97,7 @@ class AutoMaskSettings:
     min_mask_region_area: int = 0
     form: MaskForm = "compressed"
     presence_threshold: float = 0.0
+    seeds: bool = False
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -99,7 +105,25 @@ class AutoMaskSettings:
         if self.form not in _FORMS:
             raise SettingsError(f"the form of masks is {self.form!r}; choose of {', '.join(_FORMS)}")
         if self.point_grids is not None:
-            object.__setattr__(self, "point_grids", _checked_grids(self.point_grids, self.crop_n_layers + 1))
+            object.__setattr__(
+                self, "point_grids", _checked_grids(self.point_grids, (self.crop_n_layers or 0) + 1)
+            )
+
+    def for_plane(self, plane_hw: tuple[int, int], model_side: int) -> AutoMaskSettings:
+        """Choose the crop layers where they are left open.
+
+        Parameters
+        ----------
+        plane_hw : tuple of int
+            Height and width of the plane.
+        model_side : int
+            Side of the model's input in pixels.
+        """
+        if self.crop_n_layers is not None:
+            return self
+        n_layers = math.ceil(math.log2(max(1.0, max(plane_hw) / model_side)))
+        most = _MAX_OWN_LAYERS if self.point_grids is None else len(self.point_grids) - 1
+        return replace(self, crop_n_layers=min(n_layers, most, int(math.log2(min(plane_hw)))))
 
     def _check(self, name: str) -> None:
         """Raise SettingsError where a number lies out of its range."""
@@ -151,13 +175,15 @@ class Crop:
 def plan_crops(plane_hw: tuple[int, int], settings: AutoMaskSettings) -> tuple[Crop, ...]:
     """Lay out the whole plane and the overlapping crops of each layer, column by column.
 
+    Where the number of layers is open (None), there are none; see `AutoMaskSettings.for_plane`.
+
     Raises
     ------
     SettingsError
         More layers than the plane has pixels for.
     """
     crops = [Crop((0, 0, *plane_hw), 0)]
-    for layer in range(1, settings.crop_n_layers + 1):
+    for layer in range(1, (settings.crop_n_layers or 0) + 1):
         n_per_side = 2**layer
         overlap = int(settings.crop_overlap_ratio * min(plane_hw) * (2 / n_per_side))
         height, width = (_crop_length(n, n_per_side, overlap) for n in plane_hw)

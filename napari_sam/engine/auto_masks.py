@@ -7,7 +7,8 @@ brought to the plane (only where they can lie), and by their boxes once they are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,11 +24,13 @@ from napari_sam.core.masks import BoxedMask
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.segmenter import Segmenter
 from napari_sam.core.window import Window, resolve_window
+from napari_sam.engine.auto_seeds import middles_of_groups
 from napari_sam.engine.frame import Frame
 from napari_sam.engine.mask_sieve import MaskSieve
 from napari_sam.engine.sam_segmenter import SamSegmenter
 from napari_sam.engine.stretched import frame_of, pixels_for
 from napari_sam.errors import UnsupportedPrompt
+from napari_sam.models.grouping import GROUPING
 from napari_sam.models.prompt_encoder import POSITIVE
 from napari_sam.models.sam import PlaneFeatures, Sam
 from napari_sam.zoo.spec import ModelSpec
@@ -152,7 +155,7 @@ class AutoMasker:
         -------
         tuple of AutoMask
         """
-        crops = plan_crops(plane.shape_hw(volume_shape), self.settings)
+        crops = self._crops(plane.shape_hw(volume_shape))
         found = self.candidates(picture, cancel, told)
         masks = []
         for number, mask in enumerate(found.masks):
@@ -175,7 +178,7 @@ class AutoMasker:
     ) -> Candidates:
         """Find masks in a picture (H, W) or (H, W, 3) of uint8; as `masks`, but packed."""
         settings, plane_hw = self.settings, (picture.shape[0], picture.shape[1])
-        crops = plan_crops(plane_hw, settings)
+        crops = self._crops(plane_hw)
         n_points = [len(points_of_layer(crop.layer, settings)) for crop in crops]
         found, n_done = [], 0
         with torch.inference_mode():
@@ -191,6 +194,9 @@ class AutoMasker:
                     all_of_crop.without_duplicates(all_of_crop.predicted_iou, settings.box_nms_threshold)
                 )
         return self._across_crops(Candidates.joined(found), crops, plane_hw)
+
+    def _crops(self, plane_hw: tuple[int, int]) -> tuple[Crop, ...]:
+        return plan_crops(plane_hw, self.settings.for_plane(plane_hw, self.spec.side))
 
     def _across_crops(
         self, found: Candidates, crops: tuple[Crop, ...], plane_hw: tuple[int, int]
@@ -208,12 +214,14 @@ class AutoMasker:
     def _crop_batches(
         self, picture: NDArray[np.uint8], crop: Crop, number: int, cancel: Cancel
     ) -> Iterator[tuple[int, Candidates]]:
-        """Encode a crop once and ask at its points; gives how many were asked, and what came of it."""
+        """Encode a crop once and ask at its points; gives how many of its grid were asked, and answers."""
         cancel.check()
         row0, col0, row1, col1 = crop.region
         frame, features = self._encode(picture[row0:row1, col0:col1])
         sieve = MaskSieve(frame, crop, (picture.shape[0], picture.shape[1]), self.settings)
-        points_rc = points_of_layer(crop.layer, self.settings) * crop.size_hw
+        seeds_rc = self._seeds(features, frame)
+        grid_rc = points_of_layer(crop.layer, self.settings) * crop.size_hw
+        points_rc = np.concatenate([seeds_rc, grid_rc])
         n_at_once = self.settings.points_per_batch
         for start in range(0, len(points_rc), n_at_once):
             cancel.check()
@@ -221,7 +229,7 @@ class AutoMasker:
             logits, scores, owners = self._ask(features, frame, batch_rc)
             kept, stability, masks = sieve.sift(logits)
             yield (
-                len(batch_rc),
+                max(0, start + len(batch_rc) - max(start, len(seeds_rc))),
                 Candidates(
                     tuple(masks),
                     scores[kept],
@@ -235,6 +243,18 @@ class AutoMasker:
         """Encode a crop; gives how it lies in the model's input, and its features."""
         features = PlaneFeatures(self.model.encode(pixels_for(self.spec, part)[None].to(self.device)))
         return frame_of(self.spec, (part.shape[0], part.shape[1])), features
+
+    def _seeds(self, features: Mapping[str, Tensor], frame: Frame) -> NDArray[np.float64]:
+        """Give the middles of objects in a crop ``(N, 2)``, (row, column) in its pixels."""
+        if not self.settings.seeds or GROUPING not in features:
+            return np.empty((0, 2))
+        grouping = features[GROUPING][0].float().cpu().numpy()
+        cell = self.spec.side / grouping.shape[-1]
+        cells_hw = (math.ceil(frame.resized_hw[0] / cell), math.ceil(frame.resized_hw[1] / cell))
+        seeds_rc: NDArray[np.float64] = (
+            (middles_of_groups(grouping, cells_hw) + 0.5) * cell / np.asarray(frame.scale)
+        )
+        return np.minimum(seeds_rc, np.asarray(frame.plane_hw) - 0.5)
 
     def _ask(
         self, features: dict[str, Tensor], frame: Frame, points_rc: NDArray[np.float64]

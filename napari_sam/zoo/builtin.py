@@ -151,7 +151,12 @@ register(
         afar=True,
         tidy=0.03,
         auto_masks=AutoMaskSettings(
-            points_per_side=24, pred_iou_threshold=0.5, stability_score_threshold=0.6
+            points_per_side=14,
+            pred_iou_threshold=0.5,
+            stability_score_threshold=0.6,
+            crop_n_layers=None,
+            crop_n_points_downscale_factor=2,
+            seeds=True,
         ),
     )
 )
