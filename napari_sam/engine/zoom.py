@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from napari_sam.core.jobs import Cancel
 from napari_sam.core.masks import BoxedMask
@@ -34,8 +35,8 @@ from volumes import Box, Geometry, Volume
 
 __all__ = ["ZoomingSegmenter"]
 
-LIKELY = 0.7
-"""Predicted IoU from which on a click's answer is not doubted."""
+LIKELY, FAIRLY_LIKELY = 0.7, 0.5
+"""Predicted IoU from which on a click's answer is not doubted, and from which on it stays a candidate."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +169,8 @@ class ZoomingSegmenter(SamSegmenter):
             if found is not None and found not in (region, *regions):
                 regions.append(found)
         answers = [first, *self._look_closer([(request, found) for found in regions])]
-        return max(answers, key=lambda answer: float(answer.scores[answer.best]))
+        likeliest = max(answers, key=lambda answer: float(answer.scores[answer.best]))
+        return first if likeliest is first else _beside(likeliest, first)
 
     def _look_closer(self, asked: Sequence[tuple[SegmentRequest, Region | None]]) -> list[MaskPrediction]:
         """Ask on the windows around objects."""
@@ -255,6 +257,23 @@ def _moved(mask: BoxedMask, at: PlaneRef, plane: PlaneRef, region: Region) -> Bo
     row0, col0, _, _ = at.box_hw(mask.box)
     bits: NDArray[np.bool_] = np.asarray(mask.bits.any(axis=at.axis))
     return BoxedMask.of_part(bits, plane, (row0 + region[0], col0 + region[1]))
+
+
+def _beside(answer: MaskPrediction, other: MaskPrediction) -> MaskPrediction:
+    """Let the best mask of another answer take the place of the worst one, if it is fairly likely.
+
+    So a person who meant the whole, and got a part of it, finds it among the candidates.
+    """
+    chosen, worst = other.best, int(answer.scores.argmin())
+    if other.scores[chosen] < FAIRLY_LIKELY:
+        return answer
+    masks, scores, hints = list(answer.masks), answer.scores.copy(), answer.hints.copy()
+    masks[worst], scores[worst] = other.masks[chosen], other.scores[chosen]
+    hint = _tensor(other.hints[chosen])[None, None]
+    hints[worst] = (
+        F.interpolate(hint, hints.shape[1:], mode="bilinear", align_corners=False)[0, 0].half().numpy()
+    )
+    return replace(answer, masks=tuple(masks), scores=scores, hints=hints)
 
 
 def _tensor(logits: NDArray[np.floating]) -> Tensor:

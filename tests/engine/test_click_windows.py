@@ -12,6 +12,7 @@ from napari_sam.core.scores import mask_iou
 from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
 from napari_sam.core.window import Window
 from napari_sam.engine.sam_segmenter import SamSegmenter
+from napari_sam.engine.zoom import FAIRLY_LIKELY
 from napari_sam.engine.zoom_windows import (
     HINT_SIDE,
     LARGE,
@@ -94,6 +95,23 @@ def test_a_large_thing_is_answered_as_without_windows(field: Volume, make_segmen
     answer = segmenter.segment(ask(field, click))
     assert found(answer, large_thing()) > 0.9
     assert same(answer, SamSegmenter.segment_batch(segmenter, [ask(field, click)])[0])
+
+
+def test_the_whole_stays_a_candidate_where_a_part_of_it_is_likelier(
+    field: Volume, make_segmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segmenter, click = make_segmenter(), cell(*CELLS[0])[1]
+    answer, glance = segmenter.segment(ask(field, click)), segmenter.glance(ask(field, click))
+    assert glance.scores[glance.best] > FAIRLY_LIKELY
+    monkeypatch.setattr("napari_sam.engine.zoom.FAIRLY_LIKELY", 1.5)
+    alone = segmenter.segment(ask(field, click))
+    assert all(mask.area < 1000 for mask in alone.masks)
+    assert (answer.masks[answer.best], answer.best) == (alone.masks[alone.best], alone.best)
+    (other,) = (i for i in range(3) if answer.masks[i] != alone.masks[i])
+    assert other == alone.scores.argmin()
+    assert answer.hints.shape == alone.hints.shape
+    area = (answer.hints[other] > 0).mean() * SIDE**2
+    assert area == pytest.approx(answer.masks[other].area, rel=0.1)
 
 
 def test_alone_in_company_and_at_a_glance_the_last_answer_is_the_same(field: Volume, make_segmenter) -> None:
