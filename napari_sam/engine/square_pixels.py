@@ -1,13 +1,12 @@
 """Planes whose pixels are far from square are shown to the model as they look: with square pixels.
 
 A volume of thick slices is squashed where it is cut across them: of a round kidney a few rows are left. The
-model has learned from pictures as people see them. So each row (or column) is drawn as often as its pixels are
-longer than wide, an odd number of times, so that masks come back by counting.
+model has learned from pictures as people see them. So each row (or column) is drawn as often as its pixels
+are longer than wide, an odd number of times, so that masks come back by counting.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,6 +26,9 @@ from volumes import Box, Geometry, Volume
 
 __all__ = ["SquarePixelSegmenter", "times_drawn"]
 
+OBLONG = 2.1
+"""Pixels longer than this many times their width are drawn square."""
+
 MOST_TIMES = 15
 """A row is drawn at most so often: beyond that there is nothing to be seen between two of them."""
 
@@ -35,7 +37,7 @@ _AT = PlaneRef(0, 0)
 
 
 def times_drawn(volume: Volume, plane: PlaneRef) -> tuple[int, int]:
-    """Say how often each row and each column of a plane is drawn: (1, 1) up to pixels of two by one.
+    """Say how often each row and each column of a plane is drawn: (1, 1) up to pixels of about two by one.
 
     Parameters
     ----------
@@ -51,7 +53,7 @@ def times_drawn(volume: Volume, plane: PlaneRef) -> tuple[int, int]:
 
 def _odd(ratio: float) -> int:
     """Choose the odd number of times nearest to a ratio: of odd numbers more than half is never a tie."""
-    return max(1, min(2 * math.ceil(ratio / 2) - 1, MOST_TIMES))
+    return 1 if ratio <= OBLONG else min(2 * int(ratio // 2) + 1, MOST_TIMES)
 
 
 @dataclass(frozen=True, eq=False)
