@@ -131,9 +131,11 @@ def _drawn_along(picture: NDArray[Any], axis: int, times: int) -> NDArray[Any]:
     low = np.minimum(at.astype(int), max(n - 2, 0))
     high = np.minimum(low + 1, n - 1)
     share = (at - low).astype(np.float32).reshape([-1 if a == axis else 1 for a in range(picture.ndim)])
-    drawn = picture.take(low, axis) * (1 - share) + picture.take(high, axis) * share
+    drawn: NDArray[Any] = picture.take(low, axis) * (1 - share) + picture.take(high, axis) * share
     is_whole = np.issubdtype(picture.dtype, np.integer)
-    return (np.rint(drawn) if is_whole else drawn).astype(picture.dtype)
+    if is_whole:
+        drawn = np.rint(drawn)
+    return drawn.astype(picture.dtype)
 
 
 class SquarePixelSegmenter(ZoomingSegmenter):
