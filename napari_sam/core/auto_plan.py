@@ -70,12 +70,12 @@ class AutoMaskSettings:
         Holes and islands of fewer pixels are filled and removed; 0 leaves masks as they are.
     form : {"bits", "counts", "compressed"}
         How records hold masks: as arrays, or as COCO's run lengths, plain or compressed.
-    seeds : bool
-        Ask besides at the middles of what the model's encoder groups into objects, in each crop; models that
-        group nothing are not affected.
     presence_threshold : float
         Points at which the model says with a lower probability that there is an object are left out; 0 asks
         at all of them. Models that say nothing of presence are not affected.
+    seeds : bool
+        Ask besides at the middles of what the model's encoder groups into objects, in each crop; models that
+        group nothing are not affected.
 
     Raises
     ------
@@ -118,6 +118,11 @@ class AutoMaskSettings:
             Height and width of the plane.
         model_side : int
             Side of the model's input in pixels.
+
+        Returns
+        -------
+        AutoMaskSettings
+            These, with a number of crop layers that the plane has pixels for.
         """
         if self.crop_n_layers is not None:
             return self
