@@ -206,9 +206,8 @@ class _FilmPrompts:
         n_steps = abs(plane.index - seen.index)
         moved = FrameMotion(plan, self._settings).moved(mask, seen, plane, math.sqrt(n_steps))
         front.mask = moved.moved_to(front.plane)  # what the answer is compared with
-        return SegmentRequest(
-            plan.volume, plane, plan.window, self._prompts(plan, moved, plane, usable), plan.object_id
-        )
+        prompts = self._prompts(plan, moved, plane, usable)
+        return SegmentRequest(plan.volume, plane, plan.window, prompts, plan.object_id, is_followed=True)
 
     def _prompts(
         self, plan: PropagationPlan, moved: BoxedMask, plane: PlaneRef, usable: frozenset[str]

@@ -153,7 +153,13 @@ def deriving(*names: str, without_mask: Sequence[str] = ()) -> Derive:
             more = (_usable([part(plan, front)], usable) for part in standing_in)
             found = Derived(found.prompts + next((one.prompts for one in more if one.prompts), ()))
         return SegmentRequest(
-            plan.volume, front.next_plane, plan.window, found.prompts, plan.object_id, found.hint
+            plan.volume,
+            front.next_plane,
+            plan.window,
+            found.prompts,
+            plan.object_id,
+            found.hint,
+            is_followed=True,
         )
 
     return derive

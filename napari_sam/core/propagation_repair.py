@@ -199,7 +199,7 @@ def _request(
         prompts.append(PointPrompt(plane.at(row, col)))
     if "mask" in usable:
         prompts.append(MaskPrompt(shape))
-    return SegmentRequest(plan.volume, plane, plan.window, tuple(prompts), plan.object_id)
+    return SegmentRequest(plan.volume, plane, plan.window, tuple(prompts), plan.object_id, is_followed=True)
 
 
 def _overlap(a: BoxedMask, b: BoxedMask, plane: PlaneRef) -> float:

@@ -49,6 +49,9 @@ class SegmentRequest:
         Low-resolution logits of an earlier answer, as in `MaskPrediction.hints`, used as mask prompt.
     generation : int
         Which answer is newest; see `Session.apply`.
+    is_followed : bool
+        Whether nobody showed the object in this plane: the prompts come from planes nearby, and many planes
+        are asked.
     """
 
     volume: Volume
@@ -58,6 +61,7 @@ class SegmentRequest:
     object_id: int = 1
     hint: NDArray[np.floating] | None = None
     generation: int = 0
+    is_followed: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ from napari_sam.core.prompts import BoxPrompt, PointPrompt, Prompt
 from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
 from napari_sam.core.window import Window
 from napari_sam.engine.model_prompts import check_request, without_unused_mask
-from napari_sam.engine.zoom import ZoomingSegmenter
+from napari_sam.engine.outlining import OutliningSegmenter
 from volumes import Box, Geometry, Volume
 
 __all__ = ["SquarePixelSegmenter", "times_drawn"]
@@ -138,8 +138,8 @@ def _drawn_along(picture: NDArray[Any], axis: int, times: int) -> NDArray[Any]:
     return drawn.astype(picture.dtype)
 
 
-class SquarePixelSegmenter(ZoomingSegmenter):
-    """Answers as `ZoomingSegmenter` does, of planes drawn with square pixels.
+class SquarePixelSegmenter(OutliningSegmenter):
+    """Answers as `OutliningSegmenter` does, of planes drawn with square pixels.
 
     Hints of such a plane are of the drawn plane, which has the same frame at every request.
     """
@@ -175,7 +175,7 @@ class SquarePixelSegmenter(ZoomingSegmenter):
         return drawn.back(super().glance(drawn.asked(request)), request.plane)
 
     def answers(self, request: SegmentRequest) -> Iterator[MaskPrediction]:
-        """Yield what `ZoomingSegmenter.answers` does.
+        """Yield what `OutliningSegmenter.answers` does.
 
         Raises
         ------

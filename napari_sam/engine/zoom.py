@@ -33,15 +33,25 @@ from napari_sam.engine.zoom_extents import asked_extent, found_extent, found_wit
 from napari_sam.engine.zoom_windows import click_windows, hint_side, zoom_window
 from volumes import Box, Geometry, Volume
 
-__all__ = ["ZoomingSegmenter"]
+__all__ = ["Look", "ZoomingSegmenter"]
 
 LIKELY, FAIRLY_LIKELY = 0.7, 0.5
 """Predicted IoU from which on a click's answer is not doubted, and from which on it stays a candidate."""
 
 
 @dataclass(frozen=True, eq=False)
-class _Look:
-    """A request, and the same request on a window of its plane."""
+class Look:
+    """A request, and the same request on a window of its plane.
+
+    Attributes
+    ----------
+    whole : SegmentRequest
+        What is asked of the plane.
+    region : Region
+        The window.
+    part : SegmentRequest
+        What is asked of the window, as a volume of one plane.
+    """
 
     whole: SegmentRequest
     region: Region
@@ -109,7 +119,7 @@ class ZoomingSegmenter(SamSegmenter):
             region = _region(request, extent)
             if region is not None and not self._is_seen(request, region) and self._is_seen(request):
                 yield self.glance(request)
-            yield self.segment(request)
+            yield ZoomingSegmenter.segment_batch(self, [request])[0]
             return
         plain = super().segment_batch([request])[0]
         region = _region(request, found_extent(request, plain))
@@ -180,16 +190,20 @@ class ZoomingSegmenter(SamSegmenter):
         self, asked: Sequence[tuple[SegmentRequest, Region | None]], closer: bool
     ) -> list[MaskPrediction]:
         """Ask on windows; `closer` says that they are around objects, whose size is known by that."""
+        looks = self._looks([(request, region) for request, region in asked if region is not None])
+        found = self._answers_to([look.part for look in looks], closer)
+        return [_back(look, answer, self._spec.side) for look, answer in zip(looks, found, strict=True)]
+
+    def _looks(self, asked: Sequence[tuple[SegmentRequest, Region]]) -> list[Look]:
+        """Ask the same on windows of planes."""
         crops: dict[tuple[int, PlaneRef, Region], Volume] = {}
         looks = []
         for request, region in asked:
-            if region is not None:
-                place = (id(request.volume), request.plane, region)
-                if place not in crops:  # objects that share a window share its greys and its key, too
-                    crops[place] = _crop(request.volume, request.plane, region)
-                looks.append(_closer(request, region, crops[place], self._spec.side))
-        found = self._answers_to([look.part for look in looks], closer)
-        return [_back(look, answer, self._spec.side) for look, answer in zip(looks, found, strict=True)]
+            place = (id(request.volume), request.plane, region)
+            if place not in crops:  # objects that share a window share its greys and its key, too
+                crops[place] = _crop(request.volume, request.plane, region)
+            looks.append(_closer(request, region, crops[place], self._spec.side))
+        return looks
 
 
 def _region(request: SegmentRequest, extent: Region | None) -> Region | None:
@@ -213,7 +227,7 @@ def _crop(volume: Volume, plane: PlaneRef, region: Region) -> Volume:
     return Volume(part[None], geometry, volume.provenance)
 
 
-def _closer(request: SegmentRequest, region: Region, volume: Volume, side: int) -> _Look:
+def _closer(request: SegmentRequest, region: Region, volume: Volume, side: int) -> Look:
     """Ask the same of a window and the volume cut out by it; clicks outside it are left out."""
     row0, col0, row1, col1 = region
     prompts: list[Prompt] = []
@@ -230,7 +244,7 @@ def _closer(request: SegmentRequest, region: Region, volume: Volume, side: int) 
             prompts.append(MaskPrompt(BoxedMask.of_plane(mask, _AT, volume.shape)))
     hint = None if request.hint is None else _hint_closer(request, region, side)
     part = replace(request, volume=volume, plane=_AT, prompts=tuple(prompts), hint=hint)
-    return _Look(request, region, part)
+    return Look(request, region, part)
 
 
 def _hint_closer(request: SegmentRequest, region: Region, side: int) -> NDArray[np.floating]:
@@ -243,7 +257,7 @@ def _hint_closer(request: SegmentRequest, region: Region, side: int) -> NDArray[
     return closer
 
 
-def _back(look: _Look, answer: MaskPrediction, side: int) -> MaskPrediction:
+def _back(look: Look, answer: MaskPrediction, side: int) -> MaskPrediction:
     """Bring an answer of a window back to its plane."""
     plane, shape = look.whole.plane, look.whole.volume.shape
     plane_hw, hints = plane.shape_hw(shape), _tensor(answer.hints)

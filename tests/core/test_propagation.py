@@ -54,6 +54,16 @@ class TestFollowing:
         done = [p.plane.index for p in propagate(session, segmenter, 1)]
         assert done[:7] == [7, 8, 6, 9, 5, 10, 4]
 
+    def test_a_model_is_told_which_planes_nobody_showed(self, session: Session) -> None:
+        segmenter = FakeSegmenter()
+        prompt_plane(session, segmenter)
+        n_shown = len(segmenter.requests)
+        told = list(propagate(session, segmenter, 1))
+        asked = segmenter.requests[n_shown:]
+        assert not any(request.is_followed for request in segmenter.requests[:n_shown])
+        assert len(asked) >= len(told) - 1 > 0
+        assert all(request.is_followed for request in asked)
+
     def test_each_plane_is_asked_for_with_what_the_one_before_gave(self, session: Session) -> None:
         segmenter = FakeSegmenter()
         prompt_plane(session, segmenter)

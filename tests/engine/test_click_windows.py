@@ -94,7 +94,9 @@ def test_a_large_thing_is_answered_as_without_windows(field: Volume, make_segmen
     segmenter, click = make_segmenter(), PointPrompt((0.0, 850.0, 850.0))
     answer = segmenter.segment(ask(field, click))
     assert found(answer, large_thing()) > 0.9
-    assert same(answer, SamSegmenter.segment_batch(segmenter, [ask(field, click)])[0])
+    of_the_whole = SamSegmenter.segment_batch(segmenter, [ask(field, click)])[0]
+    assert np.array_equal(answer.scores, of_the_whole.scores)
+    assert np.array_equal(answer.hints, of_the_whole.hints)
 
 
 def test_the_whole_stays_a_candidate_where_a_part_of_it_is_likelier(

@@ -14,9 +14,9 @@ from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 from napari_sam.core.scores import mask_iou
 from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
 from napari_sam.core.window import Window
+from napari_sam.engine.outlining import OutliningSegmenter
 from napari_sam.engine.sam_segmenter import SamSegmenter
 from napari_sam.engine.square_pixels import MOST_TIMES, SquarePixelSegmenter, times_drawn
-from napari_sam.engine.zoom import ZoomingSegmenter
 from napari_sam.errors import InvalidPrompt
 from tests.engine.asking import same
 from volumes import Geometry, Provenance, Volume
@@ -89,7 +89,7 @@ def test_a_round_thing_in_thick_slices_is_found_with_each_prompt(
 def test_the_model_sees_the_thing_round(volume: Volume, make_segmenter, monkeypatch) -> None:
     segmenter, seen = make_segmenter(), []
     monkeypatch.setattr(
-        ZoomingSegmenter, "segment_batch", lambda self, asked: seen.extend(asked) or [None] * len(asked)
+        OutliningSegmenter, "segment_batch", lambda self, asked: seen.extend(asked) or [None] * len(asked)
     )
     monkeypatch.setattr("napari_sam.engine.square_pixels._Drawn.back", lambda *_: None)
     plane, truth = ACROSS[1], ACROSS[1].take(ball())
@@ -130,7 +130,7 @@ def test_planes_with_square_pixels_are_asked_as_they_are(volume: Volume, make_se
     segmenter, plane = make_segmenter(), PlaneRef(0, 13)
     assert isinstance(segmenter, SquarePixelSegmenter)
     request = ask(volume, plane, BoxPrompt(plane.box_of((40, 30, 120, 110))))
-    assert same(segmenter.segment(request), ZoomingSegmenter.segment_batch(segmenter, [request])[0])
+    assert same(segmenter.segment(request), OutliningSegmenter.segment_batch(segmenter, [request])[0])
 
 
 def test_alone_in_company_at_a_glance_and_prefetched(volume: Volume, make_segmenter) -> None:
