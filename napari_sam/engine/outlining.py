@@ -32,6 +32,10 @@ ROOM = 0.05
 AGREES = 0.7
 """Least overlap (IoU) of what is found in a part with what was found before; else it is another thing."""
 
+SHARE_BEFORE = 1.0
+"""How much the logits from before count beside those of a part: what is nothing but noise from near is not
+followed."""
+
 CELLS = 96
 """Cells of the decoder along a side of the window in which an object was found; an outline is off by one."""
 
@@ -51,7 +55,7 @@ class OutliningSegmenter(ZoomingSegmenter):
         looks = [self._along(*pair) for pair in zip(requests, answers, strict=True)]
         found = iter(self._answers_to([look.part for some in looks for look in some], True))
         return [
-            self._outlined(request, answer, [(look.region, next(found)) for look in some])
+            self._outlined(request, answer, [(look, next(found)) for look in some])
             for request, answer, some in zip(requests, answers, looks, strict=True)
         ]
 
@@ -74,8 +78,7 @@ class OutliningSegmenter(ZoomingSegmenter):
             if not is_ready and self._is_seen(request):
                 yield self.glance(request)
             found = self._answers_to([look.part for look in looks], True)
-            parts = [(look.region, part) for look, part in zip(looks, found, strict=True)]
-            yield self._outlined(request, answer, parts)
+            yield self._outlined(request, answer, list(zip(looks, found, strict=True)))
 
     def _along(self, request: SegmentRequest, answer: MaskPrediction) -> list[Look]:
         """Ask for what was found on the parts along its outline; nothing where that is sharp already."""
@@ -91,19 +94,21 @@ class OutliningSegmenter(ZoomingSegmenter):
         return self._looks(asked)
 
     def _outlined(
-        self, request: SegmentRequest, answer: MaskPrediction, found: Sequence[tuple[Region, MaskPrediction]]
+        self, request: SegmentRequest, answer: MaskPrediction, found: Sequence[tuple[Look, MaskPrediction]]
     ) -> MaskPrediction:
         """Draw the outline anew where its parts were asked."""
-        if not found:
-            return answer
         plane, mask = request.plane, answer.masks[answer.best]
+        parts = [
+            (look.region, logits)
+            for look, of_part in found
+            if (logits := _logits(look, of_part, self._spec.side)) is not None
+        ]
+        if not parts:
+            return answer
         plane_hw = plane.shape_hw(request.volume.shape)
-        reach = round(seen_at(mask, plane, plane_hw) / CELLS)
-        parts = [(part, _logits(part, of_part, self._spec.side)) for part, of_part in found]
-        parts = [(part, logits) for part, logits in parts if _agrees(logits, mask.to_part(plane, part))]
-        masks = list(answer.masks)
+        outlined = redrawn(mask, plane, plane_hw, parts, round(seen_at(mask, plane, plane_hw) / CELLS))
         clicked = [prompt.at for prompt in request.prompts if isinstance(prompt, PointPrompt)]
-        outlined = redrawn(mask, plane, plane_hw, parts, reach)
+        masks = list(answer.masks)
         masks[answer.best] = outlined.without_specks(self._spec.tidy, clicked)
         return replace(answer, masks=tuple(masks))
 
@@ -118,14 +123,12 @@ def _around(inside: NDArray[np.bool_], part: Region) -> Region:
     )  # fmt: skip
 
 
-def _agrees(logits: NDArray[np.float32], inside: NDArray[np.bool_]) -> bool:
-    """Say whether a part shows about the same thing as before."""
-    return mask_iou(logits > 0, inside) >= AGREES
-
-
-def _logits(part: Region, answer: MaskPrediction, side: int) -> NDArray[np.float32]:
-    """Give the logits of a part's pixels."""
-    frame = Frame((part[2] - part[0], part[3] - part[1]), side)
-    low = torch.from_numpy(answer.hints[answer.best].astype(np.float32))
-    logits: NDArray[np.float32] = frame.plane_logits(low[None])[0].numpy()
+def _logits(look: Look, answer: MaskPrediction, side: int) -> NDArray[np.float32] | None:
+    """Give the logits of a part's pixels, from afar and from near; None where it shows another thing."""
+    before, now = (np.asarray(logits, np.float32) for logits in (look.part.hint, answer.hints[answer.best]))
+    if mask_iou(before > 0, now > 0) < AGREES:
+        return None
+    top, left, bottom, right = look.region
+    both = torch.from_numpy(now + SHARE_BEFORE * before)[None]
+    logits: NDArray[np.float32] = Frame((bottom - top, right - left), side).plane_logits(both)[0].numpy()
     return logits
