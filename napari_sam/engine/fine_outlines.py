@@ -118,7 +118,7 @@ def redrawn(
 ) -> BoxedMask:
     """Draw an outline anew where parts of the plane say where it is.
 
-    Parts that overlap count by how far a pixel lies from their edges.
+    Parts that overlap count by how far a pixel lies from their edges along rows and columns.
 
     Parameters
     ----------
@@ -144,9 +144,12 @@ def redrawn(
             continue
         of_part = _moved(rows, part[0]), _moved(columns, part[1])
         of_area = _moved(rows, area[0]), _moved(columns, area[1])
-        counts = _counts(part, plane_hw)[of_part]
-        total[of_area] += counts * logits[of_part].clip(-_SURE, _SURE)
-        weight[of_area] += counts
+        down, across = (
+            _from_edges(part[i + 2] - part[i], part[i] > 0, part[i + 2] < plane_hw[i]) for i in (0, 1)
+        )
+        down, across = down[of_part[0], None], across[None, of_part[1]]
+        total[of_area] += logits[of_part].clip(-_SURE, _SURE) * down * across
+        weight[of_area] += down * across
     size = 2 * reach + 1
     grown = ndimage.maximum_filter(inside, size, mode="constant")
     core = ndimage.minimum_filter(inside, size, mode="nearest")
@@ -158,17 +161,10 @@ def _moved(along: slice, start: int) -> slice:
     return slice(along.start - start, along.stop - start)
 
 
-def _counts(part: Region, plane_hw: tuple[int, int]) -> NDArray[np.float32]:
-    """Say how much each pixel of a part counts: the square of its distance from edges inside the plane."""
-    rows, columns = (
-        _from_edges(part[i + 2] - part[i], part[i] > 0, part[i + 2] < plane_hw[i]) for i in (0, 1)
-    )
-    nearest: NDArray[np.float32] = np.minimum(rows[:, None], columns[None])
-    return nearest * nearest
-
-
 def _from_edges(n: int, is_cut_before: bool, is_cut_after: bool) -> NDArray[np.float32]:
+    """Give the squares of how far pixels lie from those edges of a part that are inside the plane."""
     at = np.arange(n, dtype=np.float32)
     before = at + 1 if is_cut_before else np.full(n, n, np.float32)
     after = n - at if is_cut_after else np.full(n, n, np.float32)
-    return np.minimum(before, after)
+    nearest: NDArray[np.float32] = np.minimum(before, after)
+    return nearest * nearest

@@ -53,7 +53,7 @@ class OutliningSegmenter(ZoomingSegmenter):
         """
         answers = super().segment_batch(requests)
         looks = [self._along(*pair) for pair in zip(requests, answers, strict=True)]
-        found = iter(self._answers_to([look.part for some in looks for look in some], True))
+        found = iter(self._answers_to([look.part for some in looks for look in some], True, draws=False))
         return [
             self._outlined(request, answer, [(look, next(found)) for look in some])
             for request, answer, some in zip(requests, answers, looks, strict=True)
@@ -77,7 +77,7 @@ class OutliningSegmenter(ZoomingSegmenter):
             is_ready = has_glanced or all(self._is_seen(request, look.region) for look in looks)
             if not is_ready and self._is_seen(request):
                 yield self.glance(request)
-            found = self._answers_to([look.part for look in looks], True)
+            found = self._answers_to([look.part for look in looks], True, draws=False)
             yield self._outlined(request, answer, list(zip(looks, found, strict=True)))
 
     def _along(self, request: SegmentRequest, answer: MaskPrediction) -> list[Look]:

@@ -157,8 +157,13 @@ class SamSegmenter:
         """
         return self._answers_to(requests)
 
-    def _answers_to(self, requests: Sequence[SegmentRequest], closer: bool = False) -> list[MaskPrediction]:
-        """Answer requests as `segment_batch` does; `closer` says that they are of windows around objects."""
+    def _answers_to(
+        self, requests: Sequence[SegmentRequest], closer: bool = False, draws: bool = True
+    ) -> list[MaskPrediction]:
+        """Answer requests as `segment_batch` does; `closer` says that they are of windows around objects.
+
+        Where nothing is to be drawn, answers have no masks, only logits.
+        """
         requests = [without_unused_mask(request, self.prompts) for request in requests]
         for request in requests:
             check_request(request, self.name, self.prompts)
@@ -170,7 +175,7 @@ class SamSegmenter:
         for numbers in groups.values():
             for start in range(0, len(numbers), _MAX_AT_ONCE):
                 some = numbers[start : start + _MAX_AT_ONCE]
-                answers |= zip(some, self._answer([questions[i] for i in some]), strict=True)
+                answers |= zip(some, self._answer([questions[i] for i in some], draws), strict=True)
         return [answers[number] for number in range(len(requests))]
 
     def prefetch(
@@ -221,7 +226,7 @@ class SamSegmenter:
             questions[i] = replace(questions[i], afar=embedding)
         return questions
 
-    def _answer(self, questions: Sequence[_Question]) -> list[MaskPrediction]:
+    def _answer(self, questions: Sequence[_Question], draws: bool) -> list[MaskPrediction]:
         """Decode questions of one group, and bring three candidates of each to its plane."""
         started = time.perf_counter()
         with self._decoding, torch.inference_mode():
@@ -234,7 +239,9 @@ class SamSegmenter:
             there = torch.ones(len(questions)) if presence is None else presence.float().sigmoid()
             answers = [
                 _tidied(
-                    self._prediction(question, logits[row].float(), all_scores[row], float(there[row])),
+                    self._prediction(
+                        question, logits[row].float(), all_scores[row], float(there[row]), draws
+                    ),
                     question.request,
                     self._spec.tidy,
                 )
@@ -245,14 +252,19 @@ class SamSegmenter:
         return answers
 
     def _prediction(
-        self, question: _Question, logits: Tensor, scores: NDArray[np.float32], presence: float
+        self,
+        question: _Question,
+        logits: Tensor,
+        scores: NDArray[np.float32],
+        presence: float,
+        draws: bool,
     ) -> MaskPrediction:
         """Make an answer of one prompt's ``logits (4, 4h, 4w)`` and ``scores (4,)``."""
         plane, frame = question.request.plane, question.frame
         three = question.prompts.is_ambiguous or not self._spec.single_mask
         kept = list(choose_candidates(scores, three))
         low_logits = logits[kept].cpu()
-        parts = (above_in_plane(frame, low, 0.0) for low in low_logits)
+        parts = (above_in_plane(frame, low, 0.0) for low in low_logits if draws)
         masks = tuple(BoxedMask.of_part(part > 0, plane, (row0, col0)) for part, row0, col0 in parts)
         hints = frame.to_hint(low_logits).clamp(-_HALF_MAX, _HALF_MAX).half().numpy()
         leads = question.prompts.leaves_doubt and scores[kept[1]] > scores[0] + self._spec.lead

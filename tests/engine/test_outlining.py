@@ -184,8 +184,8 @@ def test_a_part_that_shows_another_thing_does_not_count(make_segmenter, monkeypa
     before = ZoomingSegmenter.segment_batch(segmenter, [request])[0]
     answers_to = segmenter._answers_to
 
-    def turned(requests: list[SegmentRequest], closer: bool = False) -> list[MaskPrediction]:
-        answers = answers_to(requests, closer)
+    def turned(requests: list[SegmentRequest], *options: bool, **more: bool) -> list[MaskPrediction]:
+        answers = answers_to(requests, *options, **more)
         is_part = [request.volume.shape[1] < LARGE for request in requests]
         return [replace(a, hints=-a.hints) if part else a for a, part in zip(answers, is_part, strict=True)]
 
