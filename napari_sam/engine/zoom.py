@@ -29,7 +29,7 @@ from napari_sam.core.window import Window
 from napari_sam.engine.hint_frames import Region, to_plane_hint, to_window_hint
 from napari_sam.engine.model_prompts import check_request, without_unused_mask
 from napari_sam.engine.sam_segmenter import SamSegmenter
-from napari_sam.engine.zoom_extents import asked_extent, found_extent, found_within
+from napari_sam.engine.zoom_extents import asked_extent, clicked_extent, found_extent, found_within
 from napari_sam.engine.zoom_windows import click_windows, hint_side, zoom_window
 from volumes import Box, Geometry, Volume
 
@@ -156,14 +156,13 @@ class ZoomingSegmenter(SamSegmenter):
         return self.is_encoded(volume, plane, request.window)
 
     def _windows_in_doubt(self, request: SegmentRequest, answer: MaskPrediction) -> list[Region]:
-        """Give the windows in which a click on a large plane is asked as well; none where all is clear."""
-        if answer.scores[answer.best] >= LIKELY or len(request.prompts) != 1:
+        """Give the windows in which clicks on a large plane are asked as well; none where all is clear."""
+        if answer.scores[answer.best] >= LIKELY or request.hint is not None:
             return []
-        (click,) = request.prompts
-        if not isinstance(click, PointPrompt) or not click.positive:
+        extent = clicked_extent(request)
+        if extent is None:
             return []
-        plane_hw = request.plane.shape_hw(request.volume.shape)
-        return click_windows(*request.plane.rc(click.at), plane_hw, self._spec.side)
+        return click_windows(extent, request.plane.shape_hw(request.volume.shape), self._spec.side)
 
     def _likeliest(
         self, request: SegmentRequest, first: MaskPrediction, region: Region | None, windows: Sequence[Region]

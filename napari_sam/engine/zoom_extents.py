@@ -16,7 +16,7 @@ from napari_sam.engine.hint_frames import Region
 from napari_sam.engine.upscaling import above_in_plane
 from napari_sam.engine.zoom_windows import is_cut
 
-__all__ = ["asked_extent", "found_extent", "found_within"]
+__all__ = ["asked_extent", "clicked_extent", "found_extent", "found_within"]
 
 
 def asked_extent(request: SegmentRequest) -> Region | None:
@@ -35,10 +35,22 @@ def asked_extent(request: SegmentRequest) -> Region | None:
     return _around(boxes, request) if boxes else None
 
 
+def clicked_extent(request: SegmentRequest) -> Region | None:
+    """Give the rows and columns of the positive clicks; None where there is none, or more than clicks."""
+    if not all(isinstance(prompt, PointPrompt) for prompt in request.prompts):
+        return None
+    return _around((), request) if _has_positive(request) else None
+
+
 def found_extent(request: SegmentRequest, answer: MaskPrediction) -> Region | None:
-    """Give the rows and columns of an answer and of the clicks that led to it."""
+    """Give the rows and columns of an answer and of the clicks that led to it; None where none is positive.
+
+    What was found then may lie anywhere, far from all clicks.
+    """
     mask = answer.masks[answer.best]
-    return None if mask.is_empty else _around([request.plane.box_hw(mask.box)], request)
+    if mask.is_empty or not _has_positive(request):
+        return None
+    return _around([request.plane.box_hw(mask.box)], request)
 
 
 def found_within(request: SegmentRequest, answer: MaskPrediction, window: Region) -> Region | None:
@@ -50,6 +62,10 @@ def found_within(request: SegmentRequest, answer: MaskPrediction, window: Region
         if not mask.is_empty and not is_cut(plane.box_hw(mask.box), window, hw):
             return _around([plane.box_hw(mask.box)], request)
     return None
+
+
+def _has_positive(request: SegmentRequest) -> bool:
+    return any(isinstance(prompt, PointPrompt) and prompt.positive for prompt in request.prompts)
 
 
 def _around(boxes: Sequence[Region], request: SegmentRequest) -> Region:

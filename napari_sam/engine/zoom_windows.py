@@ -60,7 +60,7 @@ def zoom_window(extent: Region, plane_hw: tuple[int, int]) -> Region:
     return _window((extent[0] + extent[2]) / 2, (extent[1] + extent[3]) / 2, side, plane_hw)
 
 
-def click_windows(row: float, col: float, plane_hw: tuple[int, int], model_side: int) -> list[Region]:
+def click_windows(clicked: Region, plane_hw: tuple[int, int], model_side: int) -> list[Region]:
     """Choose the windows in which to ask for what was clicked on, where nothing says how large it is.
 
     A quarter of the plane's longer side where the plane is large for the model, a quarter of that where
@@ -68,8 +68,9 @@ def click_windows(row: float, col: float, plane_hw: tuple[int, int], model_side:
 
     Parameters
     ----------
-    row, col : float
-        The click, in voxels of the plane, whole numbers at their centres.
+    clicked : tuple of int
+        Half-open ``(row0, col0, row1, col1)`` of the pixels that were clicked on: windows less than twice as
+        wide are left out.
     plane_hw : tuple of int
         Height and width of the plane.
     model_side : int
@@ -80,10 +81,13 @@ def click_windows(row: float, col: float, plane_hw: tuple[int, int], model_side:
     list of tuple of int
         Half-open ``(row0, col0, row1, col1)``, the largest first; none for a plane that is not large.
     """
+    top, left, bottom, right = clicked
     windows, side = [], max(plane_hw)
     while side > LARGE * model_side:
         side = math.ceil(side / STEP)
-        windows.append(_window(row + 0.5, col + 0.5, side, plane_hw))
+        if 2 * max(bottom - top, right - left) > side:
+            break
+        windows.append(_window((top + bottom) / 2, (left + right) / 2, side, plane_hw))
     return windows
 
 

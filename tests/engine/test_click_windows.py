@@ -82,6 +82,21 @@ def test_small_things_in_a_large_plane_are_found(field: Volume, make_segmenter) 
         assert found(segmenter.segment(ask(field, click)), truth) > 0.6
 
 
+def test_two_clicks_at_once_find_what_one_does(field: Volume, make_segmenter) -> None:
+    segmenter = make_segmenter()
+    for truth, click in (cell(*at) for at in CELLS):
+        beside = PointPrompt((0.0, click.at[1] + 2, click.at[2] - 2))
+        outside = PointPrompt((0.0, click.at[1], click.at[2] + 2 * RADIUS), False)
+        assert found(segmenter.segment(ask(field, click, beside)), truth) > 0.6
+        assert found(segmenter.segment(ask(field, click, outside)), truth) > 0.6
+
+
+@pytest.mark.parametrize("at", [(100.0, 100.0), (1190.0, 5.0), (850.0, 850.0)])
+def test_a_negative_click_alone_is_asked_on_the_whole_plane(field: Volume, make_segmenter, at) -> None:
+    segmenter, request = make_segmenter(), ask(field, PointPrompt((0.0, *at), False))
+    assert np.array_equal(segmenter.segment(request).scores, segmenter.glance(request).scores)
+
+
 def test_a_correction_starts_from_what_was_found(field: Volume, make_segmenter) -> None:
     segmenter, (truth, click) = make_segmenter(), cell(*CELLS[0])
     answer = segmenter.segment(ask(field, click))
@@ -131,17 +146,21 @@ def test_alone_in_company_and_at_a_glance_the_last_answer_is_the_same(field: Vol
     assert [one.is_glance for one in segmenter.answers(requests[0])] == [False]
 
 
+def pixel(row: int, col: int) -> tuple[int, int, int, int]:
+    return row, col, row + 1, col + 1
+
+
 def test_planes_that_are_not_large_have_no_windows_and_others_smaller_and_smaller_ones() -> None:
-    assert click_windows(10, 10, (int(LARGE * 384), 500), 384) == []
+    assert click_windows(pixel(10, 10), (int(LARGE * 384), 500), 384) == []
     for longest, sides in ((577, [145]), (2304, [576]), (2305, [577, 145]), (20_000, [5000, 1250, 313])):
-        windows = click_windows(40.0, 300.0, (500, longest), 384)
+        windows = click_windows(pixel(40, 300), (500, longest), 384)
         assert [w[3] - w[1] for w in windows] == sides
         assert all(w[2] - w[0] == min(side, 500) for w, side in zip(windows, sides, strict=True))
 
 
 @pytest.mark.parametrize("at", [(0, 0), (0, 1499), (999, 0), (999, 1499), (500, 700), (123, 1321)])
 def test_a_click_lies_well_within_its_windows_and_they_in_the_plane(at: tuple[int, int]) -> None:
-    for top, left, bottom, right in click_windows(*at, (1000, 1500), 384):
+    for top, left, bottom, right in click_windows(pixel(*at), (1000, 1500), 384):
         assert 0 <= top <= at[0] < bottom <= 1000
         assert 0 <= left <= at[1] < right <= 1500
         side = right - left
@@ -150,8 +169,17 @@ def test_a_click_lies_well_within_its_windows_and_they_in_the_plane(at: tuple[in
         assert bottom - top == side
 
 
+def test_windows_hold_all_that_was_clicked_on_with_room() -> None:
+    far_apart = 300, 500, 460, 900
+    (largest,) = click_windows(far_apart, (3000, 5000), 384)
+    assert largest[3] - largest[1] == 1250
+    assert all(largest[i] < far_apart[i] and far_apart[i + 2] < largest[i + 2] for i in (0, 1))
+    assert len(click_windows(pixel(300, 500), (3000, 5000), 384)) == 2
+    assert click_windows((0, 0, 3000, 5000), (3000, 5000), 384) == []
+
+
 def test_neighbours_share_windows() -> None:
-    windows = {w for r in range(500, 540) for w in click_windows(r, 700, (1000, 1500), 384)}
+    windows = {w for r in range(500, 540) for w in click_windows(pixel(r, 700), (1000, 1500), 384)}
     assert len(windows) <= 2
 
 
