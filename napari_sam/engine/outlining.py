@@ -32,12 +32,8 @@ ROOM = 0.05
 AGREES = 0.7
 """Least overlap (IoU) of what is found in a part with what was found before; else it is another thing."""
 
-SHARE_BEFORE = 1.0
-"""How much the logits from before count beside those of a part: what is nothing but noise from near is not
-followed."""
-
-CELLS = 96
-"""Cells of the decoder along a side of the window in which an object was found; an outline is off by one."""
+CELL_PX = 4
+"""Pixels of the model's input along a cell of the decoder: outlines are off by one."""
 
 
 class OutliningSegmenter(ZoomingSegmenter):
@@ -74,10 +70,11 @@ class OutliningSegmenter(ZoomingSegmenter):
                 yield answer
                 continue
             looks = self._along(request, answer)
-            is_ready = has_glanced or all(self._is_seen(request, look.region) for look in looks)
+            parts = [look.part for look in looks]
+            is_ready = has_glanced or all(self.is_encoded(p.volume, p.plane, p.window) for p in parts)
             if not is_ready and self._is_seen(request):
                 yield self.glance(request)
-            found = self._answers_to([look.part for look in looks], True, draws=False)
+            found = self._answers_to(parts, True, draws=False)
             yield self._outlined(request, answer, list(zip(looks, found, strict=True)))
 
     def _along(self, request: SegmentRequest, answer: MaskPrediction) -> list[Look]:
@@ -106,7 +103,8 @@ class OutliningSegmenter(ZoomingSegmenter):
         if not parts:
             return answer
         plane_hw = plane.shape_hw(request.volume.shape)
-        outlined = redrawn(mask, plane, plane_hw, parts, round(seen_at(mask, plane, plane_hw) / CELLS))
+        reach = round(CELL_PX * seen_at(mask, plane, plane_hw) / self._spec.side)
+        outlined = redrawn(mask, plane, plane_hw, parts, reach)
         clicked = [prompt.at for prompt in request.prompts if isinstance(prompt, PointPrompt)]
         masks = list(answer.masks)
         masks[answer.best] = outlined.without_specks(self._spec.tidy, clicked)
@@ -124,11 +122,15 @@ def _around(inside: NDArray[np.bool_], part: Region) -> Region:
 
 
 def _logits(look: Look, answer: MaskPrediction, side: int) -> NDArray[np.float32] | None:
-    """Give the logits of a part's pixels, from afar and from near; None where it shows another thing."""
+    """Give the logits of a part's pixels; None where it shows another thing.
+
+    Those from before and those of the part are added: where there is nothing but noise from near, its logits
+    are small, and the outline stays.
+    """
     before, now = (np.asarray(logits, np.float32) for logits in (look.part.hint, answer.hints[answer.best]))
     if mask_iou(before > 0, now > 0) < AGREES:
         return None
     top, left, bottom, right = look.region
-    both = torch.from_numpy(now + SHARE_BEFORE * before)[None]
+    both = torch.from_numpy(now + before)[None]
     logits: NDArray[np.float32] = Frame((bottom - top, right - left), side).plane_logits(both)[0].numpy()
     return logits

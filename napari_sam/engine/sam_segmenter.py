@@ -52,6 +52,7 @@ class _Question:
     embedding: Embedding
     frame: Frame
     prompts: ModelPrompts
+    draws: bool
     afar: Embedding | None = None
 
     @property
@@ -167,7 +168,7 @@ class SamSegmenter:
         requests = [without_unused_mask(request, self.prompts) for request in requests]
         for request in requests:
             check_request(request, self.name, self.prompts)
-        questions = self._prepare(requests, closer)
+        questions = self._prepare(requests, closer, draws)
         groups: dict[tuple[object, ...], list[int]] = {}
         for number, question in enumerate(questions):
             groups.setdefault(question.group, []).append(number)
@@ -175,7 +176,7 @@ class SamSegmenter:
         for numbers in groups.values():
             for start in range(0, len(numbers), _MAX_AT_ONCE):
                 some = numbers[start : start + _MAX_AT_ONCE]
-                answers |= zip(some, self._answer([questions[i] for i in some], draws), strict=True)
+                answers |= zip(some, self._answer([questions[i] for i in some]), strict=True)
         return [answers[number] for number in range(len(requests))]
 
     def prefetch(
@@ -204,7 +205,7 @@ class SamSegmenter:
         """Say whether a cache holds a plane, so that it need not be encoded before it is asked about."""
         return self._encoder.has(_plane_uint8(volume, plane, window))
 
-    def _prepare(self, requests: Sequence[SegmentRequest], closer: bool) -> list[_Question]:
+    def _prepare(self, requests: Sequence[SegmentRequest], closer: bool, draws: bool) -> list[_Question]:
         """Find or make each request's embedding, once a plane, and turn its prompts into model pixels."""
         places = [(id(request.volume), request.plane, request.window) for request in requests]
         planes = {
@@ -219,14 +220,14 @@ class SamSegmenter:
             frame = frame_of(self._spec, embedding.plane_hw)
             height, width = embedding.features[IMAGE_EMBEDDING].shape[-2:]
             prompts = to_model_prompts(request, frame, (4 * height, 4 * width), self._spec.max_points)
-            questions.append(_Question(request, embedding, frame, prompts))
+            questions.append(_Question(request, embedding, frame, prompts, draws))
         asked = [i for i, q in enumerate(questions) if self._spec.afar and q.prompts.asks_from_afar(closer)]
         afar = self._far_encoder.embeddings([planes[places[i]] for i in asked])
         for i, embedding in zip(asked, afar, strict=True):
             questions[i] = replace(questions[i], afar=embedding)
         return questions
 
-    def _answer(self, questions: Sequence[_Question], draws: bool) -> list[MaskPrediction]:
+    def _answer(self, questions: Sequence[_Question]) -> list[MaskPrediction]:
         """Decode questions of one group, and bring three candidates of each to its plane."""
         started = time.perf_counter()
         with self._decoding, torch.inference_mode():
@@ -239,9 +240,7 @@ class SamSegmenter:
             there = torch.ones(len(questions)) if presence is None else presence.float().sigmoid()
             answers = [
                 _tidied(
-                    self._prediction(
-                        question, logits[row].float(), all_scores[row], float(there[row]), draws
-                    ),
+                    self._prediction(question, logits[row].float(), all_scores[row], float(there[row])),
                     question.request,
                     self._spec.tidy,
                 )
@@ -252,19 +251,14 @@ class SamSegmenter:
         return answers
 
     def _prediction(
-        self,
-        question: _Question,
-        logits: Tensor,
-        scores: NDArray[np.float32],
-        presence: float,
-        draws: bool,
+        self, question: _Question, logits: Tensor, scores: NDArray[np.float32], presence: float
     ) -> MaskPrediction:
         """Make an answer of one prompt's ``logits (4, 4h, 4w)`` and ``scores (4,)``."""
         plane, frame = question.request.plane, question.frame
         three = question.prompts.is_ambiguous or not self._spec.single_mask
         kept = list(choose_candidates(scores, three))
         low_logits = logits[kept].cpu()
-        parts = (above_in_plane(frame, low, 0.0) for low in low_logits if draws)
+        parts = (above_in_plane(frame, low, 0.0) for low in low_logits if question.draws)
         masks = tuple(BoxedMask.of_part(part > 0, plane, (row0, col0)) for part, row0, col0 in parts)
         hints = frame.to_hint(low_logits).clamp(-_HALF_MAX, _HALF_MAX).half().numpy()
         leads = question.prompts.leaves_doubt and scores[kept[1]] > scores[0] + self._spec.lead
