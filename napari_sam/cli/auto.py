@@ -70,6 +70,11 @@ def add_to(commands: Any) -> None:
         help="points of one's own: for each layer a list of [row, column], from 0 to 1 of the crop",
     )
     group.add_argument(
+        "--seeds",
+        action=argparse.BooleanOptionalAction,
+        help="ask besides in the middle of what the encoder groups into objects, where it groups",
+    )
+    group.add_argument(
         "--rle-form",
         choices=("compressed", "counts"),
         help="how --rle writes run lengths (default compressed)",
@@ -149,6 +154,8 @@ def _planes(given: Namespace) -> tuple[int, int] | None:
 def _changes(given: Namespace) -> dict[str, Any]:
     """Collect the settings that were given."""
     changes = {name: getattr(given, name) for name, *_ in _SETTINGS if getattr(given, name) is not None}
+    if given.seeds is not None:
+        changes["seeds"] = given.seeds
     if given.rle_form is not None:
         changes["form"] = given.rle_form
     if given.point_grids is not None:

@@ -183,7 +183,7 @@ def describe_object(one: ObjectReport) -> str:
         + (f" (plane {one.towards_last.plane})" if one.towards_last.plane is not None else ""),
     )
     return (
-        f"{one.id} {one.name}: {one.voxels} voxels, {one.volume_ml:.4g} ml, "
+        f"{one.id} {one.name}: {one.voxels} voxels, {one.size}, "
         f"planes {filled[0]} to {filled[-1]}; ended by {', '.join(stops)}"
     )
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_sam.core.cleaning import voxel_mm3
 from napari_sam.nodes.info import is_placed
 from volumes import Geometry, Volume
 
-__all__ = ["MICRO", "MILLI", "PIXELS", "Units", "digits", "units_for", "units_in", "units_of"]
+__all__ = ["MICRO", "MILLI", "PIXELS", "Units", "digits", "size_of", "units_for", "units_in", "units_of"]
 
 _MICRO_BELOW_MM3 = 1e-6
 """Voxels smaller than a cube of 10 µm are those of a microscope."""
@@ -65,3 +66,13 @@ def units_of(volume: Volume) -> Units:
         step != 1.0 for step in geometry.spacing_mm
     )
     return units_in(geometry) if is_told else PIXELS
+
+
+def size_of(volume: Volume, n_voxels: int) -> str:
+    """Say how large so many voxels are: their volume or, in a single plane, their area; "" of none."""
+    if n_voxels == 0:
+        return ""
+    units, spacing_mm = units_of(volume), volume.geometry.spacing_mm
+    if volume.shape[0] == 1:
+        return f"{digits(n_voxels * spacing_mm[1] * spacing_mm[2] * units.per_mm2)} {units.area}"
+    return f"{digits(n_voxels * voxel_mm3(volume.geometry) / 1000 * units.per_ml)} {units.volume}"

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam.core.cleaning import voxel_mm3
 from napari_sam.core.holders import holders_of
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.propagation import PlanePrediction
 from napari_sam.core.session import Session
+from napari_sam.nodes.amounts import size_of
 from napari_sam.nodes.object_prompts import ObjectPrompts
 from napari_sam.nodes.report import ObjectReport, PlaneReport, StopReport
 
@@ -68,9 +70,10 @@ def report_object(
             area_px, area_px * pixel_mm2, record.seconds, record.candidate, tuple(record.scores.tolist()),
         )  # fmt: skip
     voxels = int(written_px.sum())
-    voxel_ml = abs(float(np.linalg.det(session.volume.geometry.affine[:3, :3]))) / 1000.0
+    geometry = session.volume.geometry
     return ObjectReport(
-        one.id, session.objects[one.id].name, voxels, voxels * voxel_ml, int(np.count_nonzero(written_px)),
+        one.id, session.objects[one.id].name, voxels, voxels * voxel_mm3(geometry) / 1000.0,
+        size_of(session.volume, voxels), int(np.count_nonzero(written_px)),
         tuple(by_plane[index] for index in sorted(by_plane)),
         _stop(records, plane_only, -1, voxels > 0), _stop(records, plane_only, 1, voxels > 0),
         _held_by(session, one),

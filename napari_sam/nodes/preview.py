@@ -17,6 +17,7 @@ from napari_sam.core.masks import tight_box
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt, PointPrompt, Prompt
 from napari_sam.core.window import Window
+from napari_sam.nodes.amounts import size_of
 from napari_sam.nodes.object_prompts import ObjectPrompts
 from volumes import Volume
 
@@ -233,10 +234,9 @@ def _captions(scene: PreviewScene, n_voxels: Sequence[int]) -> list[tuple[str, C
     spacing = " x ".join(f"{mm:.3g}" for mm in scene.volume.geometry.spacing_mm)
     window = f"{scene.window.low:g} to {scene.window.high:g}"
     captions = [(f"axis {scene.axis}   window {window}   voxels {spacing} mm", _INK)]
-    voxel_ml = float(np.prod(scene.volume.geometry.spacing_mm)) / 1000.0
     for number, one in enumerate(scene.objects):
-        volume_ml = n_voxels[number] * voxel_ml
-        captions.append((f"{one.id} {one.name or 'object'} {volume_ml:.4g} ml", _colour(number)))
+        size = size_of(scene.volume, n_voxels[number]) or "nothing"
+        captions.append((f"{one.id} {one.name or 'object'} {size}", _colour(number)))
     return captions
 
 

@@ -79,6 +79,7 @@ class StopReport:
 class ObjectReport:
     """One object: its size, its planes in order of their index, and why both directions ended.
 
+    `size` is its volume or, in a single plane, its area, as people read it: in mm, µm or pixels.
     `held_by` are the objects that have all of it in a prompted plane: it gets free voxels only.
     """
 
@@ -86,6 +87,7 @@ class ObjectReport:
     name: str
     voxels: int
     volume_ml: float
+    size: str
     n_planes: int
     planes: tuple[PlaneReport, ...]
     towards_first: StopReport

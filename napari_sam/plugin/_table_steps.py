@@ -16,7 +16,7 @@ from napari_sam.core.objects import ObjectState
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.session import Session
 from napari_sam.errors import SamError
-from napari_sam.nodes.amounts import digits, units_of
+from napari_sam.nodes.amounts import size_of
 from napari_sam.plugin._giving_way import GivingWay, held_by
 from napari_sam.plugin._stage import Stage
 from napari_sam.plugin.view import ObjectRow
@@ -68,7 +68,7 @@ class TableSteps:
             class_name="" if one.object_class is None else one.object_class.name,
             colour=colour_of(one),
             is_visible=one.id not in self._hidden.get(session, ()),
-            size=self._size(session, n_voxels),
+            size=size_of(session.volume, n_voxels),
             n_planes=counts.planes(one.id),
             note="" if n_voxels else self._why_none(session, one),
         )
@@ -80,18 +80,6 @@ class TableSteps:
             counts = self._counts[session] = ObjectCounts(session.labels, boxes)
             session.on_edit.append(counts.update)
         return counts
-
-    @staticmethod
-    def _size(session: Session, n_voxels: int) -> str:
-        """Say how large an object is: its volume, or its area in a single plane."""
-        if n_voxels == 0:
-            return ""
-        spacing_mm = session.volume.geometry.spacing_mm
-        voxel_mm3 = float(np.prod(spacing_mm))
-        units = units_of(session.volume)
-        if session.volume.shape[0] == 1:
-            return f"{digits(n_voxels * spacing_mm[1] * spacing_mm[2] * units.per_mm2)} {units.area}"
-        return f"{digits(n_voxels * voxel_mm3 / 1000 * units.per_ml)} {units.volume}"
 
     def _why_none(self, session: Session, one: ObjectState) -> str:
         """Say that an object which was prompted or drawn has no voxel, and why if that is known; else ""."""

@@ -62,6 +62,12 @@ def test_what_is_not_typed_is_left_to_the_model(jobs: list[Any]) -> None:
     assert jobs[0].options.planes == (2, 5)
 
 
+@pytest.mark.parametrize(("typed", "asked"), [("--seeds", True), ("--no-seeds", False)])
+def test_seeds_can_be_asked_for_and_left_out(jobs: list[Any], typed: str, asked: bool) -> None:
+    assert main(["auto", "ct.nii", "-o", "o.nii", typed]) == 0
+    assert jobs[0].options.changes == {"seeds": asked}
+
+
 @pytest.mark.parametrize(
     ("typed", "part"),
     [

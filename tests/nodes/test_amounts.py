@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from napari_sam.cli.main import main
-from napari_sam.nodes.amounts import MICRO, MILLI, PIXELS, units_for, units_of
+from napari_sam.nodes.amounts import MICRO, MILLI, PIXELS, size_of, units_for, units_of
 from napari_sam.nodes.measure import measure_labels
 from napari_sam.nodes.measurement_table import measurements_csv, measurements_json
 from napari_sam.nodes.samples import write_sample
@@ -58,6 +58,26 @@ def test_the_command_line_tells_pictures_in_pixels(
     heads, _, first, *_ = capsys.readouterr().out.splitlines()
     assert heads.split()[2:7] == ["px³", "longest", "px", "in", "plane"]
     assert float(first.split()[-6]) == 200
+
+
+@pytest.mark.parametrize(
+    ("shape", "spacing_mm", "file_format", "size"),
+    [
+        ((1, 40, 50), (1.0, 1.0, 1.0), "PNG", "1200 px²"),
+        ((4, 40, 50), (1.0, 1.0, 1.0), "AVI", "1200 px³"),
+        ((1, 40, 50), (5.0, 0.5, 0.5), "DICOM", "300 mm²"),
+        ((9, 40, 50), (5.0, 0.5, 0.5), "NIfTI", "1.5 ml"),
+        ((9, 40, 50), CELL_MM, "TIFF", "192 µm³"),
+    ],
+)
+def test_sizes_are_told_as_people_read_them(
+    shape: tuple[int, int, int], spacing_mm: tuple[float, float, float], file_format: str, size: str
+) -> None:
+    volume = Volume(
+        np.zeros(shape, np.uint8), Geometry.from_spacing(shape, spacing_mm), Provenance(file_format)
+    )
+    assert size_of(volume, 1200) == size
+    assert size_of(volume, 0) == ""
 
 
 def test_units_say_the_same_size() -> None:
