@@ -160,6 +160,7 @@ def deriving(*names: str, without_mask: Sequence[str] = ()) -> Derive:
             plan.object_id,
             found.hint,
             is_followed=True,
+            neighbour=front.mask,
         )
 
     return derive

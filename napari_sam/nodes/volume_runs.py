@@ -170,7 +170,8 @@ def presence_near_ends(
         mask = BoxedMask.of_plane(truth[source], PlaneRef(0, source), volume.shape)
         plane = PlaneRef(0, target)
         prompts = _carried(mask.moved_to(plane), plane, volume, segmenter.prompts, limits)
-        prediction = segmenter.segment(SegmentRequest(volume, plane, window, prompts))
+        request = SegmentRequest(volume, plane, window, prompts, is_followed=True, neighbour=mask)
+        prediction = segmenter.segment(request)
         said[bool(truth[target].any())].append(prediction.presence)
     return Presence(tuple(said[True]), tuple(said[False]))
 

@@ -1,0 +1,39 @@
+"""The embedded weights of the network that compares neighbouring planes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_sam.models.plane_comparer import PlaneComparer
+
+__all__ = ["COMPARER_WEIGHTS", "load_comparer"]
+
+COMPARER_WEIGHTS = Path(__file__).parent / "weights" / "plane_comparer_v1.safetensors"
+
+
+def load_comparer(path: Path = COMPARER_WEIGHTS) -> PlaneComparer:
+    """Load the network in float32, on the CPU, in evaluation mode.
+
+    Raises
+    ------
+    MissingWeights
+        The file is not in the package.
+    WeightsError
+        The file is none, or of another network.
+    """
+    from napari_sam.errors import MissingWeights, WeightsError
+    from napari_sam.models.plane_comparer import PlaneComparer
+    from napari_sam.zoo.weights import read_checkpoint
+
+    if not path.is_file():
+        raise MissingWeights(f"{path.name} is missing from the package; install it again")
+    state, _ = read_checkpoint(path)
+    network = PlaneComparer()
+    state |= {k: v for k, v in network.state_dict().items() if k.endswith("num_batches_tracked")}
+    try:
+        network.load_state_dict({name: value.float() for name, value in state.items()})
+    except RuntimeError as error:
+        raise WeightsError(f"{path} is not of the network that compares planes: {error}") from error
+    return network.eval().requires_grad_(False)
