@@ -68,7 +68,7 @@ class ComparingSegmenter(SquarePixelSegmenter):
 
     def _compare(self, seen: Sequence[tuple[Tensor, ...]]) -> Compared:
         if self._comparer is None:
-            self._comparer = load_comparer().to(self.device, memory_format=torch.channels_last)
+            self._comparer = load_comparer().to(self.device)
         with torch.inference_mode():
             together = (torch.stack(some).to(self.device) for some in zip(*seen, strict=True))
             return Compared(*(found.cpu() for found in self._comparer(*together)))

@@ -23,6 +23,8 @@ def load_comparer(path: Path = COMPARER_WEIGHTS) -> PlaneComparer:
     WeightsError
         The file is none, or of another network.
     """
+    import torch
+
     from napari_sam.errors import MissingWeights, WeightsError
     from napari_sam.models.plane_comparer import PlaneComparer
     from napari_sam.zoo.weights import read_checkpoint
@@ -32,8 +34,11 @@ def load_comparer(path: Path = COMPARER_WEIGHTS) -> PlaneComparer:
     state, _ = read_checkpoint(path)
     network = PlaneComparer()
     state |= {k: v for k, v in network.state_dict().items() if k.endswith("num_batches_tracked")}
+    ready = {name: value.float() for name, value in state.items()}
+    for name in [name for name, value in ready.items() if value.dim() == 4]:
+        ready[name] = ready[name].contiguous(memory_format=torch.channels_last)
     try:
-        network.load_state_dict({name: value.float() for name, value in state.items()})
+        network.load_state_dict(ready, assign=True)
     except RuntimeError as error:
         raise WeightsError(f"{path} is not of the network that compares planes: {error}") from error
     return network.eval().requires_grad_(False)
