@@ -1,7 +1,7 @@
 """Planes that follow one another are compared: what is found in one with what was seen in the last.
 
-See `napari_sam.models.plane_comparer` for the network. What it draws and what the decoder found are two
-opinions of one outline, and the outline midway between them is better than either.
+See `napari_sam.models.plane_comparer` for the network. It and the decoder have two opinions, of the outline
+and of whether the object is there at all, and what lies midway between them is better than either.
 """
 
 from __future__ import annotations
@@ -100,11 +100,10 @@ class _Square:
         """Look at both planes; as `PlaneComparer.forward` takes them, of one object."""
         now = self.request.plane
         then = PlaneRef(now.axis, self.before.box.start[now.axis])
-        presence = min(max(answer.presence, LEAST_PRESENCE), 1.0 - LEAST_PRESENCE)
         pictures = (
             self._grey(then)[None], self._grey(now)[None], self._bits(self.before, then)[None],
             np.stack([self._bits(mask, now) for mask in answer.masks]),
-            answer.scores.astype(np.float32), np.float32(math.log(presence / (1.0 - presence))),
+            answer.scores.astype(np.float32), np.float32(_log_odds(answer.presence)),
         )  # fmt: skip
         return tuple(torch.from_numpy(np.asarray(one)) for one in pictures)
 
@@ -131,7 +130,8 @@ class _Square:
             mask if mask.is_empty or not bits.any() else BoxedMask.of_part(bits, plane, part[:2])
             for mask, bits in zip(answer.masks, in_part, strict=True)
         )
-        return replace(answer, masks=masks, presence=float(torch.sigmoid(presence)))
+        midway = (_log_odds(answer.presence) + float(presence)) / 2
+        return replace(answer, masks=masks, presence=1.0 / (1.0 + math.exp(-midway)))
 
     def _part(self, plane: PlaneRef) -> Region:
         """Give the part of a plane that the square and one pixel around it cover."""
@@ -153,6 +153,11 @@ class _Square:
         """Look at a mask of a plane, 0 to 1: ``(64, 64)``."""
         part = self._part(plane)
         return _sampled(mask.to_part(plane, part), self.rows - part[0], self.cols - part[1])
+
+
+def _log_odds(presence: float) -> float:
+    held = min(max(presence, LEAST_PRESENCE), 1.0 - LEAST_PRESENCE)
+    return math.log(held / (1.0 - held))
 
 
 def _sampled(picture: NDArray[np.generic], rows: NDArray[np.float64], cols: NDArray[np.float64]) -> Floats:
