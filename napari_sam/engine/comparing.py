@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import ndimage
 from torch import Tensor
 
 from napari_sam.core.depths import signed_depths
@@ -32,8 +33,8 @@ ROOM = 1.6
 LEAST_SIDE_PX = 6.0
 
 BROUGHT_TOGETHER = 0.1
-"""How far apart two outlines may be to be brought together, in longer sides of the object's box: beyond it
-a pixel belongs to the object only where both say so."""
+"""Distances from either outline count up to this, in longer sides of the object's box: a pixel farther
+from both belongs to the object only where both say so."""
 
 LEAST_PRESENCE = 5e-4
 """Presence is held to be between this and 1 minus this."""
@@ -109,26 +110,19 @@ class _Square:
 
     def told(self, answer: MaskPrediction, presence: Tensor, logits: Tensor) -> MaskPrediction:
         """Put presence and the outline midway into an answer; an empty candidate stays so."""
-        plane = self.request.plane
-        part = self._part(plane)
-        for mask in answer.masks:
-            if not mask.is_empty:
-                top, left, bottom, right = plane.box_hw(mask.box)
-                part = min(part[0], top), min(part[1], left), max(part[2], bottom), max(part[3], right)
-        in_part = [mask.to_part(plane, part) for mask in answer.masks]
-        cells = [
+        drawn = logits.numpy()
+        now = self.request.plane
+        cells = np.stack([self._bits(mask, now) > 0.5 for mask in answer.masks])
+        depths = signed_depths(np.concatenate([drawn[None] > 0, cells]), BROUGHT_TOGETHER * CROP_SIDE / ROOM)
+        part = self._part(now)
+        rows, cols = (
             (np.arange(first, last) - at[0]) / (at[1] - at[0])
             for at, first, last in ((self.rows, part[0], part[2]), (self.cols, part[1], part[3]))
-        ]
-        drawn = _sampled(logits.numpy(), cells[0], cells[1]) > 0
-        if drawn.any():
-            row0, col0, row1, col1 = plane.box_hw(self.before.box)
-            most_px = 2 + BROUGHT_TOGETHER * max(row1 - row0, col1 - col0)
-            depths = signed_depths(np.stack([drawn, *in_part]), most_px)
-            in_part = list(depths[1:] + depths[0] > 0)
+        )
+        in_part = _sampled(drawn, rows, cols) > 0
         masks = tuple(
-            mask if mask.is_empty or not bits.any() else BoxedMask.of_part(bits, plane, part[:2])
-            for mask, bits in zip(answer.masks, in_part, strict=True)
+            mask if mask.is_empty else _brought(mask, now, part, in_part, (depth + depths[0], rows, cols))
+            for mask, depth in zip(answer.masks, depths[1:], strict=True)
         )
         midway = (_log_odds(answer.presence) + float(presence)) / 2
         return replace(answer, masks=masks, presence=1.0 / (1.0 + math.exp(-midway)))
@@ -153,6 +147,27 @@ class _Square:
         """Look at a mask of a plane, 0 to 1: ``(64, 64)``."""
         part = self._part(plane)
         return _sampled(mask.to_part(plane, part), self.rows - part[0], self.cols - part[1])
+
+
+def _brought(
+    mask: BoxedMask,
+    plane: PlaneRef,
+    part: Region,
+    drawn: NDArray[np.bool_],
+    midway: tuple[Floats, NDArray[np.float64], NDArray[np.float64]],
+) -> BoxedMask:
+    """Decide anew where a mask and what was drawn in a part differ; as it was, if nothing is left.
+
+    `midway` is above 0 inside, in cells, with the places of the part's rows and columns among the cells.
+    """
+    row0, col0, row1, col1 = plane.box_hw(mask.box)
+    whole = min(part[0], row0), min(part[1], col0), max(part[2], row1), max(part[3], col1)
+    bits = mask.to_part(plane, whole)
+    inner = bits[part[0] - whole[0] : part[2] - whole[0], part[1] - whole[1] : part[3] - whole[1]]
+    field, rows, cols = midway
+    row, col = np.nonzero(inner != drawn)
+    inner[row, col] = ndimage.map_coordinates(field, [rows[row], cols[col]], order=1, mode="nearest") > 0
+    return BoxedMask.of_part(bits, plane, whole[:2]) if bits.any() else mask
 
 
 def _log_odds(presence: float) -> float:
