@@ -36,6 +36,9 @@ BROUGHT_TOGETHER = 0.1
 """Distances from either outline count up to this, in longer sides of the object's box: a pixel farther
 from both belongs to the object only where both say so."""
 
+LEAST_TOGETHER_PX = 2.0
+"""As many pixels more: small objects have outlines of whole pixels."""
+
 LEAST_PRESENCE = 5e-4
 """Presence is held to be between this and 1 minus this."""
 
@@ -113,7 +116,9 @@ class _Square:
         drawn = logits.numpy()
         now = self.request.plane
         cells = np.stack([self._bits(mask, now) > 0.5 for mask in answer.masks])
-        depths = signed_depths(np.concatenate([drawn[None] > 0, cells]), BROUGHT_TOGETHER * CROP_SIDE / ROOM)
+        cell_px = min(float(self.rows[1] - self.rows[0]), float(self.cols[1] - self.cols[0]))
+        most = BROUGHT_TOGETHER * CROP_SIDE / ROOM + LEAST_TOGETHER_PX / cell_px
+        depths = signed_depths(np.concatenate([drawn[None] > 0, cells]), most)
         part = self._part(now)
         rows, cols = (
             (np.arange(first, last) - at[0]) / (at[1] - at[0])
