@@ -160,7 +160,6 @@ def deriving(*names: str, without_mask: Sequence[str] = ()) -> Derive:
             plan.object_id,
             found.hint,
             is_followed=True,
-            neighbour=front.mask,
         )
 
     return derive

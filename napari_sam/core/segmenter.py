@@ -52,9 +52,6 @@ class SegmentRequest:
     is_followed : bool
         Whether nobody showed the object in this plane: the prompts come from planes nearby, and many planes
         are asked.
-    neighbour : BoxedMask or None
-        The object in a plane nearby, as it stands there, where that plane can be laid over this one: models
-        may compare the two. None in film, where things move.
     """
 
     volume: Volume
@@ -65,7 +62,6 @@ class SegmentRequest:
     hint: NDArray[np.floating] | None = None
     generation: int = 0
     is_followed: bool = field(default=False, kw_only=True)
-    neighbour: BoxedMask | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 
 from napari_sam import zoo
-from napari_sam.engine.comparing import ComparingSegmenter
 from napari_sam.engine.device import choose_device
 from napari_sam.engine.precision import at_side, choose_precision, in_precision
 from napari_sam.engine.sam_segmenter import SamSegmenter
+from napari_sam.engine.square_pixels import SquarePixelSegmenter
 from napari_sam.settings import Settings
 from napari_sam.store.cache import EmbeddingStore
 from napari_sam.store.digests import DigestCache, file_digest
@@ -83,6 +83,6 @@ def load_segmenter(
     if settings.compile:
         model.image_encoder.compile()
     store = EmbeddingStore(settings.cache_dir, settings.ram_budget_bytes, settings.disk_budget_bytes)
-    makes = spec.segmenter or (ComparingSegmenter if spec.zoom else SamSegmenter)
+    makes = spec.segmenter or (SquarePixelSegmenter if spec.zoom else SamSegmenter)
     segmenter: SamSegmenter = makes(model, spec, loaded.sha256, store, chosen_device)
     return segmenter

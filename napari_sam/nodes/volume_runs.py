@@ -170,8 +170,7 @@ def presence_near_ends(
         mask = BoxedMask.of_plane(truth[source], PlaneRef(0, source), volume.shape)
         plane = PlaneRef(0, target)
         prompts = _carried(mask.moved_to(plane), plane, volume, segmenter.prompts, limits)
-        request = SegmentRequest(volume, plane, window, prompts, is_followed=True, neighbour=mask)
-        prediction = segmenter.segment(request)
+        prediction = segmenter.segment(SegmentRequest(volume, plane, window, prompts))
         said[bool(truth[target].any())].append(prediction.presence)
     return Presence(tuple(said[True]), tuple(said[False]))
 
