@@ -17,7 +17,7 @@ from napari_sam.core.masks import tight_box
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt, PointPrompt, Prompt
 from napari_sam.core.window import Window
-from napari_sam.nodes.amounts import size_of
+from napari_sam.nodes.amounts import PIXELS, size_of, units_of
 from napari_sam.nodes.object_prompts import ObjectPrompts
 from volumes import Volume
 
@@ -37,6 +37,9 @@ _COLOURS = (
     (255, 99, 71), (64, 196, 255), (124, 222, 92), (255, 121, 218),
     (255, 170, 51), (170, 140, 255), (64, 224, 190), (240, 230, 90),
 )  # fmt: skip
+
+_DRAWABLE = str.maketrans({"²": "2", "³": "3", "µ": "u"})
+"""What Pillow's own font lacks, and what is written instead."""
 
 Colour = tuple[int, int, int]
 
@@ -233,10 +236,11 @@ def _draw_prompts(draw: ImageDraw.ImageDraw, view: _View, plane: PlaneRef, promp
 def _captions(scene: PreviewScene, n_voxels: Sequence[int]) -> list[tuple[str, Colour]]:
     spacing = " x ".join(f"{mm:.3g}" for mm in scene.volume.geometry.spacing_mm)
     window = f"{scene.window.low:g} to {scene.window.high:g}"
-    captions = [(f"axis {scene.axis}   window {window}   voxels {spacing} mm", _INK)]
+    voxels = "" if units_of(scene.volume) is PIXELS else f"   voxels {spacing} mm"
+    captions = [(f"axis {scene.axis}   window {window}{voxels}", _INK)]
     for number, one in enumerate(scene.objects):
         size = size_of(scene.volume, n_voxels[number]) or "nothing"
-        captions.append((f"{one.id} {one.name or 'object'} {size}", _colour(number)))
+        captions.append((f"{one.id} {one.name or 'object'} {size.translate(_DRAWABLE)}", _colour(number)))
     return captions
 
 
