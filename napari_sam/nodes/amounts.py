@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_sam.core.cleaning import voxel_mm3
+from napari_sam.core.cleaning import pixel_mm2, voxel_mm3
 from napari_sam.nodes.info import is_placed
 from volumes import Geometry, Volume
 
@@ -72,7 +72,7 @@ def size_of(volume: Volume, n_voxels: int) -> str:
     """Say how large so many voxels are: their volume or, in a single plane, their area; "" of none."""
     if n_voxels == 0:
         return ""
-    units, spacing_mm = units_of(volume), volume.geometry.spacing_mm
+    units, geometry = units_of(volume), volume.geometry
     if volume.shape[0] == 1:
-        return f"{digits(n_voxels * spacing_mm[1] * spacing_mm[2] * units.per_mm2)} {units.area}"
-    return f"{digits(n_voxels * voxel_mm3(volume.geometry) / 1000 * units.per_ml)} {units.volume}"
+        return f"{digits(n_voxels * pixel_mm2(geometry, axis=0) * units.per_mm2)} {units.area}"
+    return f"{digits(n_voxels * voxel_mm3(geometry) / 1000 * units.per_ml)} {units.volume}"
