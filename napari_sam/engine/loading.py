@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from napari_sam import zoo
@@ -78,6 +79,8 @@ def load_segmenter(
             spec.name,
             ", ".join(loaded.left_out[:6]) + (" …" if len(loaded.left_out) > 6 else ""),
         )
+    if path != spec.weights.embedded:
+        spec = replace(spec, refiner=None)
     model, spec = at_side(model, spec, side or spec.side)
     model, spec = in_precision(model.to(chosen_device), spec, chosen_precision)
     if settings.compile:

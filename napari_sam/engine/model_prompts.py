@@ -70,6 +70,11 @@ class ModelPrompts:
         return not closer and n_points <= MAX_CLICKS_FROM_AFAR
 
     @property
+    def is_box_alone(self) -> bool:
+        """Whether nothing but a box says what is meant."""
+        return self.kind == (2, True, False)
+
+    @property
     def leaves_doubt(self) -> bool:
         """Whether a box alone, or two or three clicks without one, say what is meant."""
         n_points, has_box, has_mask = self.kind

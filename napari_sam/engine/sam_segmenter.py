@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -19,46 +19,29 @@ from napari_sam.core.prompts import PointPrompt
 from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
 from napari_sam.core.window import Window
 from napari_sam.engine.embeddings import PlaneEncoder, Timings
-from napari_sam.engine.features_at_hand import FeaturesAtHand, batch_place
-from napari_sam.engine.frame import Frame
+from napari_sam.engine.features_at_hand import FeaturesAtHand
 from napari_sam.engine.model_prompts import (
-    ModelPrompts,
     batch_prompts,
     check_request,
     to_model_prompts,
     without_unused_mask,
 )
+from napari_sam.engine.questions import Choice, Question
+from napari_sam.engine.refining import Square, refine
 from napari_sam.engine.stretched import frame_of
 from napari_sam.engine.upscaling import above_in_plane
+from napari_sam.models.box_refiner import BoxRefiner
 from napari_sam.models.sam import IMAGE_EMBEDDING, Sam
 from napari_sam.store.cache import EmbeddingStore
-from napari_sam.store.embeddings import Embedding
 from napari_sam.zoo.spec import ModelSpec
 from volumes import Box, Volume
 
-__all__ = ["SamSegmenter", "choose_candidates"]
+__all__ = ["SamSegmenter"]
 
 _MAX_AT_ONCE = 32
 """Prompts decoded in one batch."""
 
 _HALF_MAX = float(np.finfo(np.float16).max)
-
-
-@dataclass(frozen=True, eq=False)
-class _Question:
-    """A request with what the model needs to answer it."""
-
-    request: SegmentRequest
-    embedding: Embedding
-    frame: Frame
-    prompts: ModelPrompts
-    draws: bool
-    afar: Embedding | None = None
-
-    @property
-    def group(self) -> tuple[object, ...]:
-        """Questions with the same value are decoded in one batch."""
-        return (batch_place(self.embedding), *self.prompts.kind)
 
 
 class SamSegmenter:
@@ -99,6 +82,7 @@ class SamSegmenter:
         self._far_at_hand = FeaturesAtHand(device)
         self._decode_s = 0.0
         self._n_decoded = 0
+        self._refiner = None if spec.refiner is None else spec.refiner().to(device)
         self.weights_sha256 = weights_sha256
         self.device = device
 
@@ -205,7 +189,7 @@ class SamSegmenter:
         """Say whether a cache holds a plane, so that it need not be encoded before it is asked about."""
         return self._encoder.has(_plane_uint8(volume, plane, window))
 
-    def _prepare(self, requests: Sequence[SegmentRequest], closer: bool, draws: bool) -> list[_Question]:
+    def _prepare(self, requests: Sequence[SegmentRequest], closer: bool, draws: bool) -> list[Question]:
         """Find or make each request's embedding, once a plane, and turn its prompts into model pixels."""
         places = [(id(request.volume), request.plane, request.window) for request in requests]
         planes = {
@@ -220,14 +204,14 @@ class SamSegmenter:
             frame = frame_of(self._spec, embedding.plane_hw)
             height, width = embedding.features[IMAGE_EMBEDDING].shape[-2:]
             prompts = to_model_prompts(request, frame, (4 * height, 4 * width), self._spec.max_points)
-            questions.append(_Question(request, embedding, frame, prompts, draws))
+            questions.append(Question(request, planes[place], embedding, frame, prompts, draws))
         asked = [i for i, q in enumerate(questions) if self._spec.afar and q.prompts.asks_from_afar(closer)]
         afar = self._far_encoder.embeddings([planes[places[i]] for i in asked])
         for i, embedding in zip(asked, afar, strict=True):
             questions[i] = replace(questions[i], afar=embedding)
         return questions
 
-    def _answer(self, questions: Sequence[_Question]) -> list[MaskPrediction]:
+    def _answer(self, questions: Sequence[Question]) -> list[MaskPrediction]:
         """Decode questions of one group, and bring three candidates of each to its plane."""
         started = time.perf_counter()
         with self._decoding, torch.inference_mode():
@@ -236,34 +220,56 @@ class SamSegmenter:
             afar = [q.afar for q in questions if q.afar is not None]
             features.far = self._far_at_hand.of(afar) if afar else None  # all of a group, or none
             logits, scores, presence = self._model.answer(features, points_xy, labels, mask_inputs)
+            known = scores.float().cpu().numpy()
+            choices = [question.choice(known[row], self._spec) for row, question in enumerate(questions)]
+            if self._refiner is not None and questions[0].is_refined:  # or none of a group
+                logits, scores = self._refined(self._refiner, questions, choices, logits, scores)
             all_scores: NDArray[np.float32] = scores.float().cpu().numpy()
             there = torch.ones(len(questions)) if presence is None else presence.float().sigmoid()
             answers = [
                 _tidied(
-                    self._prediction(question, logits[row].float(), all_scores[row], float(there[row])),
+                    _prediction(question, choice, logits[row].float(), all_scores[row], float(there[row])),
                     question.request,
                     self._spec.tidy,
                 )
-                for row, question in enumerate(questions)
+                for row, (question, choice) in enumerate(zip(questions, choices, strict=True))
             ]
             self._n_decoded += len(questions)
             self._decode_s += time.perf_counter() - started
         return answers
 
-    def _prediction(
-        self, question: _Question, logits: Tensor, scores: NDArray[np.float32], presence: float
-    ) -> MaskPrediction:
-        """Make an answer of one prompt's ``logits (4, 4h, 4w)`` and ``scores (4,)``."""
-        plane, frame = question.request.plane, question.frame
-        three = question.prompts.is_ambiguous or not self._spec.single_mask
-        kept = list(choose_candidates(scores, three))
-        low_logits = logits[kept].cpu()
-        parts = (above_in_plane(frame, low, 0.0) for low in low_logits if question.draws)
-        masks = tuple(BoxedMask.of_part(part > 0, plane, (row0, col0)) for part, row0, col0 in parts)
-        hints = frame.to_hint(low_logits).clamp(-_HALF_MAX, _HALF_MAX).half().numpy()
-        leads = question.prompts.leaves_doubt and scores[kept[1]] > scores[0] + self._spec.lead
-        preferred = None if three else int(leads)
-        return MaskPrediction(plane, masks, scores[kept], hints, preferred=preferred, presence=presence)
+    def _refined(
+        self,
+        refiner: BoxRefiner,
+        questions: Sequence[Question],
+        choices: Sequence[Choice],
+        logits: Tensor,
+        scores: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Draw the answers to boxes anew: ``logits (N, 4, 4h, 4w)`` and ``scores (N, 4)`` with those."""
+        rows = torch.arange(len(questions), device=logits.device)
+        order = torch.tensor([choice.in_order for choice in choices], device=logits.device)
+        squares = [Square.around(q.frame, q.prompts.points_xy) for q in questions]
+        pictures = [square.picture(q.plane) for square, q in zip(squares, questions, strict=True)]
+        candidates, known = logits[rows[:, None], order].float(), scores.gather(1, order).float()
+        drawn, likely = refine(refiner, squares, torch.stack(pictures), candidates, known)
+        answer = order[:, 0]
+        return (
+            logits.float().index_put((rows, answer), drawn),
+            scores.float().index_put((rows, answer), likely),
+        )
+
+
+def _prediction(
+    question: Question, choice: Choice, logits: Tensor, scores: NDArray[np.float32], presence: float
+) -> MaskPrediction:
+    """Make an answer of one prompt's ``logits (4, 4h, 4w)`` and ``scores (4,)``."""
+    plane, frame, kept = question.request.plane, question.frame, list(choice.kept)
+    low_logits = logits[kept].cpu()
+    parts = (above_in_plane(frame, low, 0.0) for low in low_logits if question.draws)
+    masks = tuple(BoxedMask.of_part(part > 0, plane, (row0, col0)) for part, row0, col0 in parts)
+    hints = frame.to_hint(low_logits).clamp(-_HALF_MAX, _HALF_MAX).half().numpy()
+    return MaskPrediction(plane, masks, scores[kept], hints, preferred=choice.preferred, presence=presence)
 
 
 def _tidied(answer: MaskPrediction, request: SegmentRequest, least: float) -> MaskPrediction:
@@ -272,27 +278,6 @@ def _tidied(answer: MaskPrediction, request: SegmentRequest, least: float) -> Ma
         return answer
     clicked = [prompt.at for prompt in request.prompts if isinstance(prompt, PointPrompt)]
     return replace(answer, masks=tuple(mask.without_specks(least, clicked) for mask in answer.masks))
-
-
-def choose_candidates(scores: NDArray[np.float32], is_ambiguous: bool) -> tuple[int, int, int]:
-    """Choose three of a decoder's four masks, and their order.
-
-    Parameters
-    ----------
-    scores : NDArray[float32], shape (4,)
-        Predicted IoU; index 0 is the single mask, 1 to 3 the masks for ambiguous prompts.
-    is_ambiguous : bool
-        Whether a single point is all there is.
-
-    Returns
-    -------
-    tuple of int
-        Indices into `scores`: the three in the model's own order, or the single mask and the better two.
-    """
-    if is_ambiguous:
-        return 1, 2, 3
-    second, third = (1 + int(i) for i in np.argsort(-scores[1:], kind="stable")[:2])
-    return 0, second, third
 
 
 def _plane_uint8(volume: Volume, plane: PlaneRef, window: Window) -> NDArray[np.uint8]:

@@ -15,6 +15,7 @@ from napari_sam.errors import SettingsError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from napari_sam.models.box_refiner import BoxRefiner
     from napari_sam.models.sam import Sam
 
 PREPROCESSING_REVISION = 1
@@ -127,6 +128,9 @@ class ModelSpec:
     afar
         Whether prompts are asked at half the plane's size as well; see `napari_sam.models.far_look`. For
         networks that take any size.
+    refiner
+        Loads the network that draws answers to boxes anew, which was trained for these weights and no others;
+        see `napari_sam.models.box_refiner`.
     tidy
         Pieces and holes of masks of less than this part of the largest piece are taken for specks, and
         removed; 0 leaves masks as they come, as published models have them.
@@ -158,6 +162,7 @@ class ModelSpec:
     lead: float = math.inf
     zoom: bool = False
     afar: bool = False
+    refiner: Callable[[], BoxRefiner] | None = None
     tidy: float = 0.0
     bfloat16_cosine: float = 0.0
     precision: Precision = "float32"

@@ -105,11 +105,19 @@ def test_planes_that_were_prepared_are_prepared_from_afar_too(make_segmenter, vo
 def test_a_large_object_is_answered_better_from_afar(make_segmenter, volume: Volume, tmp_path: Path) -> None:
     _, truth = large_thing()
     segmenter = make_segmenter()
-    spec = replace(segmenter.spec, afar=False)
     store = EmbeddingStore(tmp_path / "near", 2**28, 0)
-    near = SamSegmenter(segmenter.model, spec, segmenter.weights_sha256, store, segmenter.device)
+    both = (
+        SamSegmenter(
+            segmenter.model,
+            replace(segmenter.spec, afar=afar, refiner=None),
+            segmenter.weights_sha256,
+            store,
+            segmenter.device,
+        )
+        for afar in (True, False)
+    )
     found, without = (
         mask_iou(answer.masks[answer.best].to_plane(PLANE, volume.shape), truth)
-        for answer in (one.segment(ask(volume, BOX)) for one in (segmenter, near))
+        for answer in (one.segment(ask(volume, BOX)) for one in both)
     )
     assert found > without + 0.02

@@ -13,7 +13,8 @@ from napari_sam.core.masks import BoxedMask
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import MaskPrompt, PointPrompt
 from napari_sam.engine.frame import Frame
-from napari_sam.engine.sam_segmenter import SamSegmenter, choose_candidates
+from napari_sam.engine.questions import choose_candidates
+from napari_sam.engine.sam_segmenter import SamSegmenter
 from napari_sam.errors import InvalidPrompt
 from napari_sam.store.cache import EmbeddingStore
 from tests.contracts import SegmenterContract, same_prediction

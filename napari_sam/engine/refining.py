@@ -1,0 +1,143 @@
+"""What a box was answered, drawn anew at the object's own scale; see `napari_sam.models.box_refiner`.
+
+All is done on the grid of the model's low-resolution logits: candidates are looked up there, and what the
+refiner changes is added there, so that masks, hints and outlines are made of it as of any other answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from napari_sam.engine.frame import Frame, by_channel
+from napari_sam.models.box_refiner import CROP_SIDE, HELD, ROOM, SURE, BoxRefiner
+
+__all__ = ["Square", "refine"]
+
+SHARE = 0.6
+"""How much of what the refiner changes is taken; the rest is left as the model has it."""
+
+LEAST_SIDE_PX = 12.0
+"""Side of the smallest square that is looked at, in pixels of the model's input."""
+
+
+@dataclass(frozen=True)
+class Square:
+    """What is looked at: a square around a box, in pixels of the model's input.
+
+    Attributes
+    ----------
+    frame : Frame
+        How the plane lies in the input.
+    middle_xy : tuple of float
+        Whole numbers are pixels' centres.
+    side : float
+    box : tuple of float
+        Left, top, right and bottom edge of the box, in sides, from the middle.
+    """
+
+    frame: Frame
+    middle_xy: tuple[float, float]
+    side: float
+    box: tuple[float, float, float, float]
+
+    @classmethod
+    def around(cls, frame: Frame, corners_xy: Sequence[tuple[float, float]]) -> Square:
+        """Lay it around a box, given by two corners."""
+        (left, top), (right, bottom) = corners_xy
+        middle = (left + right) / 2, (top + bottom) / 2
+        side = max(LEAST_SIDE_PX, ROOM * max(right - left, bottom - top))
+        box = (left - middle[0], top - middle[1], right - middle[0], bottom - middle[1])
+        return cls(frame, middle, side, (box[0] / side, box[1] / side, box[2] / side, box[3] / side))
+
+    def picture(self, plane: NDArray[np.uint8]) -> Tensor:
+        """Look at a plane ``(H, W)`` or ``(H, W, 3)``; ``(3, 64, 64)`` float32, whole grey levels.
+
+        Outside the plane its edge goes on.
+        """
+        edges = []
+        for middle, scale in zip(self.middle_xy, reversed(self.frame.scale), strict=True):
+            edges.append([(middle + 0.5 + part * self.side) / scale for part in (-0.5, 0.5)])
+        (left, right), (top, bottom) = edges
+        height, width = plane.shape[:2]
+        rows = slice(max(0, int(np.floor(top))), min(height, int(np.ceil(bottom))))
+        cols = slice(max(0, int(np.floor(left))), min(width, int(np.ceil(right))))
+        beyond = [
+            (max(0, -int(np.floor(low))), max(0, int(np.ceil(high)) - size))
+            for low, high, size in ((top, bottom, height), (left, right, width))
+        ]
+        cut = np.pad(plane[rows, cols], [*beyond, *[(0, 0)] * (plane.ndim - 2)], mode="edge")
+        row0, col0 = rows.start - beyond[0][0], cols.start - beyond[1][0]
+        seen = Image.fromarray(np.ascontiguousarray(cut)).resize(
+            (CROP_SIDE, CROP_SIDE), Image.Resampling.BILINEAR,
+            box=(left - col0, top - row0, right - col0, bottom - row0), reducing_gap=2.0,
+        )  # fmt: skip
+        return by_channel(np.asarray(seen)).expand(3, -1, -1)
+
+    def cells(self) -> Tensor:
+        """Give the places of the 64 x 64 cells in the padded input, as `F.grid_sample` takes them."""
+        steps = (torch.arange(CROP_SIDE) + 0.5) / CROP_SIDE - 0.5
+        x, y = ((middle + 0.5 + steps * self.side) / self.frame.side * 2 - 1 for middle in self.middle_xy)
+        return torch.stack([x[None].expand(CROP_SIDE, -1), y[:, None].expand(-1, CROP_SIDE)], dim=2)
+
+    def is_outside(self) -> Tensor:
+        """Say which of the 64 x 64 cells lie outside the plane."""
+        steps = (torch.arange(CROP_SIDE) + 0.5) / CROP_SIDE - 0.5
+        x, y = (middle + 0.5 + steps * self.side for middle in self.middle_xy)
+        height, width = self.frame.resized_hw
+        return ((x < 0) | (x > width))[None] | ((y < 0) | (y > height))[:, None]
+
+    def places(self, low_hw: tuple[int, int]) -> Tensor:
+        """Give the places of low-resolution cells in the square, as `F.grid_sample` takes them."""
+        x, y = (
+            ((torch.arange(n) + 0.5) * (self.frame.side / n) - 0.5 - middle) / self.side * 2
+            for n, middle in zip(reversed(low_hw), self.middle_xy, strict=True)
+        )
+        return torch.stack([x[None].expand(low_hw[0], -1), y[:, None].expand(-1, low_hw[1])], dim=2)
+
+
+def refine(
+    refiner: BoxRefiner, squares: Sequence[Square], pictures: Tensor, logits: Tensor, scores: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Draw answers to boxes anew.
+
+    Parameters
+    ----------
+    refiner : BoxRefiner
+        The network, in evaluation mode.
+    squares : sequence of Square
+        Around each box.
+    pictures : Tensor
+        ``(N, 3, 64, 64)``, what they show.
+    logits : Tensor
+        ``(N, 3, h, w)`` of the candidates, the answer so far first.
+    scores : Tensor
+        ``(N, 3)`` predicted IoU.
+
+    Returns
+    -------
+    logits : Tensor
+        ``(N, h, w)`` of the answer.
+    scores : Tensor
+        ``(N,)`` its predicted IoU.
+    """
+    low_hw = (int(logits.shape[-2]), int(logits.shape[-1]))
+    device = logits.device
+    cells = torch.stack([square.cells() for square in squares]).to(device)
+    outside = torch.stack([square.is_outside() for square in squares]).to(device)
+    seen = F.grid_sample(logits, cells, mode="bilinear", padding_mode="border", align_corners=False)
+    seen = seen.clamp(-SURE, SURE).masked_fill(outside[:, None], -SURE)
+    boxes = torch.tensor([square.box for square in squares], device=device)
+    found = refiner(pictures.to(device), boxes, seen, scores)
+    change = found.mask_logits - seen[:, 0].clamp(-HELD, HELD)
+    places = torch.stack([square.places(low_hw) for square in squares]).to(device)
+    added = F.grid_sample(change[:, None], places, mode="bilinear", padding_mode="zeros", align_corners=False)
+    own = (found.scores[:, 0].sigmoid() + scores[:, 0]) / 2
+    return logits[:, 0].clamp(-HELD, HELD) + SHARE * added[:, 0], own

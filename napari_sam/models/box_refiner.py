@@ -1,0 +1,146 @@
+"""An object in a box, seen at its own scale: a second, small network that draws the model's answer anew.
+
+The model's encoder sees a plane once, for all prompts, and each of its cells sees little of what lies
+around it: of an object that is large in its plane no cell sees all. Here the picture around the box is
+brought to 64 cells a side, whatever its size, and goes down to 4 cells and back (as in U-Net, Ronneberger et
+al., 2015; crops around extreme points are segmented so by Maninis et al., "Deep Extreme Cut", 2018), with the
+model's candidates beside it (as refiners of masks take them: Cheng et al., "CascadePSP", 2020).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["CROP_SIDE", "N_CANDIDATES", "ROOM", "SURE", "BoxRefiner", "Refined"]
+
+CROP_SIDE = 64
+"""Cells along a side of what is looked at."""
+
+ROOM = 1.6
+"""Side of what is looked at, in longer sides of the box."""
+
+N_CANDIDATES = 3
+SURE = 15.0
+"""Logits of candidates are cut off here; outside the plane they are as low."""
+
+WIDTHS = 32, 64, 96, 128
+N_RESIDUALS = 1, 2, 3, 2
+HELD = 6.0
+"""What the candidates say at most in the new drawing: a network can overrule them."""
+
+LEAST_SPREAD = 2.0
+"""Added to the spread of the grey levels, 0 to 255: an even picture is no noise."""
+
+
+class Refined(NamedTuple):
+    """What is found.
+
+    Attributes
+    ----------
+    scores : Tensor
+        ``(N, 4)`` logits of the IoU with the object: of the mask drawn here, and of each candidate.
+    mask_logits : Tensor
+        ``(N, 64, 64)``.
+    """
+
+    scores: Tensor
+    mask_logits: Tensor
+
+
+class BoxRefiner(nn.Module):
+    """Draws the mask of an object in a box, from its picture and three candidates."""
+
+    first: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        finest, coarsest = WIDTHS[0], WIDTHS[-1]
+        self.enter = _level(3 + 1 + N_CANDIDATES + 1, finest, N_RESIDUALS[0])
+        steps = list(zip(WIDTHS[:-1], WIDTHS[1:], N_RESIDUALS[1:], strict=True))
+        self.down = nn.ModuleList(_level(fine, coarse, n) for fine, coarse, n in steps)
+        self.up = nn.ModuleList(_convolution(coarse, fine, side=1) for fine, coarse, _ in steps)
+        self.meet = nn.ModuleList(_Residual(fine) for fine, _, _ in steps)
+        self.drawing = nn.Conv2d(finest, 4 * (N_CANDIDATES + 1), 1)
+        nn.init.zeros_(self.drawing.weight)
+        nn.init.zeros_(cast("Tensor", self.drawing.bias))
+        n_seen = coarsest + sum(WIDTHS[:-1]) + N_CANDIDATES
+        self.judging = nn.Sequential(nn.Linear(n_seen, 128), nn.ReLU(), nn.Linear(128, 1 + N_CANDIDATES))
+        self.register_buffer("first", torch.tensor([1.0, 0.0, 0.0])[None, :, None, None], persistent=False)
+
+    def forward(self, picture: Tensor, box: Tensor, candidates: Tensor, scores: Tensor) -> Refined:
+        """Look at objects.
+
+        Parameters
+        ----------
+        picture : Tensor
+            ``(N, 3, 64, 64)``, 0 to 255, around the middle of the box.
+        box : Tensor
+            ``(N, 4)`` left, top, right and bottom edge, in sides of the picture, from its middle.
+        candidates : Tensor
+            ``(N, 3, 64, 64)`` logits, within `SURE` of 0; the answer so far comes first.
+        scores : Tensor
+            ``(N, 3)`` predicted IoU of each.
+        """
+        mean = picture.mean(dim=(1, 2, 3), keepdim=True)
+        spread = picture.std(dim=(1, 2, 3), keepdim=True) + LEAST_SPREAD
+        held = candidates.clamp(-HELD, HELD)
+        parts = [(picture - mean) / spread, _in_box(box), candidates.sigmoid(), held[:, :1] / HELD]
+        levels = [self.enter(torch.cat(parts, dim=1).contiguous(memory_format=torch.channels_last))]
+        for down in self.down:
+            levels.append(down(levels[-1]))
+        met = [levels[-1]]
+        for up, meet, level in zip(self.up[::-1], self.meet[::-1], levels[-2::-1], strict=True):
+            met.append(meet(level + F.interpolate(up(met[-1]), scale_factor=2.0, mode="bilinear")))
+        drawn = F.pixel_shuffle(self.drawing(met[-1]), 2)
+        shares = torch.softmax(drawn[:, :N_CANDIDATES] + self.first, dim=1)
+        logits = (shares * held).sum(dim=1) + 4 * drawn[:, N_CANDIDATES]
+        inside = logits.detach().sigmoid()[:, None]
+        told = [
+            met[0].mean(dim=(2, 3)),
+            *(_mean_in(level, inside) for level in met[1:-1]),
+            _mean_in(met[-1], 4 * inside * (1 - inside)),
+            torch.logit(scores.clamp(0.02, 0.98)),
+        ]
+        return Refined(self.judging(torch.cat(told, dim=1)), logits)
+
+
+class _Residual(nn.Module):
+    """Two convolutions beside the way past them."""
+
+    def __init__(self, n_channels: int) -> None:
+        super().__init__()
+        self.conv1 = _convolution(n_channels, n_channels)
+        self.conv2 = _convolution(n_channels, n_channels)[:2]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x + self.conv2(self.conv1(x)))
+
+
+def _level(n_in: int, n_out: int, n_residuals: int) -> nn.Sequential:
+    """Halve the grid, and stay on it for some residual blocks."""
+    return nn.Sequential(_convolution(n_in, n_out, stride=2), *(_Residual(n_out) for _ in range(n_residuals)))
+
+
+def _convolution(n_in: int, n_out: int, *, side: int = 3, stride: int = 1) -> nn.Sequential:
+    plain = nn.Conv2d(n_in, n_out, side, stride, side // 2, bias=False)
+    return nn.Sequential(plain, nn.BatchNorm2d(n_out), nn.ReLU(inplace=True))
+
+
+def _in_box(box: Tensor) -> Tensor:
+    """Say how far cells lie within a box, from 0 outside to 1 a cell inside; ``(N, 1, 64, 64)``."""
+    middles = (torch.arange(CROP_SIDE, device=box.device) + 0.5) / CROP_SIDE - 0.5
+    across, down = (
+        ((middles - low) * CROP_SIDE).clamp(0, 1) * ((high - middles) * CROP_SIDE).clamp(0, 1)
+        for low, high in ((box[:, 0:1], box[:, 2:3]), (box[:, 1:2], box[:, 3:4]))
+    )
+    return (down[:, :, None] * across[:, None, :])[:, None]
+
+
+def _mean_in(level: Tensor, mask: Tensor) -> Tensor:
+    """Return the mean of a level ``(N, C, h, w)`` in a mask ``(N, 1, H, W)``: ``(N, C)``."""
+    mask = F.adaptive_avg_pool2d(mask, (level.shape[-2], level.shape[-1]))
+    return (level * mask).sum(dim=(2, 3)) / (mask.sum(dim=(2, 3)) + 1e-3)

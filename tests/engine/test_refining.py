@@ -1,0 +1,140 @@
+"""Answers to boxes, drawn anew: where is looked, what is changed, and what is left alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage
+
+from napari_sam.core.masks import BoxedMask, iou
+from napari_sam.core.prompts import BoxPrompt, PointPrompt
+from napari_sam.engine.frame import Frame
+from napari_sam.engine.refining import Square, refine
+from napari_sam.models.box_refiner import CROP_SIDE, HELD, SURE, BoxRefiner, Refined
+from tests.engine.asking import PLANE, ask, same
+from volumes import Geometry, Provenance, Volume
+
+FRAME = Frame((120, 90), 384)
+
+
+def around(top: float, left: float, bottom: float, right: float, frame: Frame = FRAME) -> Square:
+    """Lay a square around a box of the plane's rows and columns."""
+    return Square.around(frame, frame.corners_xy((top, left, bottom, right)))
+
+
+def test_it_looks_at_the_box_with_room_around() -> None:
+    rows, cols = np.mgrid[:120, :90].astype(np.uint8)
+    plane = np.stack([rows, cols, 0 * rows], axis=2)
+    square = around(40, 30, 80, 60)
+    seen = square.picture(plane)
+    middles = (np.arange(CROP_SIDE) + 0.5) / CROP_SIDE * 64
+    assert seen.shape == (3, CROP_SIDE, CROP_SIDE)
+    assert np.abs(seen[0].numpy() - (28 + middles - 0.5)[:, None]).max() <= 1
+    assert np.abs(seen[1].numpy() - (13 + middles - 0.5)[None]).max() <= 1
+    assert square.box == pytest.approx((-15 / 64, -20 / 64, 15 / 64, 20 / 64), abs=1e-6)
+    assert not square.is_outside().any()
+
+
+@pytest.mark.parametrize("grey", [True, False])
+def test_outside_the_plane_its_edge_goes_on(grey: bool) -> None:
+    plane = np.full((120, 90), 50, np.uint8)
+    plane[:, 80:] = 200
+    square = around(100, 60, 120, 90)
+    seen = square.picture(plane if grey else np.repeat(plane[..., None], 3, axis=2))
+    outside = square.is_outside()
+    assert set(np.unique(seen[:, outside])) <= {50.0, 200.0} | set(np.unique(seen[:, ~outside]))
+    assert (seen[0, :, -1] == 200).all()
+    assert outside[-1].all()
+    assert outside[:, -1].all()
+    assert not outside[CROP_SIDE // 2, CROP_SIDE // 2]
+
+
+class Says(BoxRefiner):
+    """Says the same of each cell, whatever it sees."""
+
+    def __init__(self, logit: float) -> None:
+        super().__init__()
+        self.logit = logit
+
+    def forward(
+        self, picture: torch.Tensor, box: torch.Tensor, candidates: torch.Tensor, scores: torch.Tensor
+    ) -> Refined:
+        """Remember what was shown."""
+        self.shown = candidates
+        return Refined(torch.zeros(len(box), 4), torch.full((len(box), CROP_SIDE, CROP_SIDE), self.logit))
+
+
+def test_only_what_lies_in_the_square_changes() -> None:
+    logits = torch.full((1, 3, 96, 96), -4.0)
+    logits[:, 0, 40:50, 30:44] = 3.0
+    square = around(40, 30, 80, 60)
+    scores = torch.tensor([[0.8, 0.1, 0.1]])
+    drawn, score = refine(Says(5.0), [square], torch.zeros(1, 3, 64, 64), logits, scores)
+    assert drawn.shape == (1, 96, 96)
+    changed = (drawn[0] != logits[0, 0].clamp(-HELD, HELD)).nonzero()
+    first, last = changed.min(dim=0).values.tolist(), changed.max(dim=0).values.tolist()
+    assert first == pytest.approx([28 * 96 / 120, 13 * 96 / 120], abs=1.5)
+    assert last == pytest.approx([92 * 96 / 120, 77 * 96 / 120], abs=1.5)
+    assert float(score[0]) == pytest.approx(0.65)
+
+
+def test_candidates_are_seen_where_they_lie_and_nowhere_outside_the_plane() -> None:
+    logits = torch.full((1, 3, 96, 96), 40.0)
+    refiner, square = Says(0.0), around(100, 60, 120, 90)
+    refine(refiner, [square], torch.zeros(1, 3, 64, 64), logits, torch.full((1, 3), 0.5))
+    assert (refiner.shown[0, :, square.is_outside()] == -SURE).all()
+    assert (refiner.shown[0, :, ~square.is_outside()] == SURE).all()
+
+
+def make_volume() -> Volume:
+    """A disc among others in each of three planes, with noise."""
+    rng = np.random.default_rng(8)
+    rows, cols = np.ogrid[:96, :120]
+    ground = ndimage.gaussian_filter(rng.standard_normal((3, 96, 120)), (0, 9, 9)) * 180 + 90
+    disc = np.hypot(rows - 44, cols - 62) <= 17
+    data = (np.where(disc, 180.0, ground) + rng.normal(0, 5, ground.shape)).clip(0, 255).astype(np.uint8)
+    return Volume(data, Geometry.from_spacing(data.shape, (2.0, 1.0, 1.0)), Provenance("test"))
+
+
+DISC = np.hypot(*np.ogrid[-44:52, -62:58]) <= 17
+BOX = BoxPrompt(PLANE.box_of((27, 45, 62, 80)))
+
+
+def test_a_box_is_drawn_anew(make_segmenter) -> None:
+    segmenter, plain, volume = make_segmenter(), make_segmenter(), make_volume()
+    plain._refiner = None
+    answer, before = segmenter.segment(ask(volume, BOX)), plain.segment(ask(volume, BOX))
+    assert not same(answer, before)
+    assert iou(answer.masks[answer.best], BoxedMask.of_plane(DISC, PLANE, volume.shape)) > 0.9
+    others = [i for i in range(3) if i != answer.best]
+    assert [answer.masks[i] for i in others] == [before.masks[i] for i in others]
+    assert answer.presence == before.presence
+
+
+def test_clicks_and_what_follows_a_box_are_answered_as_before(make_segmenter) -> None:
+    segmenter, plain, volume = make_segmenter(), make_segmenter(), make_volume()
+    plain._refiner = None
+    click = PointPrompt((1.0, 44.0, 62.0))
+    hint = plain.segment(ask(volume, BOX)).hints[0]
+    for request in (
+        ask(volume, click),
+        ask(volume, click, BOX),
+        ask(volume, click, BOX, hint=hint),
+        ask(volume, BOX, hint=hint),
+    ):
+        assert same(segmenter.segment(request), plain.segment(request))
+
+
+def test_several_are_drawn_as_one_by_one(make_segmenter) -> None:
+    segmenter, volume = make_segmenter(), make_volume()
+    requests = [ask(volume, BoxPrompt(PLANE.box_of(box))) for box in ((27, 45, 62, 80), (0, 0, 30, 40))]
+    requests.append(replace(requests[0], plane=replace(PLANE, index=2)))
+    requests[2] = replace(requests[2], prompts=(BoxPrompt(requests[2].plane.box_of((27, 45, 62, 80))),))
+    for one, other in zip(segmenter.segment_batch(requests), map(segmenter.segment, requests), strict=True):
+        for mask, again in zip(one.masks, other.masks, strict=True):
+            assert mask.is_empty == again.is_empty
+            assert mask.is_empty or iou(mask, again) > 0.999
+        assert one.scores == pytest.approx(other.scores, abs=1e-4)
