@@ -16,13 +16,18 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks._machine import load_average, machine
+from napari_sam.engine.frame import Frame
+from napari_sam.engine.refining import Square, refine
 from napari_sam.engine.stretched import pixels_for
+from napari_sam.models.box_refiner import N_CANDIDATES, BoxRefiner
 from napari_sam.models.far_look import farther
 from napari_sam.models.sam import PlaneFeatures
 from napari_sam.zoo.registry import get
+from napari_sam.zoo.spec import ModelSpec
 
 LIMIT_RATIO, LIMIT_DECODE_S = 3.0, 0.015
 MATRIX_SIDE = 1024
@@ -57,6 +62,8 @@ def main() -> int:
         if spec.afar:
             seen.far = PlaneFeatures(model.encode(farther(pixels)))
             works["afar"] = lambda: model.encode(farther(pixels_for(spec, plane)[None]))
+        if spec.refiner is not None:
+            works["draw anew"] = _refining(spec, spec.refiner(), plane, box[0][0])
         medians = _medians(works, options.repeats)
     rate = MATRIX_SIDE**3 / medians["matrix product"]
     ratio = medians["encode"] / (multiply_adds / rate)
@@ -71,8 +78,25 @@ def main() -> int:
         print(f"encode it from afar: {medians['afar']:.4f} s")
     print(f"decode a box: {medians['decode']:.4f} s (limit {LIMIT_DECODE_S:.3f} on a quiet machine)")
     print(f"answer a box, with all looks: {medians['box']:.4f} s")
+    if spec.refiner is not None:
+        print(f"draw it anew at its own scale: {medians['draw anew']:.4f} s more")
     print(f"answer a click, with all looks: {medians['click']:.4f} s")
     return 0
+
+
+def _refining(
+    spec: ModelSpec, refiner: BoxRefiner, plane: NDArray[np.uint8], corners_xy: torch.Tensor
+) -> Callable[[], object]:
+    """Draw the answer to one box anew, as the engine does."""
+    frame = Frame((plane.shape[0], plane.shape[1]), spec.side)
+    (left, top), (right, bottom) = corners_xy.tolist()
+    logits, scores = torch.zeros(1, N_CANDIDATES, spec.side // 4, spec.side // 4), torch.ones(1, N_CANDIDATES)
+
+    def draw() -> object:
+        square = Square.around(frame, ((left, top), (right, bottom)))
+        return refine(refiner, [square], square.picture(plane)[None], logits, scores)
+
+    return draw
 
 
 def _medians(works: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
