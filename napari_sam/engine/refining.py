@@ -130,14 +130,16 @@ def refine(
     """
     low_hw = (int(logits.shape[-2]), int(logits.shape[-1]))
     device = logits.device
-    cells = torch.stack([square.cells() for square in squares]).to(device)
+    cells = torch.stack([square.cells() for square in squares])
+    last = 1 - 1 / torch.tensor([low_hw[1], low_hw[0]])
+    cells = torch.minimum(torch.maximum(cells, -last), last).to(device)  # their edge goes on outside
     outside = torch.stack([square.is_outside() for square in squares]).to(device)
-    seen = F.grid_sample(logits, cells, mode="bilinear", padding_mode="border", align_corners=False)
+    seen = F.grid_sample(logits, cells, mode="bilinear", align_corners=False)
     seen = seen.clamp(-SURE, SURE).masked_fill(outside[:, None], -SURE)
     boxes = torch.tensor([square.box for square in squares], device=device)
     found = refiner(pictures.to(device), boxes, seen, scores)
     change = found.mask_logits - seen[:, 0].clamp(-HELD, HELD)
     places = torch.stack([square.places(low_hw) for square in squares]).to(device)
-    added = F.grid_sample(change[:, None], places, mode="bilinear", padding_mode="zeros", align_corners=False)
+    added = F.grid_sample(change[:, None], places, mode="bilinear", align_corners=False)
     own = (found.scores[:, 0].sigmoid() + scores[:, 0]) / 2
     return logits[:, 0].clamp(-HELD, HELD) + SHARE * added[:, 0], own
