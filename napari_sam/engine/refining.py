@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from napari_sam.engine.frame import Frame, by_channel
 from napari_sam.models.box_refiner import CROP_SIDE, HELD, ROOM, SURE, BoxRefiner
 
-__all__ = ["Square", "refine"]
+__all__ = ["Square", "looked_up", "refine"]
 
 SHARE = 0.6
 """How much of what the refiner changes is taken; the rest is left as the model has it."""
@@ -39,6 +39,7 @@ class Square:
     middle_xy : tuple of float
         Whole numbers are pixels' centres.
     side : float
+        Of the square, in the same pixels.
     box : tuple of float
         Left, top, right and bottom edge of the box, in sides, from the middle.
     """
@@ -103,6 +104,30 @@ class Square:
         return torch.stack([x[None].expand(low_hw[0], -1), y[:, None].expand(-1, low_hw[1])], dim=2)
 
 
+def looked_up(squares: Sequence[Square], logits: Tensor) -> Tensor:
+    """Look up what candidates say in each square, as the refiner sees them.
+
+    Parameters
+    ----------
+    squares : sequence of Square
+        One for each of the ``N`` answers.
+    logits : Tensor
+        ``(N, M, h, w)`` low-resolution logits of the model's padded input.
+
+    Returns
+    -------
+    Tensor
+        ``(N, M, 64, 64)``, within `SURE` of 0, and as low as that outside the plane.
+    """
+    height, width = logits.shape[-2:]
+    cells = torch.stack([square.cells() for square in squares])
+    last = 1 - 1 / torch.tensor([width, height])
+    cells = torch.minimum(torch.maximum(cells, -last), last).to(logits.device)  # their edge goes on outside
+    outside = torch.stack([square.is_outside() for square in squares]).to(logits.device)
+    seen = F.grid_sample(logits, cells, mode="bilinear", align_corners=False)
+    return seen.clamp(-SURE, SURE).masked_fill(outside[:, None], -SURE)
+
+
 def refine(
     refiner: BoxRefiner, squares: Sequence[Square], pictures: Tensor, logits: Tensor, scores: Tensor
 ) -> tuple[Tensor, Tensor]:
@@ -128,14 +153,8 @@ def refine(
     scores : Tensor
         ``(N,)`` its predicted IoU.
     """
-    low_hw = (int(logits.shape[-2]), int(logits.shape[-1]))
-    device = logits.device
-    cells = torch.stack([square.cells() for square in squares])
-    last = 1 - 1 / torch.tensor([low_hw[1], low_hw[0]])
-    cells = torch.minimum(torch.maximum(cells, -last), last).to(device)  # their edge goes on outside
-    outside = torch.stack([square.is_outside() for square in squares]).to(device)
-    seen = F.grid_sample(logits, cells, mode="bilinear", align_corners=False)
-    seen = seen.clamp(-SURE, SURE).masked_fill(outside[:, None], -SURE)
+    low_hw, device = (int(logits.shape[-2]), int(logits.shape[-1])), logits.device
+    seen = looked_up(squares, logits)
     boxes = torch.tensor([square.box for square in squares], device=device)
     found = refiner(pictures.to(device), boxes, seen, scores)
     change = found.mask_logits - seen[:, 0].clamp(-HELD, HELD)

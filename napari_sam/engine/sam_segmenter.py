@@ -220,11 +220,11 @@ class SamSegmenter:
             afar = [q.afar for q in questions if q.afar is not None]
             features.far = self._far_at_hand.of(afar) if afar else None  # all of a group, or none
             logits, scores, presence = self._model.answer(features, points_xy, labels, mask_inputs)
-            known = scores.float().cpu().numpy()
-            choices = [question.choice(known[row], self._spec) for row, question in enumerate(questions)]
+            all_scores: NDArray[np.float32] = scores.float().cpu().numpy()
+            choices = [q.choice(own, self._spec) for q, own in zip(questions, all_scores, strict=True)]
             if self._refiner is not None and questions[0].is_refined:  # or none of a group
                 logits, scores = self._refined(self._refiner, questions, choices, logits, scores)
-            all_scores: NDArray[np.float32] = scores.float().cpu().numpy()
+                all_scores = scores.cpu().numpy()
             there = torch.ones(len(questions)) if presence is None else presence.float().sigmoid()
             answers = [
                 _tidied(

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from napari_sam.engine.frame import Frame
-from napari_sam.engine.refining import Square
-from napari_sam.models.box_refiner import CROP_SIDE, SURE
+from napari_sam.engine.refining import Square, looked_up
+from napari_sam.models.box_refiner import CROP_SIDE
 from napari_sam.models.far_look import farther
 from napari_sam.models.mask_decoder import Decoded
 from napari_sam.models.sam import PlaneFeatures, Sam
@@ -149,13 +149,10 @@ def _looked_at(
     inside = (masks.to(torch.uint8) * 255).numpy()
     truth = torch.stack([square.picture(one)[:1] for square, one in zip(squares, inside, strict=True)])
     outside = torch.stack([square.is_outside() for square in squares])[:, None]
-    cells = torch.stack([square.cells() for square in squares])
-    found = F.grid_sample(logits, cells, mode="bilinear", padding_mode="border", align_corners=False)
-    found = found.clamp(-SURE, SURE).masked_fill(outside, -SURE)
     return BoxedObjects(
         seen,
         torch.tensor([square.box for square in squares]),
-        (STEPS * found).round().to(torch.int8),
+        (STEPS * looked_up(squares, logits)).round().to(torch.int8),
         scores,
         truth.masked_fill(outside, 0.0).to(torch.uint8),
     )
