@@ -21,10 +21,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks._machine import load_average, machine
 from napari_sam.engine.frame import Frame
-from napari_sam.engine.refining import Square, refine
+from napari_sam.engine.model_prompts import ModelPrompts
+from napari_sam.engine.refining import refine, see
 from napari_sam.engine.stretched import pixels_for
-from napari_sam.models.box_refiner import N_CANDIDATES, BoxRefiner
 from napari_sam.models.far_look import farther
+from napari_sam.models.prompt_encoder import BOX_FIRST, BOX_SECOND
+from napari_sam.models.refiner import N_CANDIDATES, Refiners
 from napari_sam.models.sam import PlaneFeatures
 from napari_sam.zoo.registry import get
 from napari_sam.zoo.spec import ModelSpec
@@ -79,22 +81,23 @@ def main() -> int:
     print(f"decode a box: {medians['decode']:.4f} s (limit {LIMIT_DECODE_S:.3f} on a quiet machine)")
     print(f"answer a box, with all looks: {medians['box']:.4f} s")
     if spec.refiner is not None:
-        print(f"draw it anew at its own scale: {medians['draw anew']:.4f} s more")
+        print(f"draw either anew at its own scale: {medians['draw anew']:.4f} s more")
     print(f"answer a click, with all looks: {medians['click']:.4f} s")
     return 0
 
 
 def _refining(
-    spec: ModelSpec, refiner: BoxRefiner, plane: NDArray[np.uint8], corners_xy: torch.Tensor
+    spec: ModelSpec, refiner: Refiners, plane: NDArray[np.uint8], corners_xy: torch.Tensor
 ) -> Callable[[], object]:
     """Draw the answer to one box anew, as the engine does."""
     frame = Frame((plane.shape[0], plane.shape[1]), spec.side)
     (left, top), (right, bottom) = corners_xy.tolist()
+    asked = ModelPrompts(((left, top), (right, bottom)), (BOX_FIRST, BOX_SECOND), None)
     logits, scores = torch.zeros(1, N_CANDIDATES, spec.side // 4, spec.side // 4), torch.ones(1, N_CANDIDATES)
 
     def draw() -> object:
-        square = Square.around(frame, ((left, top), (right, bottom)))
-        return refine(refiner, [square], square.picture(plane)[None], logits, scores)
+        squares, seen = see([plane], [frame], [asked], logits, scores)
+        return refine(refiner, squares, seen, logits[:, 0])
 
     return draw
 

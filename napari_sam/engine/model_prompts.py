@@ -22,6 +22,9 @@ __all__ = ["ModelPrompts", "batch_prompts", "check_request", "to_model_prompts",
 MAX_CLICKS_FROM_AFAR = 3
 """Prompts with more clicks are answered from near alone: those mend outlines."""
 
+MAX_REFINED_CLICKS = 8
+"""Prompts with more clicks are not drawn anew: so many mend details of an outline."""
+
 _logger = logging.getLogger(__name__)
 
 
@@ -54,6 +57,16 @@ class ModelPrompts:
         return BOX_FIRST in self.labels
 
     @property
+    def clicks_xy(self) -> tuple[tuple[float, float], ...]:
+        """The points, in the order in which they were made, without the corners of a box."""
+        return self.points_xy[:-2] if self.has_box else self.points_xy
+
+    @property
+    def box_xy(self) -> tuple[tuple[float, float], ...]:
+        """The two corners of a box; empty without one."""
+        return self.points_xy[-2:] if self.has_box else ()
+
+    @property
     def is_ambiguous(self) -> bool:
         """Whether nothing but a single point says what is meant."""
         return self.kind == (1, False, False)
@@ -70,9 +83,9 @@ class ModelPrompts:
         return not closer and n_points <= MAX_CLICKS_FROM_AFAR
 
     @property
-    def is_box_alone(self) -> bool:
-        """Whether nothing but a box says what is meant."""
-        return self.kind == (2, True, False)
+    def can_be_refined(self) -> bool:
+        """Whether a box alone or some clicks say what is meant, so that an answer may be drawn anew."""
+        return 1 <= len(self.clicks_xy) <= MAX_REFINED_CLICKS or self.kind == (2, True, False)
 
     @property
     def leaves_doubt(self) -> bool:

@@ -36,32 +36,42 @@ class Question:
 
     @property
     def is_refined(self) -> bool:
-        """Whether a refiner, where there is one, is asked as well: where a person drew a box alone.
+        """Whether a refiner, where there is one, is asked as well: where a person drew a box or clicked.
 
-        Boxes of planes that are followed are guesses, and films that are followed by them gain nothing.
+        Boxes of planes that are followed are guesses, and films that are followed by them gain nothing. Of a
+        part of an outline, not all is seen that the clicks were about.
         """
-        return self.prompts.is_box_alone and not self.request.is_followed
+        return self.draws and not self.request.is_followed and self.prompts.can_be_refined
 
     def choice(self, scores: NDArray[np.float32], spec: ModelSpec) -> Choice:
         """Choose among a decoder's four masks by their ``scores (4,)``."""
         three = self.prompts.is_ambiguous or not spec.single_mask
         kept = choose_candidates(scores, three)
-        leads = self.prompts.leaves_doubt and scores[kept[1]] > scores[0] + spec.lead
-        return Choice(kept, None if three else int(leads))
+        if three:
+            likeliest = np.argsort(-scores[list(kept)], kind="stable")
+            return Choice(kept, None, [kept[i] for i in likeliest])
+        leads = self.prompts.leaves_doubt and bool(scores[kept[1]] > scores[0] + spec.lead)
+        first = kept[int(leads)]
+        return Choice(kept, int(leads), [first, *(mask for mask in kept if mask != first)])
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Three of a decoder's four masks, and which of them is the answer; None for the likeliest."""
+    """Three of a decoder's four masks.
+
+    Attributes
+    ----------
+    kept : tuple of int
+        Which three.
+    preferred : int or None
+        Which of them is the answer; None for the likeliest.
+    in_order : list of int
+        The three, the answer first.
+    """
 
     kept: tuple[int, int, int]
     preferred: int | None
-
-    @property
-    def in_order(self) -> list[int]:
-        """The three, the answer first."""
-        first = self.preferred or 0
-        return [self.kept[first], *(mask for i, mask in enumerate(self.kept) if i != first)]
+    in_order: list[int]
 
 
 def choose_candidates(scores: NDArray[np.float32], is_ambiguous: bool) -> tuple[int, int, int]:

@@ -1,4 +1,4 @@
-"""What a box was answered, drawn anew at the object's own scale; see `napari_sam.models.box_refiner`.
+"""What boxes and clicks were answered, drawn anew at the object's own scale; see `napari_sam.models.refiner`.
 
 All is done on the grid of the model's low-resolution logits: candidates are looked up there, and what the
 refiner changes is added there, so that masks, hints and outlines are made of it as of any other answer.
@@ -7,158 +7,130 @@ refiner changes is added there, so that masks, hints and outlines are made of it
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_sam.engine.frame import Frame, by_channel
-from napari_sam.models.box_refiner import CROP_SIDE, HELD, ROOM, SURE, BoxRefiner
+from napari_sam.engine.frame import Frame
+from napari_sam.engine.model_prompts import ModelPrompts
+from napari_sam.engine.squares import Square, looked_up
+from napari_sam.models.prompt_encoder import POSITIVE
+from napari_sam.models.refiner import CROP_SIDE, HELD, MOST_CLICKS, NOWHERE, Refiner, Refiners, Seen
 
-__all__ = ["Square", "looked_up", "refine"]
+__all__ = ["refine", "see", "square_for"]
 
-SHARE = 0.6
-"""How much of what the refiner changes is taken; the rest is left as the model has it."""
+SHARE, CLICK_SHARE = 0.6, 0.8
+"""How much of what the refiner changes is taken, of boxes alone and with clicks; the rest is left as it was."""
 
-LEAST_SIDE_PX = 12.0
-"""Side of the smallest square that is looked at, in pixels of the model's input."""
+CLICK_PX = 2.0
+"""Room around clicks, in pixels of the model's input."""
 
 
-@dataclass(frozen=True)
-class Square:
-    """What is looked at: a square around a box, in pixels of the model's input.
+def square_for(frame: Frame, prompts: ModelPrompts, answer: Tensor) -> Square:
+    """Lay a square around a box; where there are clicks, around all that was asked and answered.
 
-    Attributes
+    Parameters
     ----------
     frame : Frame
-        How the plane lies in the input.
-    middle_xy : tuple of float
-        Whole numbers are pixels' centres.
-    side : float
-        Of the square, in the same pixels.
-    box : tuple of float
-        Left, top, right and bottom edge of the box, in sides, from the middle.
+        How the plane lies in the model's input.
+    prompts : ModelPrompts
+        Box, clicks, or both.
+    answer : Tensor
+        ``(h, w)`` low-resolution logits of the model's padded input.
     """
-
-    frame: Frame
-    middle_xy: tuple[float, float]
-    side: float
-    box: tuple[float, float, float, float]
-
-    @classmethod
-    def around(cls, frame: Frame, corners_xy: Sequence[tuple[float, float]]) -> Square:
-        """Lay it around a box, given by two corners."""
-        (left, top), (right, bottom) = corners_xy
-        middle = (left + right) / 2, (top + bottom) / 2
-        side = max(LEAST_SIDE_PX, ROOM * max(right - left, bottom - top))
-        box = (left - middle[0], top - middle[1], right - middle[0], bottom - middle[1])
-        return cls(frame, middle, side, (box[0] / side, box[1] / side, box[2] / side, box[3] / side))
-
-    def picture(self, plane: NDArray[np.uint8]) -> Tensor:
-        """Look at a plane ``(H, W)`` or ``(H, W, 3)``; ``(3, 64, 64)`` float32, whole grey levels.
-
-        Outside the plane its edge goes on.
-        """
-        edges = []
-        for middle, scale in zip(self.middle_xy, reversed(self.frame.scale), strict=True):
-            edges.append([(middle + 0.5 + part * self.side) / scale for part in (-0.5, 0.5)])
-        (left, right), (top, bottom) = edges
-        height, width = plane.shape[:2]
-        rows = slice(max(0, int(np.floor(top))), min(height, int(np.ceil(bottom))))
-        cols = slice(max(0, int(np.floor(left))), min(width, int(np.ceil(right))))
-        beyond = [
-            (max(0, -int(np.floor(low))), max(0, int(np.ceil(high)) - size))
-            for low, high, size in ((top, bottom, height), (left, right, width))
-        ]
-        cut = np.pad(plane[rows, cols], [*beyond, *[(0, 0)] * (plane.ndim - 2)], mode="edge")
-        row0, col0 = rows.start - beyond[0][0], cols.start - beyond[1][0]
-        seen = Image.fromarray(np.ascontiguousarray(cut)).resize(
-            (CROP_SIDE, CROP_SIDE), Image.Resampling.BILINEAR,
-            box=(left - col0, top - row0, right - col0, bottom - row0), reducing_gap=2.0,
-        )  # fmt: skip
-        return by_channel(np.asarray(seen)).expand(3, -1, -1)
-
-    def cells(self) -> Tensor:
-        """Give the places of the 64 x 64 cells in the padded input, as `F.grid_sample` takes them."""
-        steps = (torch.arange(CROP_SIDE) + 0.5) / CROP_SIDE - 0.5
-        x, y = ((middle + 0.5 + steps * self.side) / self.frame.side * 2 - 1 for middle in self.middle_xy)
-        return torch.stack([x[None].expand(CROP_SIDE, -1), y[:, None].expand(-1, CROP_SIDE)], dim=2)
-
-    def is_outside(self) -> Tensor:
-        """Say which of the 64 x 64 cells lie outside the plane."""
-        steps = (torch.arange(CROP_SIDE) + 0.5) / CROP_SIDE - 0.5
-        x, y = (middle + 0.5 + steps * self.side for middle in self.middle_xy)
-        height, width = self.frame.resized_hw
-        return ((x < 0) | (x > width))[None] | ((y < 0) | (y > height))[:, None]
-
-    def places(self, low_hw: tuple[int, int]) -> Tensor:
-        """Give the places of low-resolution cells in the square, as `F.grid_sample` takes them."""
-        x, y = (
-            ((torch.arange(n) + 0.5) * (self.frame.side / n) - 0.5 - middle) / self.side * 2
-            for n, middle in zip(reversed(low_hw), self.middle_xy, strict=True)
-        )
-        return torch.stack([x[None].expand(low_hw[0], -1), y[:, None].expand(-1, low_hw[1])], dim=2)
+    clicks, box = prompts.clicks_xy, prompts.box_xy
+    corners = [*box]
+    if clicks:
+        corners += [(x - CLICK_PX, y - CLICK_PX) for x, y in clicks]
+        corners += [(x + CLICK_PX, y + CLICK_PX) for x, y in clicks]
+        corners += _corners(answer > 0, frame.side)
+    xs, ys = zip(*corners, strict=True)
+    return Square.around(frame, ((min(xs), min(ys)), (max(xs), max(ys))))
 
 
-def looked_up(squares: Sequence[Square], logits: Tensor) -> Tensor:
-    """Look up what candidates say in each square, as the refiner sees them.
+def _corners(is_in: Tensor, side: int) -> list[tuple[float, float]]:
+    """Give two corners of what lies around marked cells, in pixels of an input; none where none is marked."""
+    if not is_in.any():
+        return []
+    rows, cols = (is_in.any(dim=axis).nonzero()[:, 0] for axis in (1, 0))
+    down, across = (side / n for n in is_in.shape)
+    first = float(cols[0]) * across - 0.5, float(rows[0]) * down - 0.5
+    return [first, (float(cols[-1] + 1) * across - 0.5, float(rows[-1] + 1) * down - 0.5)]
+
+
+def see(
+    planes: Sequence[NDArray[np.uint8]],
+    frames: Sequence[Frame],
+    asked: Sequence[ModelPrompts],
+    logits: Tensor,
+    scores: Tensor,
+) -> tuple[list[Square], Seen]:
+    """Say where a refiner looks, and what it sees there.
 
     Parameters
     ----------
-    squares : sequence of Square
-        One for each of the ``N`` answers.
-    logits : Tensor
-        ``(N, M, h, w)`` low-resolution logits of the model's padded input.
-
-    Returns
-    -------
-    Tensor
-        ``(N, M, 64, 64)``, within `SURE` of 0, and as low as that outside the plane.
-    """
-    height, width = logits.shape[-2:]
-    cells = torch.stack([square.cells() for square in squares])
-    last = 1 - 1 / torch.tensor([width, height])
-    cells = torch.minimum(torch.maximum(cells, -last), last).to(logits.device)  # their edge goes on outside
-    outside = torch.stack([square.is_outside() for square in squares]).to(logits.device)
-    seen = F.grid_sample(logits, cells, mode="bilinear", align_corners=False)
-    return seen.clamp(-SURE, SURE).masked_fill(outside[:, None], -SURE)
-
-
-def refine(
-    refiner: BoxRefiner, squares: Sequence[Square], pictures: Tensor, logits: Tensor, scores: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Draw answers to boxes anew.
-
-    Parameters
-    ----------
-    refiner : BoxRefiner
-        The network, in evaluation mode.
-    squares : sequence of Square
-        Around each box.
-    pictures : Tensor
-        ``(N, 3, 64, 64)``, what they show.
+    planes : sequence of NDArray[uint8], shape (H, W) or (H, W, 3)
+        One for each of ``N`` objects.
+    frames : sequence of Frame
+        How they lie in the model's input.
+    asked : sequence of ModelPrompts
+        What was answered; all with a mask, or none.
     logits : Tensor
         ``(N, 3, h, w)`` of the candidates, the answer so far first.
     scores : Tensor
         ``(N, 3)`` predicted IoU.
+    """
+    squares = [square_for(frame, *one) for frame, *one in zip(frames, asked, logits[:, 0], strict=True)]
+    device = logits.device
+    boxes = torch.full((len(squares), 4), NOWHERE)
+    clicks = torch.zeros(len(squares), MOST_CLICKS, 3)
+    for row, (square, prompts) in enumerate(zip(squares, asked, strict=True)):
+        if prompts.box_xy:
+            boxes[row] = torch.tensor([square.seen_from(corner) for corner in prompts.box_xy]).flatten()
+        newest = list(zip(prompts.clicks_xy, prompts.labels, strict=False))[-MOST_CLICKS:]
+        for number, (at, label) in enumerate(newest):
+            clicks[row, number] = torch.tensor([*square.seen_from(at), 1.0 if label == POSITIVE else -1.0])
+    masks = [prompts.mask_logits for prompts in asked if prompts.mask_logits is not None]
+    if masks:
+        before = looked_up(squares, torch.stack(masks)[:, None].float().to(device))
+    else:
+        before = torch.zeros(len(squares), 1, CROP_SIDE, CROP_SIDE, device=device)
+    pictures = torch.stack([square.picture(plane) for square, plane in zip(squares, planes, strict=True)])
+    picture, box, click = (one.to(device) for one in (pictures, boxes, clicks))
+    return squares, Seen(picture, box, click, looked_up(squares, logits), before, scores)
+
+
+def refine(
+    refiner: Refiner | Refiners, squares: Sequence[Square], seen: Seen, answers: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Draw answers anew.
+
+    Parameters
+    ----------
+    refiner : Refiner or Refiners
+        One network or both, in evaluation mode.
+    squares : sequence of Square
+        Around each object.
+    seen : Seen
+        What there is in them.
+    answers : Tensor
+        ``(N, h, w)`` logits of the answers so far, which are the first of the candidates seen.
 
     Returns
     -------
     logits : Tensor
-        ``(N, h, w)`` of the answer.
+        ``(N, h, w)`` of the answers.
     scores : Tensor
-        ``(N,)`` its predicted IoU.
+        ``(N,)`` their predicted IoU.
     """
-    low_hw, device = (int(logits.shape[-2]), int(logits.shape[-1])), logits.device
-    seen = looked_up(squares, logits)
-    boxes = torch.tensor([square.box for square in squares], device=device)
-    found = refiner(pictures.to(device), boxes, seen, scores)
-    change = found.mask_logits - seen[:, 0].clamp(-HELD, HELD)
-    places = torch.stack([square.places(low_hw) for square in squares]).to(device)
+    low_hw = int(answers.shape[-2]), int(answers.shape[-1])
+    found = refiner(seen)
+    change = found.mask_logits - seen.candidates[:, 0].clamp(-HELD, HELD)
+    places = torch.stack([square.places(low_hw) for square in squares]).to(answers.device)
     added = F.grid_sample(change[:, None], places, mode="bilinear", align_corners=False)
-    own = (found.scores[:, 0].sigmoid() + scores[:, 0]) / 2
-    return logits[:, 0].clamp(-HELD, HELD) + SHARE * added[:, 0], own
+    own = (found.scores[:, 0].sigmoid() + seen.scores[:, 0]) / 2
+    share = CLICK_SHARE if seen.clicks.any() else SHARE
+    return answers.clamp(-HELD, HELD) + share * added[:, 0], own

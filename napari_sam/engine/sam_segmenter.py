@@ -27,10 +27,11 @@ from napari_sam.engine.model_prompts import (
     without_unused_mask,
 )
 from napari_sam.engine.questions import Choice, Question
-from napari_sam.engine.refining import Square, refine
+from napari_sam.engine.refining import refine, see
+from napari_sam.engine.squares import Square
 from napari_sam.engine.stretched import frame_of
 from napari_sam.engine.upscaling import above_in_plane
-from napari_sam.models.box_refiner import BoxRefiner
+from napari_sam.models.refiner import Refiners, Seen
 from napari_sam.models.sam import IMAGE_EMBEDDING, Sam
 from napari_sam.store.cache import EmbeddingStore
 from napari_sam.zoo.spec import ModelSpec
@@ -240,24 +241,30 @@ class SamSegmenter:
 
     def _refined(
         self,
-        refiner: BoxRefiner,
+        refiner: Refiners,
         questions: Sequence[Question],
         choices: Sequence[Choice],
         logits: Tensor,
         scores: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        """Draw the answers to boxes anew: ``logits (N, 4, 4h, 4w)`` and ``scores (N, 4)`` with those."""
+        """Draw the answers anew: ``logits (N, 4, 4h, 4w)`` and ``scores (N, 4)`` with those."""
         rows = torch.arange(len(questions), device=logits.device)
         order = torch.tensor([choice.in_order for choice in choices], device=logits.device)
-        squares = [Square.around(q.frame, q.prompts.points_xy) for q in questions]
-        pictures = [square.picture(q.plane) for square, q in zip(squares, questions, strict=True)]
         candidates, known = logits[rows[:, None], order].float(), scores.gather(1, order).float()
-        drawn, likely = refine(refiner, squares, torch.stack(pictures), candidates, known)
-        answer = order[:, 0]
+        squares, seen = self._seen(questions, candidates, known)
+        drawn, likely = refine(refiner, squares, seen, candidates[:, 0])
         return (
-            logits.float().index_put((rows, answer), drawn),
-            scores.float().index_put((rows, answer), likely),
+            logits.float().index_put((rows, order[:, 0]), drawn),
+            scores.float().index_put((rows, order[:, 0]), likely),
         )
+
+    def _seen(
+        self, questions: Sequence[Question], candidates: Tensor, scores: Tensor
+    ) -> tuple[list[Square], Seen]:
+        """Say where the refiner looks, and what it sees there."""
+        asked = [question.prompts for question in questions]
+        planes, frames = [question.plane for question in questions], [q.frame for q in questions]
+        return see(planes, frames, asked, candidates, scores)
 
 
 def _prediction(

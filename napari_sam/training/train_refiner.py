@@ -1,13 +1,14 @@
-"""Train the network that draws boxed objects anew (`napari_sam.models.box_refiner`).
+"""Train a network that draws answers anew (`napari_sam.models.refiner`): for clicks, or for boxes alone.
 
 ::
 
     python -m napari_sam.training.train_refiner --folder RUN --data DATA --samples 90000 --minutes 60
-    python -m napari_sam.training.train_refiner --folder RUN --export box_refiner_v1.safetensors
+    python -m napari_sam.training.train_refiner --folder RUN --export click_refiner_v1.safetensors
 
-First the default model is asked for objects of drawn planes (60 a second on two cores; kept in RUN, so
-that a run that was cut off goes on), then the network learns from its answers: an hour on two cores. Where
-RUN has a network already, it goes on from there. `DATA` is as in `napari_sam.training.train_default`.
+First people are simulated who ask the default model for objects of drawn planes, with boxes and clicks (40
+answers a second on two cores; kept in RUN, so that a run that was cut off goes on), then the network learns
+from the answers: an hour on two cores. Where RUN has a network already, it goes on from there. `DATA` is as
+in `napari_sam.training.train_default`.
 """
 
 from __future__ import annotations
@@ -18,22 +19,25 @@ import logging
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from napari_sam.models.box_refiner import BoxRefiner
-from napari_sam.models.sam import Sam
-from napari_sam.training.boxed import BoxedObjects, ask_boxes, roughen
+from napari_sam.engine.loading import load_segmenter
+from napari_sam.models.refiner import Refiner
 from napari_sam.training.real_images import held_out, read_index
+from napari_sam.training.refiner_samples import RefinerSamples, roughen
+from napari_sam.training.refiner_sessions import WatchedSegmenter, play_sessions
 from napari_sam.training.samples import PairSampler, SampleSettings
 from napari_sam.zoo.builtin import PIXEL_MEAN, PIXEL_STD
-from napari_sam.zoo.registry import DEFAULT_MODEL
 
-__all__ = ["boxed_loss", "draw_samples", "train_network"]
+__all__ = ["as_picture", "draw_samples", "refiner_loss", "train_network"]
 
 log = logging.getLogger(__name__)
 
@@ -43,28 +47,38 @@ A_FILE = 2000
 BATCH = 64
 RATE = 1.5e-3
 N_WARMING = 200
-SETTINGS = SampleSettings(n_objects=10, min_area=40, real_share=0.3)
+LEAST_AREA = 40
+SETTINGS = SampleSettings(n_objects=14, min_area=LEAST_AREA, real_share=0.35)
 
 
-def draw_samples(model: Sam, sampler: PairSampler, lead: float, n_samples: int, seed: int) -> BoxedObjects:
-    """Ask for objects of drawn pairs until there are so many, or a few more."""
+def draw_samples(
+    segmenter: WatchedSegmenter, sampler: PairSampler, n_samples: int, seed: int
+) -> RefinerSamples:
+    """Play sessions on the planes of drawn pairs until there are so many answers, or some more."""
     torch.manual_seed(seed)
-    rng = torch.Generator().manual_seed(seed)
-    mean, std = (torch.tensor(numbers)[:, None, None] for numbers in (PIXEL_MEAN, PIXEL_STD))
-    parts: list[BoxedObjects] = []
+    rng, chances = torch.Generator().manual_seed(seed), np.random.default_rng(seed)
+    parts: list[RefinerSamples] = []
     while sum(map(len, parts)) < n_samples:
         pair = sampler.draw(rng)
-        levels = (pair.pixels * std + mean).round().clamp(0, 255).to(torch.uint8)
-        parts.append(ask_boxes(model, pair, levels, lead, rng))
-    return BoxedObjects.of_all(parts)
+        for pixels, masks in zip(pair.pixels, pair.masks.numpy(), strict=True):
+            truths = [mask for mask in masks if mask.sum() >= LEAST_AREA]
+            parts += play_sessions(segmenter, as_picture(pixels), truths, chances)
+    return RefinerSamples.of_all(parts)
 
 
-def boxed_loss(network: BoxRefiner, some: BoxedObjects) -> Tensor:
+def as_picture(pixels: Tensor) -> NDArray[np.uint8]:
+    """Turn a model's input ``(3, S, S)`` into the picture that it was, ``(S, S)`` where it is grey."""
+    mean, std = (torch.tensor(numbers)[:, None, None] for numbers in (PIXEL_MEAN, PIXEL_STD))
+    levels = (pixels * std + mean).round().clamp(0, 255).to(torch.uint8).numpy()
+    is_grey = bool((levels == levels[0]).all())
+    return np.ascontiguousarray(levels[0] if is_grey else levels.transpose(1, 2, 0))
+
+
+def refiner_loss(network: Refiner, some: RefinerSamples) -> Tensor:
     """Give the loss of the mask (Dice and cross-entropy) and of the predicted IoU."""
-    some, pictures, candidates = roughen(some)
-    truth = some.truth.float() / 255
-    found = network(pictures, some.box, candidates, some.scores)
-    masks = torch.cat([found.mask_logits.detach()[:, None], candidates], dim=1) > 0
+    seen, truth = roughen(some)
+    found = network(seen)
+    masks = torch.cat([found.mask_logits.detach()[:, None], seen.candidates], dim=1) > 0
     overlap = (masks & (truth > 0.5)).flatten(2).sum(dim=2)
     iou = overlap / ((masks | (truth > 0.5)).flatten(2).sum(dim=2) + 1e-6)
     inside, wanted = found.mask_logits.sigmoid().flatten(1), truth.flatten(1)
@@ -76,9 +90,7 @@ def boxed_loss(network: BoxRefiner, some: BoxedObjects) -> Tensor:
     return loss
 
 
-def train_network(
-    network: BoxRefiner, samples: BoxedObjects, minutes: float, rate: float = RATE
-) -> BoxRefiner:
+def train_network(network: Refiner, samples: RefinerSamples, minutes: float, rate: float = RATE) -> Refiner:
     """Train for some minutes, with a rate that falls to nothing; gives a running mean of the network."""
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(network.parameters(), rate, weight_decay=0.01, betas=(0.9, 0.99))
@@ -90,7 +102,7 @@ def train_network(
             order = torch.randperm(len(samples))
         for group in optimiser.param_groups:
             group["lr"] = rate * min(1.0, (n_steps + 1) / N_WARMING) * 0.5 * (1 + math.cos(math.pi * spent))
-        loss = boxed_loss(network, samples.some(order[at : at + BATCH]))
+        loss = refiner_loss(network, samples.some(order[at : at + BATCH]))
         optimiser.zero_grad()
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -118,10 +130,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--folder", type=Path, required=True, help="where samples and the network are kept")
     parser.add_argument("--data", type=Path, help="folder of real pictures, with an INDEX.tsv")
-    parser.add_argument("--side", type=int, nargs="+", default=[384], help="of the planes, in turn")
+    parser.add_argument("--side", type=int, nargs="+", default=[384, 256, 512], help="of the planes, in turn")
     parser.add_argument("--samples", type=int, default=90000)
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--rate", type=float, default=RATE)
+    parser.add_argument("--boxes-alone", action="store_true", help="learn from boxes without clicks")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--export", type=Path, metavar="FILE", help="write the network as float16, and end")
     given = parser.parse_args(arguments)
@@ -129,15 +142,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     kept = given.folder / "refiner.pt"
     if given.export:
         state = torch.load(kept, weights_only=True)
-        halved = {name: value.half() for name, value in state.items() if value.is_floating_point()}
+        halved = {
+            name: value.half().contiguous() for name, value in state.items() if value.is_floating_point()
+        }
         given.export.write_bytes(save(halved))
         return
     given.folder.mkdir(parents=True, exist_ok=True)
-    samples = BoxedObjects.of_all([BoxedObjects.read(path) for path in _sample_files(given)])
+    samples = RefinerSamples.of_all([RefinerSamples.read(path) for path in _sample_files(given)])
     if not given.minutes:
         return
     torch.manual_seed(given.seed)
-    network = BoxRefiner()
+    if given.boxes_alone:
+        samples = samples.some(samples.clicks[:, 0, 2] == 0)
+    network = Refiner(sees_clicks=not given.boxes_alone)
     if kept.is_file():
         network.load_state_dict(torch.load(kept, weights_only=True))
     network = train_network(network, samples, given.minutes, given.rate)
@@ -146,20 +163,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _sample_files(given: argparse.Namespace) -> list[Path]:
     """Draw what is missing of the samples."""
-    from dataclasses import replace
-
-    from napari_sam import zoo
-    from napari_sam.engine.loading import load_segmenter
-
     real = held_out(read_index(given.data))[0] if given.data else []
     samplers = [PairSampler(replace(SETTINGS, side=side), real) for side in given.side]
-    model, lead = load_segmenter("default", device="cpu").model, zoo.get(DEFAULT_MODEL).lead
+    segmenter = WatchedSegmenter(load_segmenter("default", device="cpu"))
     n_files = math.ceil(given.samples / A_FILE)
-    paths = [given.folder / f"boxed_{given.seed:03}_{k:03}.npz" for k in range(n_files)]
+    paths = [given.folder / f"answers_{given.seed:03}_{k:03}.npz" for k in range(n_files)]
     for k, path in enumerate(paths):
         if not path.is_file():
             sampler = samplers[k % len(samplers)]
-            draw_samples(model, sampler, lead, A_FILE, 1000 * given.seed + k).write(path)
+            draw_samples(segmenter, sampler, A_FILE, 1000 * given.seed + k).write(path)
             log.info("%s", path.name)
     return paths
 

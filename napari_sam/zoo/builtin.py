@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_sam.core.auto_plan import AutoMaskSettings
-from napari_sam.zoo.box_refiner import load_box_refiner
+from napari_sam.zoo.refiner import load_refiners
 from napari_sam.zoo.registry import DEFAULT_MODEL, register
 from napari_sam.zoo.spec import ModelSpec, Weights
 
@@ -150,7 +150,7 @@ register(
         lead=0.04,
         zoom=True,
         afar=True,
-        refiner=load_box_refiner,
+        refiner=load_refiners,
         tidy=0.03,
         auto_masks=AutoMaskSettings(
             points_per_side=14,

@@ -15,7 +15,7 @@ from napari_sam.errors import SettingsError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from napari_sam.models.box_refiner import BoxRefiner
+    from napari_sam.models.refiner import Refiners
     from napari_sam.models.sam import Sam
 
 PREPROCESSING_REVISION = 1
@@ -130,7 +130,7 @@ class ModelSpec:
         networks that take any size.
     refiner
         Loads the network that draws answers to boxes anew, which was trained for these weights and no others;
-        see `napari_sam.models.box_refiner`.
+        see `napari_sam.models.refiner`.
     tidy
         Pieces and holes of masks of less than this part of the largest piece are taken for specks, and
         removed; 0 leaves masks as they come, as published models have them.
@@ -162,7 +162,7 @@ class ModelSpec:
     lead: float = math.inf
     zoom: bool = False
     afar: bool = False
-    refiner: Callable[[], BoxRefiner] | None = None
+    refiner: Callable[[], Refiners] | None = None
     tidy: float = 0.0
     bfloat16_cosine: float = 0.0
     precision: Precision = "float32"

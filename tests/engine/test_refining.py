@@ -1,4 +1,4 @@
-"""Answers to boxes, drawn anew: where is looked, what is changed, and what is left alone."""
+"""Answers to boxes and clicks, drawn anew: where is looked, what is changed, and what is left alone."""
 
 from __future__ import annotations
 
@@ -12,8 +12,20 @@ from scipy import ndimage
 from napari_sam.core.masks import BoxedMask, iou
 from napari_sam.core.prompts import BoxPrompt, PointPrompt
 from napari_sam.engine.frame import Frame
-from napari_sam.engine.refining import Square, refine
-from napari_sam.models.box_refiner import CROP_SIDE, HELD, SURE, BoxRefiner, Refined
+from napari_sam.engine.model_prompts import MAX_REFINED_CLICKS, ModelPrompts
+from napari_sam.engine.refining import refine, see, square_for
+from napari_sam.engine.squares import Square
+from napari_sam.models.prompt_encoder import BOX_FIRST, BOX_SECOND, NEGATIVE, POSITIVE
+from napari_sam.models.refiner import (
+    CROP_SIDE,
+    HELD,
+    MOST_CLICKS,
+    NOWHERE,
+    SURE,
+    Refined,
+    Refiner,
+    Seen,
+)
 from tests.engine.asking import PLANE, ask, same
 from volumes import Geometry, Provenance, Volume
 
@@ -34,7 +46,7 @@ def test_it_looks_at_the_box_with_room_around() -> None:
     assert seen.shape == (3, CROP_SIDE, CROP_SIDE)
     assert np.abs(seen[0].numpy() - (28 + middles - 0.5)[:, None]).max() <= 1
     assert np.abs(seen[1].numpy() - (13 + middles - 0.5)[None]).max() <= 1
-    assert square.box == pytest.approx((-15 / 64, -20 / 64, 15 / 64, 20 / 64), abs=1e-6)
+    assert square.seen_from(FRAME.to_model_xy((39.5, 29.5))) == pytest.approx((-15 / 64, -20 / 64), abs=1e-6)
     assert not square.is_outside().any()
 
 
@@ -52,27 +64,41 @@ def test_outside_the_plane_its_edge_goes_on(grey: bool) -> None:
     assert not outside[CROP_SIDE // 2, CROP_SIDE // 2]
 
 
-class Says(BoxRefiner):
+class Says(Refiner):
     """Says the same of each cell, whatever it sees."""
 
     def __init__(self, logit: float) -> None:
         super().__init__()
         self.logit = logit
 
-    def forward(
-        self, picture: torch.Tensor, box: torch.Tensor, candidates: torch.Tensor, scores: torch.Tensor
-    ) -> Refined:
-        """Remember what was shown."""
-        self.shown = candidates
-        return Refined(torch.zeros(len(box), 4), torch.full((len(box), CROP_SIDE, CROP_SIDE), self.logit))
+    def forward(self, seen: Seen) -> Refined:
+        """Give one logit everywhere."""
+        n = len(seen.scores)
+        return Refined(torch.zeros(n, 4), torch.full((n, CROP_SIDE, CROP_SIDE), self.logit))
+
+
+def boxed(top: float, left: float, bottom: float, right: float) -> ModelPrompts:
+    """Ask by a box of the plane's rows and columns."""
+    return ModelPrompts(FRAME.corners_xy((top, left, bottom, right)), (BOX_FIRST, BOX_SECOND), None)
+
+
+def clicked(*clicks: tuple[float, float, bool], mask: torch.Tensor | None = None) -> ModelPrompts:
+    """Ask by clicks on (row, col)."""
+    places = tuple(FRAME.to_model_xy(click[:2]) for click in clicks)
+    labels = tuple(POSITIVE if positive else NEGATIVE for *_, positive in clicks)
+    return ModelPrompts(places, labels, mask)
+
+
+PLAIN = np.zeros((120, 90), np.uint8)
 
 
 def test_only_what_lies_in_the_square_changes() -> None:
     logits = torch.full((1, 3, 96, 96), -4.0)
     logits[:, 0, 40:50, 30:44] = 3.0
-    square = around(40, 30, 80, 60)
     scores = torch.tensor([[0.8, 0.1, 0.1]])
-    drawn, score = refine(Says(5.0), [square], torch.zeros(1, 3, 64, 64), logits, scores)
+    squares, seen = see([PLAIN], [FRAME], [boxed(40, 30, 80, 60)], logits, scores)
+    assert squares == [around(40, 30, 80, 60)]
+    drawn, score = refine(Says(5.0), squares, seen, logits[:, 0])
     assert drawn.shape == (1, 96, 96)
     changed = (drawn[0] != logits[0, 0].clamp(-HELD, HELD)).nonzero()
     first, last = changed.min(dim=0).values.tolist(), changed.max(dim=0).values.tolist()
@@ -83,10 +109,47 @@ def test_only_what_lies_in_the_square_changes() -> None:
 
 def test_candidates_are_seen_where_they_lie_and_nowhere_outside_the_plane() -> None:
     logits = torch.full((1, 3, 96, 96), 40.0)
-    refiner, square = Says(0.0), around(100, 60, 120, 90)
-    refine(refiner, [square], torch.zeros(1, 3, 64, 64), logits, torch.full((1, 3), 0.5))
-    assert (refiner.shown[0, :, square.is_outside()] == -SURE).all()
-    assert (refiner.shown[0, :, ~square.is_outside()] == SURE).all()
+    squares, seen = see([PLAIN], [FRAME], [boxed(100, 60, 120, 90)], logits, torch.full((1, 3), 0.5))
+    outside = squares[0].is_outside()
+    assert (seen.candidates[0, :, outside] == -SURE).all()
+    assert (seen.candidates[0, :, ~outside] == SURE).all()
+    assert (seen.before == 0).all()
+    assert (seen.clicks == 0).all()
+
+
+def test_clicks_are_looked_at_with_what_they_found() -> None:
+    answer = torch.full((96, 96), -4.0)
+    answer[40:48, 32:40] = 3.0
+    rows, cols = np.array([40, 48]) / 96 * 120, np.array([32, 40]) / 96 * 120
+    found = square_for(FRAME, clicked((55.0, 45.0, True)), answer)
+    assert found.side == pytest.approx(1.6 * 8 * 4)
+    assert FRAME.to_plane_rc(found.middle_xy) == pytest.approx((rows.mean() - 0.5, cols.mean() - 0.5))
+    wider = square_for(FRAME, clicked((55.0, 45.0, True), (100.0, 45.0, False)), answer)
+    reach_px = (100.5 - rows[0]) / 120 * 384 + 2
+    assert wider.side == pytest.approx(1.6 * reach_px)
+    nothing = square_for(FRAME, clicked((55.0, 45.0, True)), torch.full((96, 96), -4.0))
+    assert FRAME.to_plane_rc(nothing.middle_xy) == pytest.approx((55.0, 45.0))
+    assert nothing.side == 12
+
+
+def test_clicks_and_the_mask_before_are_seen_where_they_lie() -> None:
+    logits = torch.full((2, 3, 96, 96), -4.0)
+    before = torch.full((96, 96), -3.0)
+    before[40:48, 32:40] = 7.0
+    many = [(50.0 + i, 45.0, i % 2 == 0) for i in range(MOST_CLICKS + 2)]
+    asked = [clicked(*many, mask=before), clicked((55.0, 45.0, False), mask=before)]
+    squares, seen = see([PLAIN] * 2, [FRAME] * 2, asked, logits, torch.ones(2, 3))
+    assert (seen.box == NOWHERE).all()
+    assert seen.clicks[0, :, 2].tolist() == [1, -1] * (MOST_CLICKS // 2)
+    newest = (seen.clicks[0, -1, :2] * squares[0].side + torch.tensor(squares[0].middle_xy)).tolist()
+    assert newest == pytest.approx(FRAME.to_model_xy((59.0, 45.0)), abs=1e-4)
+    assert seen.clicks[1, 0, 2] == -1
+    assert (seen.clicks[1, 1:] == 0).all()
+    for square, mask in zip(squares, seen.before[:, 0], strict=True):
+        at = (square.cells() + 1) / 2 * 96 - 0.5
+        inside = ((at - torch.tensor([35.5, 43.5])).abs() < 3).all(dim=2)
+        assert inside.any()
+        assert torch.allclose(mask[inside], torch.tensor(7.0))
 
 
 def make_volume() -> Volume:
@@ -114,16 +177,30 @@ def test_a_box_is_drawn_anew(make_segmenter) -> None:
     assert answer.presence == before.presence
 
 
-def test_clicks_and_what_follows_a_box_are_answered_as_before(make_segmenter) -> None:
+CLICK, BESIDE = PointPrompt((1.0, 44.0, 62.0)), PointPrompt((1.0, 70.0, 62.0), positive=False)
+
+
+@pytest.mark.parametrize(
+    "clicks", [(CLICK,), (CLICK, BESIDE), (CLICK, BESIDE, replace(CLICK, at=(1.0, 50.0, 66.0)))]
+)
+def test_clicks_are_drawn_anew(clicks, make_segmenter) -> None:
     segmenter, plain, volume = make_segmenter(), make_segmenter(), make_volume()
     plain._refiner = None
-    click = PointPrompt((1.0, 44.0, 62.0))
+    answer, before = segmenter.segment(ask(volume, *clicks)), plain.segment(ask(volume, *clicks))
+    assert not same(answer, before)
+    assert iou(answer.masks[answer.best], BoxedMask.of_plane(DISC, PLANE, volume.shape)) > 0.9
+
+
+def test_what_follows_and_many_clicks_are_answered_as_before(make_segmenter) -> None:
+    segmenter, plain, volume = make_segmenter(), make_segmenter(), make_volume()
+    plain._refiner = None
     hint = plain.segment(ask(volume, BOX)).hints[0]
+    many = [replace(CLICK, at=(1.0, 40.0 + i, 62.0)) for i in range(MAX_REFINED_CLICKS + 1)]
     for request in (
-        ask(volume, click),
-        ask(volume, click, BOX),
-        ask(volume, click, BOX, hint=hint),
         ask(volume, BOX, hint=hint),
+        ask(volume, *many, hint=hint),
+        replace(ask(volume, BOX), is_followed=True),
+        replace(ask(volume, CLICK, hint=hint), is_followed=True),
     ):
         assert same(segmenter.segment(request), plain.segment(request))
 

@@ -1,4 +1,4 @@
-"""The embedded weights of the network that draws boxed objects anew."""
+"""The embedded weights of the two networks that draw answers anew."""
 
 from __future__ import annotations
 
@@ -6,15 +6,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from napari_sam.models.box_refiner import BoxRefiner
+    from napari_sam.models.refiner import Refiner, Refiners
 
-__all__ = ["REFINER_WEIGHTS", "load_box_refiner"]
+__all__ = ["BOX_WEIGHTS", "CLICK_WEIGHTS", "load_refiner", "load_refiners"]
 
-REFINER_WEIGHTS = Path(__file__).parent / "weights" / "box_refiner_v1.safetensors"
+BOX_WEIGHTS = Path(__file__).parent / "weights" / "box_refiner_v1.safetensors"
+CLICK_WEIGHTS = Path(__file__).parent / "weights" / "click_refiner_v1.safetensors"
 
 
-def load_box_refiner(path: Path = REFINER_WEIGHTS) -> BoxRefiner:
-    """Load the network in float32, on the CPU, in evaluation mode.
+def load_refiners() -> Refiners:
+    """Load both, as `load_refiner` does."""
+    from napari_sam.models.refiner import Refiners
+
+    of_boxes = load_refiner(BOX_WEIGHTS, sees_clicks=False)
+    return Refiners(of_boxes, load_refiner(CLICK_WEIGHTS)).eval()
+
+
+def load_refiner(path: Path, sees_clicks: bool = True) -> Refiner:
+    """Load one of the networks in float32, on the CPU, in evaluation mode.
 
     Raises
     ------
@@ -26,13 +35,13 @@ def load_box_refiner(path: Path = REFINER_WEIGHTS) -> BoxRefiner:
     import torch
 
     from napari_sam.errors import MissingWeights, WeightsError
-    from napari_sam.models.box_refiner import BoxRefiner
+    from napari_sam.models.refiner import Refiner
     from napari_sam.zoo.weights import read_checkpoint
 
     if not path.is_file():
         raise MissingWeights(f"{path.name} is missing from the package; install it again")
     state, _ = read_checkpoint(path)
-    network = BoxRefiner()
+    network = Refiner(sees_clicks)
     state |= {k: v for k, v in network.state_dict().items() if k.endswith("num_batches_tracked")}
     ready = {name: value.float() for name, value in state.items()}
     for name in [name for name, value in ready.items() if value.dim() == 4]:
@@ -40,5 +49,5 @@ def load_box_refiner(path: Path = REFINER_WEIGHTS) -> BoxRefiner:
     try:
         network.load_state_dict(ready, assign=True)
     except RuntimeError as error:
-        raise WeightsError(f"{path} is not of the network that draws boxed objects anew: {error}") from error
+        raise WeightsError(f"{path} is not of a network that draws answers anew: {error}") from error
     return network.eval().requires_grad_(False)

@@ -1,0 +1,163 @@
+"""What the network that draws answers anew is trained on, and that it learns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from napari_sam import load_segmenter
+from napari_sam.models.refiner import CROP_SIDE, MOST_CLICKS, NOWHERE, Refiner
+from napari_sam.training.refiner_samples import STEPS, RefinerSamples, roughen
+from napari_sam.training.refiner_sessions import WatchedSegmenter, play_sessions
+from napari_sam.training.samples import PairSampler, SampleSettings
+from napari_sam.training.train_refiner import as_picture, draw_samples, main, refiner_loss
+from napari_sam.zoo.builtin import PIXEL_MEAN, PIXEL_STD
+from napari_sam.zoo.refiner import load_refiner
+
+MIDDLES = (torch.arange(CROP_SIDE) + 0.5) / CROP_SIDE - 0.5
+
+
+@pytest.fixture(scope="module")
+def segmenter() -> WatchedSegmenter:
+    """The default model, watched."""
+    return WatchedSegmenter(load_segmenter("default", "cpu"))
+
+
+@pytest.fixture(scope="module")
+def samples(segmenter: WatchedSegmenter) -> RefinerSamples:
+    """Some, with boxes and with clicks."""
+    sampler = PairSampler(SampleSettings(side=128, n_objects=4, min_area=40, real_share=0.0), [])
+    return draw_samples(segmenter, sampler, 60, seed=3)
+
+
+def inside_of(samples: RefinerSamples) -> torch.Tensor:
+    """Give the true masks, ``(N, 64, 64)``."""
+    return samples.truth[:, 0] > 127
+
+
+def n_clicks_of(samples: RefinerSamples) -> torch.Tensor:
+    """Count the clicks of each."""
+    return (samples.clicks[..., 2] != 0).sum(dim=1)
+
+
+def test_boxes_and_clicks_are_among_them(samples: RefinerSamples) -> None:
+    side = (CROP_SIDE, CROP_SIDE)
+    assert len(samples) >= 60
+    assert samples.picture.shape[1:] == samples.candidates.shape[1:] == (3, *side)
+    assert samples.before.shape[1:] == samples.truth.shape[1:] == (1, *side)
+    assert samples.picture.dtype == samples.truth.dtype == torch.uint8
+    n_clicks, is_boxed = n_clicks_of(samples), samples.box[:, 0] != NOWHERE
+    assert set(n_clicks.tolist()) >= {0, 1, 2, 3}
+    assert is_boxed[n_clicks == 0].all()
+    assert (~is_boxed[n_clicks == 1]).any()
+    has_mask = samples.before.flatten(1).any(dim=1)
+    assert not has_mask[n_clicks == 0].any()
+    assert has_mask[n_clicks > 1].all()
+
+
+def test_the_truth_lies_where_boxes_and_clicks_say(samples: RefinerSamples) -> None:
+    assert (samples.truth > 127).flatten(1).any(dim=1).float().mean() > 0.9
+    for box, truth in zip(samples.box, inside_of(samples), strict=True):
+        if box[0] != NOWHERE and truth.any():
+            rows, cols = (MIDDLES[truth.any(dim=axis)] for axis in (1, 0))
+            found = torch.stack([cols[0], rows[0], cols[-1], rows[-1]])
+            assert (found - box).abs().max() < 0.25
+    agree = _clicks_agree(samples)
+    assert agree.float().mean() > 0.85
+
+
+def _clicks_agree(samples: RefinerSamples) -> torch.Tensor:
+    """Say of each newest click that lies in its picture whether it is right about the truth."""
+    said = []
+    for clicks, truth in zip(samples.clicks, inside_of(samples), strict=True):
+        for x, y, meant in clicks[clicks[:, 2] != 0]:
+            row, col = int((y + 0.5) * CROP_SIDE), int((x + 0.5) * CROP_SIDE)
+            said.append(bool(truth[row, col]) == (meant > 0))
+    return torch.tensor(said)
+
+
+def test_they_are_read_as_they_were_written(samples: RefinerSamples, tmp_path: Path) -> None:
+    samples.write(tmp_path / "some.npz")
+    again = RefinerSamples.read(tmp_path / "some.npz")
+    assert torch.equal(again.picture, samples.picture)
+    assert torch.equal(again.scores, samples.scores)
+    assert [one.name for one in tmp_path.iterdir()] == ["some.npz"]
+
+
+def test_boxes_clicks_and_masks_are_turned_with_their_pictures(samples: RefinerSamples) -> None:
+    torch.manual_seed(1)
+    is_boxed = samples.box[:, 0] != NOWHERE
+    agree = _clicks_agree(samples)
+    for _ in range(6):
+        seen, truth = roughen(samples)
+        assert seen.picture.shape == seen.candidates.shape == samples.picture.shape
+        turned = replace(samples, box=seen.box, clicks=seen.clicks, truth=(255 * truth).to(torch.uint8))
+        assert torch.equal(inside_of(turned).flatten(1).sum(1), inside_of(samples).flatten(1).sum(1))
+        assert (_clicks_agree(turned) != agree).float().mean() < 0.05, "but for clicks on an outline"
+        assert torch.equal(seen.box[:, 0] != NOWHERE, is_boxed)
+        assert (seen.box[is_boxed, 2:] > seen.box[is_boxed, :2]).all()
+        first = int(is_boxed.nonzero()[0])
+        before, after = (_off(one.box[first], inside_of(one)[first]) for one in (samples, turned))
+        assert sorted(before) == pytest.approx(sorted(after), abs=1e-4)
+
+
+def _off(box: torch.Tensor, truth: torch.Tensor) -> list[float]:
+    """Say how far each edge of an object lies within its box."""
+    rows, cols = (MIDDLES[truth.any(dim=axis)] for axis in (1, 0))
+    found = torch.stack([cols[0], rows[0], -cols[-1], -rows[-1]])
+    return (found - torch.cat([box[:2], -box[2:]])).tolist()
+
+
+def test_small_objects_are_seen_in_windows_too(segmenter: WatchedSegmenter) -> None:
+    rows, cols = np.ogrid[:256, :256]
+    truth = np.hypot(rows - 100, cols - 150) < 9
+    picture = np.where(truth, 200, 60).astype(np.uint8)
+    parts = play_sessions(segmenter, picture, [truth], np.random.default_rng(0))
+    kept = RefinerSamples.of_all(parts)
+    assert (n_clicks_of(kept) == 1).sum() == 2, "the whole plane and a closer look"
+    found = kept.candidates[:, 0] > 0
+    true = inside_of(kept)
+    iou = (found & true).flatten(1).sum(1) / (found | true).flatten(1).sum(1)
+    assert (iou > 0.8).all()
+    assert segmenter.take() == []
+
+
+def test_a_picture_comes_back_from_a_models_input() -> None:
+    levels = np.random.default_rng(0).integers(0, 256, (3, 8, 8)).astype(np.uint8)
+    mean, std = (torch.tensor(numbers)[:, None, None] for numbers in (PIXEL_MEAN, PIXEL_STD))
+    for picture in (levels, levels[:1].repeat(3, axis=0)):
+        back = as_picture((torch.from_numpy(picture).float() - mean) / std)
+        assert np.array_equal(back, picture[0] if back.ndim == 2 else picture.transpose(1, 2, 0))
+        assert (back.ndim == 2) == bool((picture == picture[0]).all())
+
+
+def test_logits_are_kept_in_steps(samples: RefinerSamples) -> None:
+    torch.manual_seed(0)
+    seen, _ = roughen(samples)
+    assert seen.candidates.abs().max() <= samples.candidates.abs().max() / STEPS
+    assert samples.clicks.shape[1:] == (MOST_CLICKS, 3)
+
+
+def test_a_network_learns_from_them(samples: RefinerSamples) -> None:
+    torch.manual_seed(2)
+    network = Refiner()
+    optimiser = torch.optim.Adam(network.parameters(), 2e-3)
+    losses = []
+    for _ in range(25):
+        loss = refiner_loss(network, samples)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
+
+
+def test_what_was_trained_can_be_exported(tmp_path: Path) -> None:
+    network = Refiner().to(memory_format=torch.channels_last)
+    torch.save(network.state_dict(), tmp_path / "refiner.pt")
+    main(["--folder", str(tmp_path), "--export", str(tmp_path / "it.safetensors")])
+    assert load_refiner(tmp_path / "it.safetensors").drawing.weight.abs().max() == 0
