@@ -22,9 +22,6 @@ __all__ = ["ModelPrompts", "batch_prompts", "check_request", "to_model_prompts",
 MAX_CLICKS_FROM_AFAR = 3
 """Prompts with more clicks are answered from near alone: those mend outlines."""
 
-MAX_REFINED_CLICKS = 8
-"""Prompts with more clicks are not drawn anew: so many mend details of an outline."""
-
 _logger = logging.getLogger(__name__)
 
 
@@ -84,8 +81,8 @@ class ModelPrompts:
 
     @property
     def can_be_refined(self) -> bool:
-        """Whether a box alone or some clicks say what is meant, so that an answer may be drawn anew."""
-        return 1 <= len(self.clicks_xy) <= MAX_REFINED_CLICKS or self.kind == (2, True, False)
+        """Whether clicks or a box alone say what is meant, so that an answer may be drawn anew."""
+        return bool(self.clicks_xy) or self.kind == (2, True, False)
 
     @property
     def leaves_doubt(self) -> bool:

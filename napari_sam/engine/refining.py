@@ -23,7 +23,7 @@ from napari_sam.models.refiner import CROP_SIDE, HELD, MOST_CLICKS, NOWHERE, Ref
 __all__ = ["refine", "see", "square_for"]
 
 SHARE, CLICK_SHARE = 0.6, 0.8
-"""How much of what the refiner changes is taken, of boxes alone and with clicks; the rest is left as it was."""
+"""How much of what the refiner changes is taken, of boxes alone and with clicks; the rest stays as it was."""
 
 CLICK_PX = 2.0
 """Room around clicks, in pixels of the model's input."""

@@ -12,7 +12,7 @@ from scipy import ndimage
 from napari_sam.core.masks import BoxedMask, iou
 from napari_sam.core.prompts import BoxPrompt, PointPrompt
 from napari_sam.engine.frame import Frame
-from napari_sam.engine.model_prompts import MAX_REFINED_CLICKS, ModelPrompts
+from napari_sam.engine.model_prompts import ModelPrompts
 from napari_sam.engine.refining import refine, see, square_for
 from napari_sam.engine.squares import Square
 from napari_sam.models.prompt_encoder import BOX_FIRST, BOX_SECOND, NEGATIVE, POSITIVE
@@ -191,14 +191,12 @@ def test_clicks_are_drawn_anew(clicks, make_segmenter) -> None:
     assert iou(answer.masks[answer.best], BoxedMask.of_plane(DISC, PLANE, volume.shape)) > 0.9
 
 
-def test_what_follows_and_many_clicks_are_answered_as_before(make_segmenter) -> None:
+def test_what_follows_is_answered_as_before(make_segmenter) -> None:
     segmenter, plain, volume = make_segmenter(), make_segmenter(), make_volume()
     plain._refiner = None
     hint = plain.segment(ask(volume, BOX)).hints[0]
-    many = [replace(CLICK, at=(1.0, 40.0 + i, 62.0)) for i in range(MAX_REFINED_CLICKS + 1)]
     for request in (
         ask(volume, BOX, hint=hint),
-        ask(volume, *many, hint=hint),
         replace(ask(volume, BOX), is_followed=True),
         replace(ask(volume, CLICK, hint=hint), is_followed=True),
     ):
