@@ -44,6 +44,8 @@ class RefinerSamples:
         ``(N, 3)`` predicted IoU.
     truth : Tensor
         ``(N, 1, 64, 64)`` uint8: how much of a cell is in the object, of 255.
+    beyond : Tensor
+        ``(N,)`` float32: how many cells more the object would fill outside the picture.
     """
 
     picture: Tensor
@@ -53,13 +55,15 @@ class RefinerSamples:
     before: Tensor
     scores: Tensor
     truth: Tensor
+    beyond: Tensor
 
     @classmethod
-    def of(cls, seen: Seen, truth: Tensor) -> RefinerSamples:
-        """Keep what was seen, beside the truth ``(N, 1, 64, 64)`` from 0 to 255."""
+    def of(cls, seen: Seen, truth: Tensor, n_cells: Tensor) -> RefinerSamples:
+        """Keep what was seen, beside the truth ``(N, 1, 64, 64)`` from 0 to 255, and its size ``(N,)``."""
+        beyond = (n_cells - truth.flatten(1).sum(dim=1) / 255).clamp(min=0)
         picture, truth = seen.picture.to(torch.uint8), truth.to(torch.uint8)
         candidates, before = ((STEPS * one).round().to(torch.int8) for one in (seen.candidates, seen.before))
-        return cls(picture, seen.box, seen.clicks, candidates, before, seen.scores, truth)
+        return cls(picture, seen.box, seen.clicks, candidates, before, seen.scores, truth, beyond)
 
     def __len__(self) -> int:
         return len(self.scores)

@@ -6,6 +6,7 @@ windows of them: so it is asked whole, and what is shown to the refiner is kept,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -26,7 +27,7 @@ from napari_sam.engine.questions import Question
 from napari_sam.engine.sam_segmenter import SamSegmenter
 from napari_sam.engine.squares import Square
 from napari_sam.engine.zoom import Look, ZoomingSegmenter
-from napari_sam.models.refiner import Refiner, Refiners, Seen
+from napari_sam.models.refiner import CROP_SIDE, Refiner, Refiners, Seen
 from napari_sam.settings import Settings
 from napari_sam.store.cache import EmbeddingStore
 from napari_sam.training.refiner_samples import RefinerSamples
@@ -90,12 +91,15 @@ class WatchedSegmenter(ZoomingSegmenter):
         self, questions: Sequence[Question], candidates: Tensor, scores: Tensor
     ) -> tuple[list[Square], Seen]:
         squares, seen = super()._seen(questions, candidates, scores)
-        shown = []
+        shown, sizes = [], []
         for square, question in zip(squares, questions, strict=True):
             _, truth = self._truths[id(question.request.volume)]
             inside = square.picture(truth.astype(np.uint8) * 255)[:1]
             shown.append(inside.masked_fill(square.is_outside(), 0.0))
-        self._kept.append(RefinerSamples.of(seen, torch.stack(shown)))
+            sizes.append(
+                np.count_nonzero(truth) * math.prod(square.frame.scale) * (CROP_SIDE / square.side) ** 2
+            )
+        self._kept.append(RefinerSamples.of(seen, torch.stack(shown), torch.tensor(sizes)))
         return squares, seen
 
 

@@ -80,7 +80,8 @@ def refiner_loss(network: Refiner, some: RefinerSamples) -> Tensor:
     found = network(seen)
     masks = torch.cat([found.mask_logits.detach()[:, None], seen.candidates], dim=1) > 0
     overlap = (masks & (truth > 0.5)).flatten(2).sum(dim=2)
-    iou = overlap / ((masks | (truth > 0.5)).flatten(2).sum(dim=2) + 1e-6)
+    either = (masks | (truth > 0.5)).flatten(2).sum(dim=2) + some.beyond[:, None]
+    iou = overlap / (either + 1e-6)
     inside, wanted = found.mask_logits.sigmoid().flatten(1), truth.flatten(1)
     both = inside.sum(dim=1) + wanted.sum(dim=1)
     dice = 1 - (2 * (inside * wanted).sum(dim=1) + 10) / (both + 10)

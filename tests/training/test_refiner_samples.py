@@ -123,7 +123,19 @@ def test_small_objects_are_seen_in_windows_too(segmenter: WatchedSegmenter) -> N
     true = inside_of(kept)
     iou = (found & true).flatten(1).sum(1) / (found | true).flatten(1).sum(1)
     assert (iou > 0.8).all()
+    assert kept.beyond.max() < 40, "all of it but for what is rounded"
     assert segmenter.take() == []
+
+
+def test_what_lies_outside_the_picture_is_counted(segmenter: WatchedSegmenter) -> None:
+    rows, cols = np.ogrid[:128, :128]
+    square = (abs(rows - 40) < 12) & (abs(cols - 40) < 12)
+    truth = square | ((abs(rows - 110) < 12) & (abs(cols - 110) < 12))
+    picture = np.where(square, 220, 60).astype(np.uint8)  # the other half of the object is not to be seen
+    kept = RefinerSamples.of_all(play_sessions(segmenter, picture, [truth], np.random.default_rng(6)))
+    first = int((n_clicks_of(kept) == 1).nonzero()[0])
+    inside = float(kept.truth[first].float().sum()) / 255
+    assert kept.beyond[first] == pytest.approx(inside, rel=0.15)
 
 
 def test_a_picture_comes_back_from_a_models_input() -> None:
