@@ -117,6 +117,16 @@ def test_candidates_are_seen_where_they_lie_and_nowhere_outside_the_plane() -> N
     assert (seen.clicks == 0).all()
 
 
+@pytest.mark.parametrize(("score", "share"), [(0.3, 0.8), (0.8, 0.8), (0.85, 0.6), (0.9, 0.4), (1.04, 0.4)])
+def test_less_is_changed_where_the_model_is_sure(score: float, share: float) -> None:
+    logits = torch.full((1, 3, 96, 96), -4.0)
+    logits[:, :, 30:70, 25:60] = 3.0
+    scores = torch.tensor([[score, 0.1, 0.1]])
+    squares, seen = see([PLAIN], [FRAME], [clicked((55.0, 45.0, True))], logits, scores)
+    drawn, _ = refine(Says(5.0), squares, seen, logits[:, 0])
+    assert float(drawn[0, 50, 40]) == pytest.approx(3.0 + share * 2.0, abs=1e-4)
+
+
 def test_clicks_are_looked_at_with_what_they_found() -> None:
     answer = torch.full((96, 96), -4.0)
     answer[40:48, 32:40] = 3.0
