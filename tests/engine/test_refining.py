@@ -10,7 +10,7 @@ import torch
 from scipy import ndimage
 
 from napari_sam.core.masks import BoxedMask, iou
-from napari_sam.core.prompts import BoxPrompt, PointPrompt
+from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt
 from napari_sam.engine.frame import Frame
 from napari_sam.engine.model_prompts import ModelPrompts
 from napari_sam.engine.refining import refine, see, square_for
@@ -201,11 +201,14 @@ def test_clicks_are_drawn_anew(clicks, make_segmenter) -> None:
     assert iou(answer.masks[answer.best], BoxedMask.of_plane(DISC, PLANE, volume.shape)) > 0.9
 
 
-def test_what_follows_is_answered_as_before(make_segmenter) -> None:
+def test_what_follows_or_mends_is_answered_as_before(make_segmenter) -> None:
     segmenter, plain, volume = make_segmenter(), make_segmenter(), make_volume()
     plain._refiner = None
     hint = plain.segment(ask(volume, BOX)).hints[0]
+    given = MaskPrompt(BoxedMask.of_plane(DISC, PLANE, volume.shape))
     for request in (
+        ask(volume, CLICK, given),
+        ask(volume, CLICK, given, BOX),
         ask(volume, BOX, hint=hint),
         replace(ask(volume, BOX), is_followed=True),
         replace(ask(volume, CLICK, hint=hint), is_followed=True),
