@@ -20,7 +20,25 @@ __all__ = ["Choice", "Question", "choose_candidates"]
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """A request with what the model needs to answer it."""
+    """A request with what the model needs to answer it.
+
+    Attributes
+    ----------
+    request : SegmentRequest
+        What is asked.
+    plane : NDArray[uint8], shape (H, W) or (H, W, 3)
+        The plane after the window.
+    embedding : Embedding
+        Of the plane.
+    frame : Frame
+        How the plane lies in the model's input.
+    prompts : ModelPrompts
+        In pixels of that input.
+    draws : bool
+        Whether masks are wanted, not logits alone.
+    afar : Embedding or None
+        Of the plane seen from afar, where that is asked as well.
+    """
 
     request: SegmentRequest
     plane: NDArray[np.uint8]

@@ -85,6 +85,13 @@ def see(
         ``(N, 3, h, w)`` of the candidates, the answer so far first.
     scores : Tensor
         ``(N, 3)`` predicted IoU.
+
+    Returns
+    -------
+    squares : list of Square
+        Around each object.
+    seen : Seen
+        What there is in them, on the device of the logits.
     """
     squares = [square_for(frame, *one) for frame, *one in zip(frames, asked, logits[:, 0], strict=True)]
     device = logits.device

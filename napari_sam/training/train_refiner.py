@@ -36,6 +36,7 @@ from napari_sam.training.refiner_samples import RefinerSamples, roughen
 from napari_sam.training.refiner_sessions import WatchedSegmenter, play_sessions
 from napari_sam.training.samples import PairSampler, SampleSettings
 from napari_sam.zoo.builtin import PIXEL_MEAN, PIXEL_STD
+from napari_sam.zoo.registry import DEFAULT_MODEL
 
 __all__ = ["as_picture", "draw_samples", "refiner_loss", "train_network"]
 
@@ -166,7 +167,7 @@ def _sample_files(given: argparse.Namespace) -> list[Path]:
     """Draw what is missing of the samples."""
     real = held_out(read_index(given.data))[0] if given.data else []
     samplers = [PairSampler(replace(SETTINGS, side=side), real) for side in given.side]
-    segmenter = WatchedSegmenter(load_segmenter("default", device="cpu"))
+    segmenter = WatchedSegmenter(load_segmenter(DEFAULT_MODEL, device="cpu"))
     n_files = math.ceil(given.samples / A_FILE)
     paths = [given.folder / f"answers_{given.seed:03}_{k:03}.npz" for k in range(n_files)]
     for k, path in enumerate(paths):
