@@ -20,7 +20,7 @@ from napari_sam.core.planes import PlaneRef
 from napari_sam.core.window import Window
 from volumes import Volume
 
-__all__ = ["Appearance", "Grid"]
+__all__ = ["Appearance", "Grid", "stride_for"]
 
 Floats = NDArray[np.floating]
 
@@ -141,10 +141,7 @@ class Appearance:
         Appearance or None
             None where the object fills all around it, or looks like what is around it.
         """
-        shape = volume.shape
-        whole = [Grid.around(p.box_hw(m.box), AROUND, p.shape_hw(shape)) for p, m in masks.items()]
-        side_px = max(max(grid.row1 - grid.row0, grid.col1 - grid.col0) for grid in whole)
-        stride = math.ceil(side_px / MAX_SIDE)
+        stride = stride_for(volume, masks)
         values, inside = _samples(volume, window, masks, stride)
         if inside.all() or not inside.any():
             return None
@@ -181,6 +178,14 @@ class Appearance:
         x = (measures.reshape(-1, measures.shape[2]) - self.centre) / self.scale
         odds = self.offset + x @ self.linear + np.einsum("ij,ij->i", x @ self.quadratic, x)
         return np.asarray(odds.reshape(measures.shape[:2]), np.float32)
+
+
+def stride_for(volume: Volume, masks: Mapping[PlaneRef, BoxedMask]) -> int:
+    """Say in every how many-th pixel an object is looked at that has these masks, at least one."""
+    shape = volume.shape
+    whole = [Grid.around(p.box_hw(m.box), AROUND, p.shape_hw(shape)) for p, m in masks.items()]
+    side_px = max(max(grid.row1 - grid.row0, grid.col1 - grid.col0) for grid in whole)
+    return math.ceil(side_px / MAX_SIDE)
 
 
 def _every(pixels: slice, stride: int) -> slice:

@@ -24,6 +24,7 @@ from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 from napari_sam.core.propagation_parts import Front, PropagationParts
 from napari_sam.core.propagation_plan import PropagationPlan
 from napari_sam.core.segmenter import SegmentRequest
+from napari_sam.core.sharpening import sharpen_by_anchors, sharpen_by_appearance
 from volumes import Volume
 
 __all__ = ["FilmSettings", "FrameMotion", "best_shift", "film_parts", "for_film", "is_film"]
@@ -233,9 +234,13 @@ class _FilmPrompts:
 def film_parts(
     settings: FilmSettings | None = None, parts: PropagationParts | None = None
 ) -> PropagationParts:
-    """Return parts that move the object on before they ask, and choose and judge as the given ones do."""
-    prompts = _FilmPrompts(settings or FilmSettings())
-    return replace(parts or PropagationParts(), derive=prompts.derive, settle=take_as_found)
+    """Return parts that move the object on before they ask, and choose and judge as the given ones do.
+
+    Shapes of anchors say nothing of other frames, nor do errors there: a thing turns and bends as it moves.
+    """
+    prompts, parts = _FilmPrompts(settings or FilmSettings()), parts or PropagationParts()
+    sharpen = sharpen_by_appearance if parts.sharpen is sharpen_by_anchors else parts.sharpen
+    return replace(parts, derive=prompts.derive, sharpen=sharpen, settle=take_as_found)
 
 
 def for_film(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +61,12 @@ class Front:
     def next_plane(self) -> PlaneRef:
         """The plane that it asks for next."""
         return self.plane.neighbour(self.step)
+
+    def before_anchor(self) -> Front:
+        """Return a front that is about to ask for the anchor in which this one stands, with its mask."""
+        step = 1 if self.plane.index else -1
+        plane = self.plane.neighbour(-step)
+        return replace(self, plane=plane, step=step, mask=self.mask.moved_to(plane), prefetched=set())
 
     def move(self, plane: PlaneRef, mask: BoxedMask, hint: NDArray[np.floating] | None) -> None:
         """Take a plane as done."""

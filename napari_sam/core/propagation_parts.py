@@ -23,7 +23,7 @@ from napari_sam.core.propagation_front import Choice, Front
 from napari_sam.core.propagation_plan import PropagationPlan
 from napari_sam.core.propagation_prompts import Derive, deriving
 from napari_sam.core.segmenter import SegmentRequest
-from napari_sam.core.sharpening import Sharpen, keep_masks, sharpen_by_appearance
+from napari_sam.core.sharpening import Sharpen, keep_masks, sharpen_by_anchors
 from napari_sam.errors import InvalidPrompt
 
 __all__ = ["PARTS", "Choice", "Front", "PropagationParts", "keep", "kept_to_box", "parts_named"]
@@ -55,7 +55,7 @@ class PropagationParts:
     derive: Derive = DEFAULT_DERIVE
     choose: Choose = choose_by_trust
     judge: Judge = judge_by_trust
-    sharpen: Callable[[PropagationPlan], Sharpen] = sharpen_by_appearance
+    sharpen: Callable[[PropagationPlan], Sharpen] = sharpen_by_anchors
     settle: Callable[[PropagationPlan], Settle] = settle_by_anchors
 
 

@@ -14,6 +14,7 @@ from napari_sam.core.propagation_choices import evidence_of
 from napari_sam.core.propagation_parts import Front, PropagationParts, keep
 from napari_sam.core.propagation_plan import PropagationPlan, Seed
 from napari_sam.core.segmenter import MaskPrediction, Segmenter, SegmentRequest
+from napari_sam.core.sharpening import Learning
 from napari_sam.core.trust import FITTED
 from volumes import Box
 
@@ -45,6 +46,7 @@ class PropagationRun:
         self._cancel, self._parts = cancel, parts
         self._sharpen = parts.sharpen(plan)
         self._settle = parts.settle(plan)
+        self._has_learnt = False
         self._open = set(range(plan.first, plan.last)) - set(plan.seeds) - plan.walls
         self.fronts = [
             front
@@ -77,8 +79,29 @@ class PropagationRun:
             self.fronts.remove(front)
             return None
         self._cancel.check()
+        if not self._has_learnt:
+            self._learn()
+            self._has_learnt = True
         self._prefetch(front)
         return self._parts.derive(self.plan, front, self.segmenter.prompts)
+
+    def _learn(self) -> None:
+        """Ask for anchors that have open planes beside them as if they were followed, where that teaches."""
+        learning: object = self._sharpen
+        if not isinstance(learning, Learning):
+            return
+        left = {
+            front.plane.index: front for front in self.fronts if front.plane.index + front.step in self._open
+        }
+        for index, seed in sorted(self.plan.seeds.items()):
+            if index not in left:
+                continue
+            self._cancel.check()
+            front = left[index].before_anchor()
+            answer = self.segmenter.segment(self._parts.derive(self.plan, front, self.segmenter.prompts))
+            kept = list(keep(self.plan, front, answer.masks, answer.plane))
+            choice = self._parts.choose(self.plan, front, answer, kept)
+            learning.learn(answer, kept, choice.candidate, seed.mask)
 
     def break_off(self, front: Front) -> PlanePrediction:
         """End a front because the propagation was cancelled."""

@@ -3,23 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_sam.core.appearance import Appearance, Grid
+from napari_sam.core.anchor_errors import AnchorErrors
+from napari_sam.core.appearance import Appearance, Grid, stride_for
 from napari_sam.core.depths import opened, signed_depths
 from napari_sam.core.masks import BoxedMask
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.propagation_plan import PropagationPlan
 from napari_sam.core.segmenter import MaskPrediction
 
-__all__ = ["Sharpen", "keep_masks", "sharpen_by_appearance", "sharpened"]
+__all__ = ["Learning", "Sharpen", "keep_masks", "sharpen_by_anchors", "sharpen_by_appearance", "sharpened"]
 
 Sharpen = Callable[[MaskPrediction, Sequence[BoxedMask], int, BoxedMask], BoxedMask]
 """(answer, its masks as they would be kept, the one that is taken, the mask of the plane before, in the
 answer's plane) to the mask to take."""
+
+
+@runtime_checkable
+class Learning(Protocol):
+    """A `Sharpen` that learns from what a model answers in the anchors' own planes, before it is called."""
+
+    def learn(
+        self, answer: MaskPrediction, masks: Sequence[BoxedMask], chosen: int, shown: BoxedMask
+    ) -> None:
+        """Take in what a model answers in an anchor's plane, asked as if the anchor were followed.
+
+        Parameters
+        ----------
+        answer, masks, chosen : MaskPrediction, sequence of BoxedMask, int
+            As where outlines are moved.
+        shown : BoxedMask
+            The anchor's mask, in the answer's plane.
+        """
+
 
 AROUND = 0.15
 """How far beyond the masks an outline may be moved at most, as a part of the longer side of their box."""
@@ -46,30 +68,114 @@ def sharpen_by_appearance(plan: PropagationPlan) -> Sharpen:
 
     Where it does not look different from what is around it, masks stay as the model gives them.
     """
-    anchors = {PlaneRef(plan.axis, index): seed.mask for index, seed in plan.seeds.items()}
-    appearance = Appearance.of(plan.volume, plan.window, anchors)
-    if appearance is None or not _gives_back(plan, appearance):
-        return keep_masks(plan)
-    is_chosen = any(seed.candidate is not None for seed in plan.seeds.values())
+    return _Sharpener(plan)
 
-    def sharpen(
-        answer: MaskPrediction, masks: Sequence[BoxedMask], chosen: int, previous: BoxedMask
+
+def sharpen_by_anchors(plan: PropagationPlan) -> Sharpen:
+    """Move outlines by appearance, and by what the model gets wrong in the anchors' own planes.
+
+    Returns
+    -------
+    Learning
+        Without what it learns, the same as from `sharpen_by_appearance`.
+    """
+    return _LearningSharpener(plan)
+
+
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """A model's mask, and how far it lies inside by all that is known.
+
+    Parameters
+    ----------
+    grid : Grid
+        The cells that are looked at.
+    part : NDArray[bool], shape (H, W)
+        The mask in the grid's part of the plane.
+    cells, field : NDArray, shape (h, w)
+        The mask in cells, and how far each lies inside, in cells.
+    """
+
+    grid: Grid
+    part: NDArray[np.bool_]
+    cells: NDArray[np.bool_]
+    field: NDArray[np.float32]
+
+
+class _Sharpener:
+    """Moves the outlines of one propagation by what its anchors look like."""
+
+    def __init__(self, plan: PropagationPlan) -> None:
+        self._plan = plan
+        anchors = {PlaneRef(plan.axis, index): seed.mask for index, seed in plan.seeds.items()}
+        appearance = Appearance.of(plan.volume, plan.window, anchors)
+        if appearance is not None and not _gives_back(plan, appearance):
+            appearance = None
+        self._appearance, self._stride = appearance, stride_for(plan.volume, anchors)
+        self._is_chosen = any(seed.candidate is not None for seed in plan.seeds.values())
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether masks stay as they are."""
+        return self._appearance is None
+
+    def __call__(
+        self, answer: MaskPrediction, masks: Sequence[BoxedMask], chosen: int, previous: BoxedMask
     ) -> BoxedMask:
-        mask = masks[chosen]
-        if mask.is_empty:
-            return mask
-        plane, shape = answer.plane, plan.volume.shape
-        box_hw = plane.box_hw(mask.box.union(previous.box))
-        grid = Grid.around(box_hw, AROUND, plane.shape_hw(shape), appearance.stride)
-        odds = appearance.log_odds(plan.volume, plan.window, plane, grid)
+        """Move one outline; the mask as it is where nothing would be left."""
+        look = None if self.is_silent else self._look(answer, masks, chosen, previous)
+        if look is None:
+            return masks[chosen]
+        bits = _drawn(look.grid, look.part, look.cells, look.field + self._expected(answer.plane, look.cells))
+        found = BoxedMask.of_part(bits, answer.plane, look.grid.part_hw[:2])
+        return masks[chosen] if found.is_empty else found
+
+    def _expected(self, plane: PlaneRef, cells: NDArray[np.bool_]) -> NDArray[np.float32] | float:
+        """Say how much deeper the cells of a plane lie than is seen."""
+        del plane, cells
+        return 0.0
+
+    def _look(
+        self, answer: MaskPrediction, masks: Sequence[BoxedMask], chosen: int, beside: BoxedMask
+    ) -> _Look | None:
+        """Look at a mask and what is around it and another; None where no cell meets it."""
+        plane, plan = answer.plane, self._plan
+        box_hw = plane.box_hw(masks[chosen].box.union(beside.box))
+        grid = Grid.around(box_hw, AROUND, plane.shape_hw(plan.volume.shape), self._stride)
         parts = [one.to_part(plane, grid.part_hw) for one in masks]
         cells = [part[grid.cells_in_part] for part in parts]
-        scores = [0.0 if is_chosen and k != chosen else x for k, x in enumerate(answer.scores.tolist())]
-        bits = _drawn(grid, parts[chosen], cells[chosen], _field(cells, scores, chosen, odds))
-        found = BoxedMask.of_part(bits, plane, grid.part_hw[:2])
-        return mask if found.is_empty else found
+        if not cells[chosen].any():
+            return None
+        counts_alone = self._is_chosen or self._appearance is None
+        scores = [0.0 if counts_alone and k != chosen else x for k, x in enumerate(answer.scores.tolist())]
+        odds = np.zeros(cells[chosen].shape, np.float32)
+        if self._appearance is not None:
+            odds = self._appearance.log_odds(plan.volume, plan.window, plane, grid)
+        return _Look(grid, parts[chosen], cells[chosen], _field(cells, scores, chosen, odds))
 
-    return sharpen
+
+class _LearningSharpener(_Sharpener):
+    """Moves outlines by what the model gets wrong in the anchors as well."""
+
+    def __init__(self, plan: PropagationPlan) -> None:
+        super().__init__(plan)
+        self._errors = AnchorErrors()
+
+    @property
+    def is_silent(self) -> bool:
+        return super().is_silent and not self._errors
+
+    def learn(
+        self, answer: MaskPrediction, masks: Sequence[BoxedMask], chosen: int, shown: BoxedMask
+    ) -> None:
+        """Take in what a model answers in an anchor's plane; see `Learning`."""
+        look = self._look(answer, masks, chosen, shown)
+        if look is not None:
+            there = shown.to_part(answer.plane, look.grid.part_hw)[look.grid.cells_in_part]
+            self._errors.learn(answer.plane.index, look.cells, _inside(look.field, look.cells), there)
+
+    def _expected(self, plane: PlaneRef, cells: NDArray[np.bool_]) -> NDArray[np.float32] | float:
+        return self._errors.carried(plane.index, cells)
 
 
 def _gives_back(plan: PropagationPlan, appearance: Appearance) -> bool:
