@@ -124,7 +124,8 @@ class _Noting:
         self, plan: PropagationPlan, front: Front, answer: MaskPrediction, kept: Sequence[BoxedMask]
     ) -> Choice:
         self._kept = list(kept)
-        self._note(self.noted.choosing, plan, front, answer, range(len(kept)))
+        if answer.plane.index not in plan.seeds:  # an anchor is asked about to learn from it, not to fill it
+            self._note(self.noted.choosing, plan, front, answer, range(len(kept)))
         return choose_by_trust(plan, front, answer, kept)
 
     def judge(

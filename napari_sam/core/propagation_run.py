@@ -13,12 +13,15 @@ from napari_sam.core.planes import PlaneRef
 from napari_sam.core.propagation_choices import evidence_of
 from napari_sam.core.propagation_parts import Front, PropagationParts, keep
 from napari_sam.core.propagation_plan import PropagationPlan, Seed
-from napari_sam.core.segmenter import MaskPrediction, Segmenter, SegmentRequest
+from napari_sam.core.segmenter import MaskPrediction, Segmenter, SegmentRequest, segment_all
 from napari_sam.core.sharpening import Learning
 from napari_sam.core.trust import FITTED
 from volumes import Box
 
 __all__ = ["Front", "PropagationRun"]
+
+_ANCHORS_AT_ONCE = 8
+"""Anchors that a model is asked about together; between them it can be cancelled."""
 
 
 class PropagationRun:
@@ -93,15 +96,15 @@ class PropagationRun:
         left = {
             front.plane.index: front for front in self.fronts if front.plane.index + front.step in self._open
         }
-        for index, seed in sorted(self.plan.seeds.items()):
-            if index not in left:
-                continue
+        before = [left[index].before_anchor() for index in sorted(left)]
+        for start in range(0, len(before), _ANCHORS_AT_ONCE):
             self._cancel.check()
-            front = left[index].before_anchor()
-            answer = self.segmenter.segment(self._parts.derive(self.plan, front, self.segmenter.prompts))
-            kept = list(keep(self.plan, front, answer.masks, answer.plane))
-            choice = self._parts.choose(self.plan, front, answer, kept)
-            learning.learn(answer, kept, choice.candidate, seed.mask)
+            some = before[start : start + _ANCHORS_AT_ONCE]
+            requests = [self._parts.derive(self.plan, front, self.segmenter.prompts) for front in some]
+            for front, answer in zip(some, segment_all(self.segmenter, requests), strict=True):
+                kept = list(keep(self.plan, front, answer.masks, answer.plane))
+                choice = self._parts.choose(self.plan, front, answer, kept)
+                learning.learn(answer, kept, choice.candidate, self.plan.seeds[answer.plane.index].mask)
 
     def break_off(self, front: Front) -> PlanePrediction:
         """End a front because the propagation was cancelled."""
