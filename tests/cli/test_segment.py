@@ -87,7 +87,7 @@ class TestSegment:
     ) -> None:
         class Interrupted(FakeSegmenter):
             def segment(self, request: SegmentRequest) -> MaskPrediction:
-                if len(self.requests) == 3:
+                if len(self.requests) == 4:  # the click, its anchor once more, two planes
                     signal.raise_signal(signal.SIGINT)
                 return super().segment(request)
 

