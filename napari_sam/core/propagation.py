@@ -2,7 +2,8 @@
 
 Each next plane is asked for with what the plane before it gave: its low-resolution logits, the box of its
 mask with a margin, and its innermost point. What the model gives is kept to that box, and its outline moved
-to where the appearance learnt from the anchors ends; see `napari_sam.core.sharpening`. What is trusted
+to where the appearance learnt from the anchors ends, and against what the model gets wrong in the anchors
+themselves; see `napari_sam.core.sharpening` and `napari_sam.core.anchor_errors`. What is trusted
 little is weighed against the shapes of the anchors around it; see `napari_sam.core.anchor_shapes`. Fronts
 leave every anchor in both directions and take turns, so two anchors meet in the middle. A front stops where
 too little speaks for the mask that would be kept; see `napari_sam.core.trust`. Between two anchors it has

@@ -1,4 +1,4 @@
-"""Outlines moved to where the object's appearance ends, as far as the model leaves it open."""
+"""Outlines moved by the look of an object and by errors in the anchors, as far as the model leaves it open."""
 
 from __future__ import annotations
 
@@ -123,7 +123,8 @@ class _Sharpener:
         self, answer: MaskPrediction, masks: Sequence[BoxedMask], chosen: int, previous: BoxedMask
     ) -> BoxedMask:
         """Move one outline; the mask as it is where nothing would be left."""
-        look = None if self.is_silent else self._look(answer, masks, chosen, previous)
+        is_left = self.is_silent or masks[chosen].is_empty
+        look = None if is_left else self._look(answer, masks, chosen, previous)
         if look is None:
             return masks[chosen]
         bits = _drawn(look.grid, look.part, look.cells, look.field + self._expected(answer.plane, look.cells))
