@@ -1,4 +1,4 @@
-"""Outlines moved by the look of an object and by errors in the anchors, as far as the model leaves it open."""
+"""Outlines moved by how an object looks and by errors in the anchors, as far as the model is unsure."""
 
 from __future__ import annotations
 
