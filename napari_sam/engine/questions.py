@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_sam.core.prompts import MaskPrompt
 from napari_sam.core.segmenter import SegmentRequest
 from napari_sam.engine.features_at_hand import batch_place
 from napari_sam.engine.frame import Frame
@@ -58,13 +57,9 @@ class Question:
         """Whether a refiner, where there is one, is asked as well: where a person drew a box or clicked.
 
         Boxes of planes that are followed are guesses, and films that are followed by them gain nothing. Of a
-        part of an outline, not all is seen that the clicks were about. Clicks that mend a given mask are
-        answered by the model alone, which keeps what is right in it.
+        part of an outline, not all is seen that the clicks were about.
         """
-        if not self.draws or self.request.is_followed:
-            return False
-        has_mask = any(isinstance(prompt, MaskPrompt) for prompt in self.request.prompts)
-        return self.prompts.can_be_refined and not has_mask
+        return self.draws and not self.request.is_followed and self.prompts.can_be_refined
 
     def choice(self, scores: NDArray[np.float32], spec: ModelSpec) -> Choice:
         """Choose among a decoder's four masks by their ``scores (4,)``."""

@@ -33,7 +33,7 @@ from napari_sam.store.cache import EmbeddingStore
 from napari_sam.training.refiner_samples import RefinerSamples
 from volumes import Geometry, Provenance, Volume
 
-__all__ = ["WatchedSegmenter", "play_sessions"]
+__all__ = ["Played", "WatchedSegmenter", "draw_box", "play_rounds", "play_sessions"]
 
 N_ROUNDS = 6
 GO_ON = 0.75
@@ -48,7 +48,7 @@ LOOSENESS, ROOMY, MOST_ROOM = 0.05, 0.3, 0.1
 FIRST_INNERMOST, LARGEST = 0.35, 0.6
 """How often a first click is as deep as can be, and how often a correction is in the largest error."""
 
-_PLANE, _OBJECT = PlaneRef(0, 0), 1
+_FIRST, OBJECT = PlaneRef(0, 0), 1
 _EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=np.bool_)
 _RAM_BYTES = 200_000_000
 
@@ -104,17 +104,18 @@ class WatchedSegmenter(ZoomingSegmenter):
 
 
 @dataclass(frozen=True)
-class _Played:
-    """One object's session."""
+class Played:
+    """One object's session: what is true in the plane that is played in, and where was clicked."""
 
     session: Session
     truth: NDArray[np.bool_]
+    plane: PlaneRef = _FIRST
     clicked: list[tuple[int, int]] = field(default_factory=list)
 
     @property
     def found(self) -> NDArray[np.bool_]:
         """The mask as it is."""
-        is_it: NDArray[np.bool_] = self.session.labels[0] == _OBJECT
+        is_it: NDArray[np.bool_] = self.session.labels[self.plane.index] == OBJECT
         return is_it
 
 
@@ -142,12 +143,19 @@ def play_sessions(
         geometry = Geometry.from_spacing((1, *truth.shape))
         volume = Volume(picture[None], geometry, Provenance("sessions"))
         segmenter.watch(volume, truth)
-        playing.append(_Played(Session(volume, window=Window(0, 255)), truth))
-    boxed = rng.random() < BOXED
+        playing.append(Played(Session(volume, window=Window(0, 255)), truth))
+    play_rounds(segmenter, playing, rng, boxed=rng.random() < BOXED)
+    return segmenter.take()
+
+
+def play_rounds(
+    segmenter: WatchedSegmenter, playing: Sequence[Played], rng: np.random.Generator, *, boxed: bool = False
+) -> None:
+    """Click, some rounds long, wherever something is wrong; at first with a box where one is `boxed`."""
     for number in range(N_ROUNDS):
-        shown = [_draw_box(one, rng) if boxed and not number else _click(one, rng) for one in playing]
+        shown = [draw_box(one, rng) if boxed and not number else _click(one, rng) for one in playing]
         asked = [
-            (one, one.session.prompt(_PLANE, prompt, object_id=_OBJECT))
+            (one, one.session.prompt(one.plane, prompt, object_id=OBJECT))
             for one, prompt in zip(playing, shown, strict=True)
             if prompt is not None
         ]
@@ -157,10 +165,9 @@ def play_sessions(
         playing = [one for one, _ in asked if rng.random() < GO_ON]
         if not playing:
             break
-    return segmenter.take()
 
 
-def _draw_box(one: _Played, rng: np.random.Generator) -> Prompt | None:
+def draw_box(one: Played, rng: np.random.Generator) -> Prompt | None:
     """Draw a box, each side a little off; None for one without a size."""
     box = tight_box(one.truth)
     if box is None:
@@ -173,10 +180,10 @@ def _draw_box(one: _Played, rng: np.random.Generator) -> Prompt | None:
     bottom, right = (int(n) for n in np.rint(highs + room + off * rng.uniform(-1, 1, 2)).clip(0, size))
     if min(bottom - top, right - left) < 2:
         return None
-    return BoxPrompt(_PLANE.box_of((top, left, bottom, right)))
+    return BoxPrompt(one.plane.box_of((top, left, bottom, right)))
 
 
-def _click(one: _Played, rng: np.random.Generator) -> Prompt | None:
+def _click(one: Played, rng: np.random.Generator) -> Prompt | None:
     """Click into the object, or later into what is wrong; None where nothing is."""
     if not one.clicked and not one.found.any():
         inside = one.truth
@@ -199,7 +206,7 @@ def _click(one: _Played, rng: np.random.Generator) -> Prompt | None:
             row, col = _deep_in(regions == 1 + int(rng.choice(n_regions, p=often)), rng)
         positive = bool(one.truth[row, col])
     one.clicked.append((row, col))
-    return PointPrompt(_PLANE.at(float(row), float(col)), positive)
+    return PointPrompt(one.plane.at(float(row), float(col)), positive)
 
 
 def _deep_in(region: NDArray[np.bool_], rng: np.random.Generator) -> tuple[int, int]:

@@ -3,10 +3,11 @@
 ::
 
     python -m napari_sam.training.train_refiner --folder RUN --data DATA --samples 90000 --minutes 60
-    python -m napari_sam.training.train_refiner --folder RUN --export click_refiner_v1.safetensors
+    python -m napari_sam.training.train_refiner --folder RUN --export click_refiner_v2.safetensors
 
-First people are simulated who ask the default model for objects of drawn planes, with boxes and clicks (40
-answers a second on two cores; kept in RUN, so that a run that was cut off goes on), then the network learns
+First people are simulated who ask the default model for objects of drawn planes, with boxes and clicks, and
+who mend what it carried from plane to plane (40 answers a second on two cores; kept in RUN, so that a run
+that was cut off goes on), then the network learns
 from the answers: an hour on two cores. Where RUN has a network already, it goes on from there. `DATA` is as
 in `napari_sam.training.train_default`.
 """
@@ -31,6 +32,7 @@ from torch import Tensor, nn
 
 from napari_sam.engine.loading import load_segmenter
 from napari_sam.models.refiner import Refiner
+from napari_sam.training.mending_sessions import play_mending
 from napari_sam.training.real_images import held_out, read_index
 from napari_sam.training.refiner_samples import RefinerSamples, roughen
 from napari_sam.training.refiner_sessions import WatchedSegmenter, play_sessions
@@ -49,13 +51,19 @@ BATCH = 64
 RATE = 1.5e-3
 N_WARMING = 200
 LEAST_AREA = 40
+MENDED = 0.5
+"""On how many pairs masks are carried over and mended."""
+
 SETTINGS = SampleSettings(n_objects=14, min_area=LEAST_AREA, real_share=0.35)
 
 
 def draw_samples(
     segmenter: WatchedSegmenter, sampler: PairSampler, n_samples: int, seed: int
 ) -> RefinerSamples:
-    """Play sessions on the planes of drawn pairs until there are so many answers, or some more."""
+    """Play sessions on the planes of drawn pairs until there are so many answers, or some more.
+
+    On some pairs what was carried from one plane to the other is mended as well.
+    """
     torch.manual_seed(seed)
     rng, chances = torch.Generator().manual_seed(seed), np.random.default_rng(seed)
     parts: list[RefinerSamples] = []
@@ -64,7 +72,19 @@ def draw_samples(
         for pixels, masks in zip(pair.pixels, pair.masks.numpy(), strict=True):
             truths = [mask for mask in masks if mask.sum() >= LEAST_AREA]
             parts += play_sessions(segmenter, as_picture(pixels), truths, chances)
+        if chances.random() < MENDED:
+            both = pair.masks.numpy().swapaxes(0, 1)
+            truths = [truth for truth in both if truth.sum(axis=(1, 2)).min() >= LEAST_AREA]
+            parts += play_mending(segmenter, as_pictures(pair.pixels), truths, chances)
     return RefinerSamples.of_all(parts)
+
+
+def as_pictures(pixels: Tensor) -> NDArray[np.uint8]:
+    """Turn several inputs ``(N, 3, S, S)`` into pictures, ``(N, S, S)`` where all are grey."""
+    pictures = [as_picture(one) for one in pixels]
+    if any(one.ndim == 3 for one in pictures):
+        pictures = [one if one.ndim == 3 else np.repeat(one[..., None], 3, axis=2) for one in pictures]
+    return np.stack(pictures)
 
 
 def as_picture(pixels: Tensor) -> NDArray[np.uint8]:

@@ -201,14 +201,23 @@ def test_clicks_are_drawn_anew(clicks, make_segmenter) -> None:
     assert iou(answer.masks[answer.best], BoxedMask.of_plane(DISC, PLANE, volume.shape)) > 0.9
 
 
-def test_what_follows_or_mends_is_answered_as_before(make_segmenter) -> None:
+def test_clicks_that_mend_a_mask_are_drawn_anew(make_segmenter) -> None:
+    segmenter, plain, volume = make_segmenter(), make_segmenter(), make_volume()
+    plain._refiner = None
+    cut = DISC & (np.arange(DISC.shape[1]) < 66)
+    given = MaskPrompt(BoxedMask.of_plane(cut, PLANE, volume.shape))
+    missed = PointPrompt((1.0, 44.0, 73.0))
+    for request in (ask(volume, missed, given, BOX), ask(volume, missed, given)):
+        answer, before = segmenter.segment(request), plain.segment(request)
+        assert not same(answer, before)
+        assert iou(answer.masks[answer.best], BoxedMask.of_plane(DISC, PLANE, volume.shape)) > 0.9
+
+
+def test_what_follows_is_answered_as_before(make_segmenter) -> None:
     segmenter, plain, volume = make_segmenter(), make_segmenter(), make_volume()
     plain._refiner = None
     hint = plain.segment(ask(volume, BOX)).hints[0]
-    given = MaskPrompt(BoxedMask.of_plane(DISC, PLANE, volume.shape))
     for request in (
-        ask(volume, CLICK, given),
-        ask(volume, CLICK, given, BOX),
         ask(volume, BOX, hint=hint),
         replace(ask(volume, BOX), is_followed=True),
         replace(ask(volume, CLICK, hint=hint), is_followed=True),

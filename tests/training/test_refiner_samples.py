@@ -11,6 +11,7 @@ import torch
 
 from napari_sam import load_segmenter
 from napari_sam.models.refiner import CROP_SIDE, MOST_CLICKS, NOWHERE, Refiner
+from napari_sam.training.mending_sessions import play_mending
 from napari_sam.training.refiner_samples import STEPS, RefinerSamples, roughen
 from napari_sam.training.refiner_sessions import WatchedSegmenter, play_sessions
 from napari_sam.training.samples import PairSampler, SampleSettings
@@ -136,6 +137,23 @@ def test_what_lies_outside_the_picture_is_counted(segmenter: WatchedSegmenter) -
     first = int((n_clicks_of(kept) == 1).nonzero()[0])
     inside = float(kept.truth[first].float().sum()) / 255
     assert kept.beyond[first] == pytest.approx(inside, rel=0.15)
+
+
+def test_carried_masks_are_mended(segmenter: WatchedSegmenter) -> None:
+    rows, cols = np.ogrid[:128, :128]
+    truths = np.stack([np.hypot(rows - 60, cols - 60) < 24, np.hypot(rows - 60, (cols - 68) / 1.3) < 24])
+    rng = np.random.default_rng(4)
+    pictures = np.where(truths, 130, 105) + 12 * rng.standard_normal(truths.shape)
+    parts = play_mending(segmenter, pictures.clip(0, 255).astype(np.uint8), [truths] * 3, rng)
+    kept = RefinerSamples.of_all(parts)
+    assert (n_clicks_of(kept) > 0).all(), "boxes that came before are not among them"
+    assert (kept.box[:, 0] != NOWHERE).all(), "around the mask and the clicks"
+    first = n_clicks_of(kept) == 1
+    true, before = inside_of(kept)[first], kept.before[first, 0] > 0
+    iou = (before & true).flatten(1).sum(1) / (before | true).flatten(1).sum(1)
+    assert ((iou > 0.2) & (iou < 1)).all(), "the mask that was carried"
+    gone = np.stack([truths[0], np.zeros_like(truths[1])])
+    assert play_mending(segmenter, pictures.astype(np.uint8), [gone], rng) == []
 
 
 def test_a_picture_comes_back_from_a_models_input() -> None:

@@ -31,7 +31,7 @@ def test_they_are_small_and_ready() -> None:
 
 def test_missing_and_other_weights_are_refused(tmp_path: Path) -> None:
     with pytest.raises(MissingWeights, match="install it again"):
-        load_refiner(tmp_path / "click_refiner_v1.safetensors")
+        load_refiner(tmp_path / "click_refiner_v2.safetensors")
     save_file({"enter.0.0.weight": torch.zeros(3)}, tmp_path / "other.safetensors")
     with pytest.raises(WeightsError, match=r"other\.safetensors is not of a network"):
         load_refiner(tmp_path / "other.safetensors")
