@@ -123,8 +123,8 @@ class _Sharpener:
         self, answer: MaskPrediction, masks: Sequence[BoxedMask], chosen: int, previous: BoxedMask
     ) -> BoxedMask:
         """Move one outline; the mask as it is where nothing would be left."""
-        is_left = self.is_silent or masks[chosen].is_empty
-        look = None if is_left else self._look(answer, masks, chosen, previous)
+        stays = self.is_silent or masks[chosen].is_empty
+        look = None if stays else self._look(answer, masks, chosen, previous)
         if look is None:
             return masks[chosen]
         bits = _drawn(look.grid, look.part, look.cells, look.field + self._expected(answer.plane, look.cells))

@@ -17,11 +17,15 @@ from napari_sam.core.masks import BoxedMask
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.propagation import propagate
 from napari_sam.core.scores import dice
-from napari_sam.core.session import Session
-from napari_sam.core.window import Window
 from napari_sam.training.refiner_samples import RefinerSamples
-from napari_sam.training.refiner_sessions import OBJECT, Played, WatchedSegmenter, draw_box, play_rounds
-from volumes import Geometry, Provenance, Volume
+from napari_sam.training.refiner_sessions import (
+    OBJECT,
+    Played,
+    WatchedSegmenter,
+    begin,
+    draw_box,
+    play_rounds,
+)
 
 __all__ = ["play_mending"]
 
@@ -72,9 +76,7 @@ def _carried(
     rng: np.random.Generator,
 ) -> Played | None:
     """Show an object in the first plane, propagate it to the second; None where that is not worth a click."""
-    volume = Volume(pictures, Geometry.from_spacing(truth.shape), Provenance("sessions"))
-    segmenter.watch(volume, truth[0])
-    shown = Played(Session(volume, window=Window(0, 255)), truth[0])
+    shown = begin(segmenter, pictures, truth[0])
     box = draw_box(shown, rng)
     if box is None:
         return None
@@ -82,7 +84,7 @@ def _carried(
     request = session.prompt(plane, box, object_id=OBJECT)
     session.apply(segmenter.segment(request), request)
     if rng.random() < TRUE_SHARE:
-        session.write(plane, BoxedMask.of_plane(truth[0], plane, volume.shape), OBJECT)
+        session.write(plane, BoxedMask.of_plane(truth[0], plane, truth.shape), OBJECT)
     if session.mask_on(plane, OBJECT) is None:
         return None
     for _ in propagate(session, segmenter, OBJECT, axis=0, film=False):

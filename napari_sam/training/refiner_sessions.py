@@ -33,7 +33,7 @@ from napari_sam.store.cache import EmbeddingStore
 from napari_sam.training.refiner_samples import RefinerSamples
 from volumes import Geometry, Provenance, Volume
 
-__all__ = ["Played", "WatchedSegmenter", "draw_box", "play_rounds", "play_sessions"]
+__all__ = ["Played", "WatchedSegmenter", "begin", "draw_box", "play_rounds", "play_sessions"]
 
 N_ROUNDS = 6
 GO_ON = 0.75
@@ -138,14 +138,17 @@ def play_sessions(
     rng : numpy.random.Generator
         Where chance comes from.
     """
-    playing = []
-    for truth in truths:
-        geometry = Geometry.from_spacing((1, *truth.shape))
-        volume = Volume(picture[None], geometry, Provenance("sessions"))
-        segmenter.watch(volume, truth)
-        playing.append(Played(Session(volume, window=Window(0, 255)), truth))
+    playing = [begin(segmenter, picture[None], truth) for truth in truths]
     play_rounds(segmenter, playing, rng, boxed=rng.random() < BOXED)
     return segmenter.take()
+
+
+def begin(segmenter: WatchedSegmenter, planes: NDArray[np.uint8], truth: NDArray[np.bool_]) -> Played:
+    """Begin a session for an object ``(H, W)`` in the first of some planes ``(P, H, W)`` or with colours."""
+    geometry = Geometry.from_spacing((len(planes), *truth.shape))
+    volume = Volume(planes, geometry, Provenance("sessions"))
+    segmenter.watch(volume, truth)
+    return Played(Session(volume, window=Window(0, 255)), truth)
 
 
 def play_rounds(

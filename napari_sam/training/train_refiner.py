@@ -7,9 +7,8 @@
 
 First people are simulated who ask the default model for objects of drawn planes, with boxes and clicks, and
 who mend what it carried from plane to plane (40 answers a second on two cores; kept in RUN, so that a run
-that was cut off goes on), then the network learns
-from the answers: an hour on two cores. Where RUN has a network already, it goes on from there. `DATA` is as
-in `napari_sam.training.train_default`.
+that was cut off goes on), then the network learns from the answers: an hour on two cores. Where RUN has a
+network already, it goes on from there. `DATA` is as in `napari_sam.training.train_default`.
 """
 
 from __future__ import annotations
@@ -80,7 +79,7 @@ def draw_samples(
 
 
 def as_pictures(pixels: Tensor) -> NDArray[np.uint8]:
-    """Turn several inputs ``(N, 3, S, S)`` into pictures, ``(N, S, S)`` where all are grey."""
+    """Turn inputs ``(N, 3, S, S)`` into pictures: ``(N, S, S)`` if all are grey, else ``(N, S, S, 3)``."""
     pictures = [as_picture(one) for one in pixels]
     if any(one.ndim == 3 for one in pictures):
         pictures = [one if one.ndim == 3 else np.repeat(one[..., None], 3, axis=2) for one in pictures]
