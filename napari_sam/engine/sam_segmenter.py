@@ -26,6 +26,7 @@ from napari_sam.engine.model_prompts import (
     to_model_prompts,
     without_unused_mask,
 )
+from napari_sam.engine.newest_click import obeying
 from napari_sam.engine.questions import Choice, Question
 from napari_sam.engine.refining import refine, see
 from napari_sam.engine.squares import Square
@@ -253,6 +254,7 @@ class SamSegmenter:
         candidates, known = logits[rows[:, None], order].float(), scores.gather(1, order).float()
         squares, seen = self._seen(questions, candidates, known)
         drawn, likely = refine(refiner, squares, seen, candidates[:, 0])
+        drawn = obeying(drawn, [q.frame for q in questions], [q.prompts for q in questions])
         return (
             logits.float().index_put((rows, order[:, 0]), drawn),
             scores.float().index_put((rows, order[:, 0]), likely),

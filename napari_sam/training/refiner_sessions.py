@@ -33,7 +33,7 @@ from napari_sam.store.cache import EmbeddingStore
 from napari_sam.training.refiner_samples import RefinerSamples
 from volumes import Geometry, Provenance, Volume
 
-__all__ = ["Played", "WatchedSegmenter", "begin", "draw_box", "play_rounds", "play_sessions"]
+__all__ = ["Played", "WatchedSegmenter", "begin", "draw_box", "play_boxes", "play_rounds", "play_sessions"]
 
 N_ROUNDS = 6
 GO_ON = 0.75
@@ -143,6 +143,18 @@ def play_sessions(
     return segmenter.take()
 
 
+def play_boxes(
+    segmenter: WatchedSegmenter,
+    picture: NDArray[np.uint8],
+    truths: Sequence[NDArray[np.bool_]],
+    rng: np.random.Generator,
+) -> list[RefinerSamples]:
+    """Ask for objects of a plane with a box each, as `play_sessions` does, and leave it at that."""
+    playing = [begin(segmenter, picture[None], truth) for truth in truths]
+    play_rounds(segmenter, playing, rng, boxed=True, n_rounds=1)
+    return segmenter.take()
+
+
 def begin(segmenter: WatchedSegmenter, planes: NDArray[np.uint8], truth: NDArray[np.bool_]) -> Played:
     """Begin a session for an object ``(H, W)`` in the first of some planes ``(P, H, W)`` or with colours."""
     geometry = Geometry.from_spacing((len(planes), *truth.shape))
@@ -152,10 +164,15 @@ def begin(segmenter: WatchedSegmenter, planes: NDArray[np.uint8], truth: NDArray
 
 
 def play_rounds(
-    segmenter: WatchedSegmenter, playing: Sequence[Played], rng: np.random.Generator, *, boxed: bool = False
+    segmenter: WatchedSegmenter,
+    playing: Sequence[Played],
+    rng: np.random.Generator,
+    *,
+    boxed: bool = False,
+    n_rounds: int = N_ROUNDS,
 ) -> None:
     """Click, some rounds long, wherever something is wrong; at first with a box where one is `boxed`."""
-    for number in range(N_ROUNDS):
+    for number in range(n_rounds):
         shown = [draw_box(one, rng) if boxed and not number else _click(one, rng) for one in playing]
         asked = [
             (one, one.session.prompt(one.plane, prompt, object_id=OBJECT))

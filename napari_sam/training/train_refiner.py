@@ -25,7 +25,6 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from safetensors.torch import save
 from torch import Tensor, nn
 
@@ -33,13 +32,13 @@ from napari_sam.engine.loading import load_segmenter
 from napari_sam.models.refiner import Refiner
 from napari_sam.training.mending_sessions import play_mending
 from napari_sam.training.real_images import held_out, read_index
+from napari_sam.training.refiner_pictures import as_picture, as_pictures, as_shown
 from napari_sam.training.refiner_samples import RefinerSamples, roughen
-from napari_sam.training.refiner_sessions import WatchedSegmenter, play_sessions
+from napari_sam.training.refiner_sessions import WatchedSegmenter, play_boxes, play_sessions
 from napari_sam.training.samples import PairSampler, SampleSettings
-from napari_sam.zoo.builtin import PIXEL_MEAN, PIXEL_STD
 from napari_sam.zoo.registry import DEFAULT_MODEL
 
-__all__ = ["as_picture", "draw_samples", "refiner_loss", "train_network"]
+__all__ = ["draw_samples", "refiner_loss", "train_network"]
 
 log = logging.getLogger(__name__)
 
@@ -57,11 +56,17 @@ SETTINGS = SampleSettings(n_objects=14, min_area=LEAST_AREA, real_share=0.35)
 
 
 def draw_samples(
-    segmenter: WatchedSegmenter, sampler: PairSampler, n_samples: int, seed: int
+    segmenter: WatchedSegmenter,
+    sampler: PairSampler,
+    n_samples: int,
+    seed: int,
+    *,
+    boxes_alone: bool = False,
 ) -> RefinerSamples:
     """Play sessions on the planes of drawn pairs until there are so many answers, or some more.
 
-    On some pairs what was carried from one plane to the other is mended as well.
+    On some pairs what was carried from one plane to the other is mended as well. With boxes alone, no one
+    clicks, and the planes are shown in windows and colours (`as_shown`).
     """
     torch.manual_seed(seed)
     rng, chances = torch.Generator().manual_seed(seed), np.random.default_rng(seed)
@@ -70,28 +75,15 @@ def draw_samples(
         pair = sampler.draw(rng)
         for pixels, masks in zip(pair.pixels, pair.masks.numpy(), strict=True):
             truths = [mask for mask in masks if mask.sum() >= LEAST_AREA]
-            parts += play_sessions(segmenter, as_picture(pixels), truths, chances)
-        if chances.random() < MENDED:
+            if boxes_alone:
+                parts += play_boxes(segmenter, as_shown(as_picture(pixels), chances), truths, chances)
+            else:
+                parts += play_sessions(segmenter, as_picture(pixels), truths, chances)
+        if not boxes_alone and chances.random() < MENDED:
             both = pair.masks.numpy().swapaxes(0, 1)
             truths = [truth for truth in both if truth.sum(axis=(1, 2)).min() >= LEAST_AREA]
             parts += play_mending(segmenter, as_pictures(pair.pixels), truths, chances)
     return RefinerSamples.of_all(parts)
-
-
-def as_pictures(pixels: Tensor) -> NDArray[np.uint8]:
-    """Turn inputs ``(N, 3, S, S)`` into pictures: ``(N, S, S)`` if all are grey, else ``(N, S, S, 3)``."""
-    pictures = [as_picture(one) for one in pixels]
-    if any(one.ndim == 3 for one in pictures):
-        pictures = [one if one.ndim == 3 else np.repeat(one[..., None], 3, axis=2) for one in pictures]
-    return np.stack(pictures)
-
-
-def as_picture(pixels: Tensor) -> NDArray[np.uint8]:
-    """Turn a model's input ``(3, S, S)`` into the picture that it was, ``(S, S)`` where it is grey."""
-    mean, std = (torch.tensor(numbers)[:, None, None] for numbers in (PIXEL_MEAN, PIXEL_STD))
-    levels = (pixels * std + mean).round().clamp(0, 255).to(torch.uint8).numpy()
-    is_grey = bool((levels == levels[0]).all())
-    return np.ascontiguousarray(levels[0] if is_grey else levels.transpose(1, 2, 0))
 
 
 def refiner_loss(network: Refiner, some: RefinerSamples) -> Tensor:
@@ -173,8 +165,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not given.minutes:
         return
     torch.manual_seed(given.seed)
-    if given.boxes_alone:
-        samples = samples.some(samples.clicks[:, 0, 2] == 0)
     network = Refiner(sees_clicks=not given.boxes_alone)
     if kept.is_file():
         network.load_state_dict(torch.load(kept, weights_only=True))
@@ -188,11 +178,13 @@ def _sample_files(given: argparse.Namespace) -> list[Path]:
     samplers = [PairSampler(replace(SETTINGS, side=side), real) for side in given.side]
     segmenter = WatchedSegmenter(load_segmenter(DEFAULT_MODEL, device="cpu"))
     n_files = math.ceil(given.samples / A_FILE)
-    paths = [given.folder / f"answers_{given.seed:03}_{k:03}.npz" for k in range(n_files)]
+    kind = "boxes" if given.boxes_alone else "answers"
+    paths = [given.folder / f"{kind}_{given.seed:03}_{k:03}.npz" for k in range(n_files)]
     for k, path in enumerate(paths):
         if not path.is_file():
             sampler = samplers[k % len(samplers)]
-            draw_samples(segmenter, sampler, A_FILE, 1000 * given.seed + k).write(path)
+            seed = 1000 * given.seed + k
+            draw_samples(segmenter, sampler, A_FILE, seed, boxes_alone=given.boxes_alone).write(path)
             log.info("%s", path.name)
     return paths
 

@@ -1,0 +1,78 @@
+"""The newest click is obeyed: where an answer has it on the wrong side of the outline, the outline moves past it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from napari_sam.engine.frame import Frame
+from napari_sam.engine.model_prompts import ModelPrompts
+from napari_sam.models.prompt_encoder import POSITIVE
+
+__all__ = ["obeying"]
+
+LEAST_LOGIT = 0.25
+"""On the click's own side of the outline; below, a click may be lost when the mask is drawn in pixels."""
+
+GIVEN_LOGIT = 1.0
+"""What the click gets that had less."""
+
+SPREAD, LEAST_SPREAD = 0.1, 1.2
+"""Spread of what is added, in radii of the disc of the answer's area, and at least in cells."""
+
+
+def obeying(logits: Tensor, frames: Sequence[Frame], asked: Sequence[ModelPrompts]) -> Tensor:
+    """Raise or lower answers around the newest click where they have it wrong, and leave all others.
+
+    What is added is a bell curve, so that the outline moves past the click and farther where it was near.
+
+    Parameters
+    ----------
+    logits : Tensor
+        ``(N, h, w)`` low-resolution logits of the answers.
+    frames : sequence of Frame
+        How the planes lie in the model's input.
+    asked : sequence of ModelPrompts
+        What was answered.
+
+    Returns
+    -------
+    Tensor
+        ``(N, h, w)``.
+    """
+    rows = [_obeying(own, frame, one) for own, frame, one in zip(logits, frames, asked, strict=True)]
+    return torch.stack(rows)
+
+
+def _obeying(logits: Tensor, frame: Frame, prompts: ModelPrompts) -> Tensor:
+    clicks = prompts.clicks_xy
+    if not clicks:
+        return logits
+    sign = 1.0 if prompts.labels[len(clicks) - 1] == POSITIVE else -1.0
+    height, width = logits.shape
+    col, row = ((at + 0.5) / frame.side * n - 0.5 for at, n in zip(clicks[-1], (width, height), strict=True))
+    told = sign * _at(logits, row, col)
+    if told >= LEAST_LOGIT:
+        return logits
+    spread = max(LEAST_SPREAD, SPREAD * math.sqrt(float((logits > 0).sum()) / math.pi))
+    down, across = (
+        torch.exp(-((torch.arange(n, device=logits.device) - at) ** 2) / (2 * spread**2))
+        for n, at in ((height, row), (width, col))
+    )
+    added = down[:, None] * across
+    return logits + sign * (GIVEN_LOGIT - told) / _at(added, row, col) * added
+
+
+def _at(logits: Tensor, row: float, col: float) -> float:
+    """Look a place up between the cells, as masks are drawn; beyond the outer cells' middles they go on."""
+    places = []
+    for at, n in ((row, logits.shape[0]), (col, logits.shape[1])):
+        low = min(max(math.floor(at), 0), n - 2)
+        places.append((low, min(max(at - low, 0.0), 1.0)))
+    (top, down), (left, across) = places
+    around = logits[top : top + 2, left : left + 2].double().cpu()
+    upper, lower = ((1 - across) * line[0] + across * line[1] for line in around)
+    return float((1 - down) * upper + down * lower)
