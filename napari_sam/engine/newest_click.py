@@ -1,4 +1,4 @@
-"""The newest click is obeyed: where an answer has it on the wrong side of the outline, the outline moves past it."""
+"""The newest click is obeyed: an outline that has it on the wrong side moves past it."""
 
 from __future__ import annotations
 

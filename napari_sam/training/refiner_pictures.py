@@ -58,7 +58,7 @@ def as_shown(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np
     NDArray[uint8]
         Of the same shape, or ``(H, W, 3)`` where a grey one was coloured.
     """
-    levels = picture.astype(np.float32)
+    levels = picture.astype(np.float64)
     if rng.random() < WINDOWED:
         low, high = np.quantile(levels, [rng.uniform(0, CUT_OFF), rng.uniform(1 - CUT_OFF, 1)])
         levels = 255 * ((levels - low) / max(LEAST_WIDTH, high - low)).clip(0, 1)

@@ -8,7 +8,8 @@
 First people are simulated who ask the default model for objects of drawn planes, with boxes and clicks, and
 who mend what it carried from plane to plane (40 answers a second on two cores; kept in RUN, so that a run
 that was cut off goes on), then the network learns from the answers: an hour on two cores. Where RUN has a
-network already, it goes on from there. `DATA` is as in `napari_sam.training.train_default`.
+network already, it goes on from there. With ``--boxes-alone`` each object is asked for with one box, and no
+one clicks. `DATA` is as in `napari_sam.training.train_default`.
 """
 
 from __future__ import annotations

@@ -12,10 +12,11 @@ import torch
 from napari_sam import load_segmenter
 from napari_sam.models.refiner import CROP_SIDE, MOST_CLICKS, NOWHERE, Refiner
 from napari_sam.training.mending_sessions import play_mending
+from napari_sam.training.refiner_pictures import COLOURED, as_picture, as_shown
 from napari_sam.training.refiner_samples import STEPS, RefinerSamples, roughen
-from napari_sam.training.refiner_sessions import WatchedSegmenter, play_sessions
+from napari_sam.training.refiner_sessions import WatchedSegmenter, play_boxes, play_sessions
 from napari_sam.training.samples import PairSampler, SampleSettings
-from napari_sam.training.train_refiner import as_picture, draw_samples, main, refiner_loss
+from napari_sam.training.train_refiner import draw_samples, main, refiner_loss
 from napari_sam.zoo.builtin import PIXEL_MEAN, PIXEL_STD
 from napari_sam.zoo.refiner import load_refiner
 
@@ -163,6 +164,40 @@ def test_a_picture_comes_back_from_a_models_input() -> None:
         back = as_picture((torch.from_numpy(picture).float() - mean) / std)
         assert np.array_equal(back, picture[0] if back.ndim == 2 else picture.transpose(1, 2, 0))
         assert (back.ndim == 2) == bool((picture == picture[0]).all())
+
+
+def test_boxes_alone_are_asked_once_each(segmenter: WatchedSegmenter) -> None:
+    sampler = PairSampler(SampleSettings(side=128, n_objects=4, min_area=40, real_share=0.0), [])
+    kept = draw_samples(segmenter, sampler, 20, seed=5, boxes_alone=True)
+    assert (n_clicks_of(kept) == 0).all()
+    assert (kept.box[:, 0] != NOWHERE).all()
+    assert not kept.before.any()
+    truth = np.zeros((96, 96), np.bool_)
+    truth[20:70, 30:80] = True
+    picture = np.where(truth, 150, 60).astype(np.uint8)
+    parts = play_boxes(segmenter, picture, [truth, ~truth], np.random.default_rng(0))
+    assert sum(map(len, parts)) == 2
+
+
+def test_pictures_are_shown_in_many_ways() -> None:
+    rng = np.random.default_rng(6)
+    picture = np.random.default_rng(1).integers(30, 200, (40, 50)).astype(np.uint8)
+    shown = [as_shown(picture, rng) for _ in range(300)]
+    assert {one.dtype for one in shown} == {np.dtype(np.uint8)}
+    coloured = [one for one in shown if one.ndim == 3]
+    assert len(coloured) / 300 == pytest.approx(COLOURED, abs=0.07)
+    assert all(one.shape == (40, 50, 3) for one in coloured)
+    assert sum(np.array_equal(one, picture) for one in shown) > 60
+    assert sum(one.min() == 0 and one.max() == 255 for one in shown) > 30, "in windows"
+    order = picture.ravel().argsort()
+    for one in shown:
+        grey = one.ravel() if one.ndim == 2 else one.astype(int).sum(axis=2).ravel()
+        steps = np.diff(grey[order].astype(int))
+        assert (steps >= 0).all() or (steps <= 0).all(), "what was brighter stays so, or becomes darker"
+    colours = np.repeat(picture[..., None], 3, axis=2)
+    assert all(as_shown(colours, rng).shape == (40, 50, 3) for _ in range(20))
+    flat = np.full((9, 9), 77, np.uint8)
+    assert all(np.ptp(as_shown(flat, rng).reshape(81, -1), axis=0).max() == 0 for _ in range(20))
 
 
 def test_logits_are_kept_in_steps(samples: RefinerSamples) -> None:
