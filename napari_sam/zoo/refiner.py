@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BOX_WEIGHTS", "CLICK_WEIGHTS", "load_refiner", "load_refiners"]
 
-BOX_WEIGHTS = Path(__file__).parent / "weights" / "box_refiner_v1.safetensors"
+BOX_WEIGHTS = Path(__file__).parent / "weights" / "box_refiner_v2.safetensors"
 CLICK_WEIGHTS = Path(__file__).parent / "weights" / "click_refiner_v2.safetensors"
 
 
