@@ -33,7 +33,7 @@ from napari_sam.store.cache import EmbeddingStore
 from napari_sam.training.refiner_samples import RefinerSamples
 from volumes import Geometry, Provenance, Volume
 
-__all__ = ["Played", "WatchedSegmenter", "begin", "draw_box", "play_boxes", "play_rounds", "play_sessions"]
+__all__ = ["Played", "WatchedSegmenter", "begin", "draw_box", "play_rounds", "play_sessions"]
 
 N_ROUNDS = 6
 GO_ON = 0.75
@@ -124,6 +124,8 @@ def play_sessions(
     picture: NDArray[np.uint8],
     truths: Sequence[NDArray[np.bool_]],
     rng: np.random.Generator,
+    *,
+    boxes_alone: bool = False,
 ) -> list[RefinerSamples]:
     """Ask for objects of a plane, each in a session of its own, and correct them for some rounds.
 
@@ -137,21 +139,12 @@ def play_sessions(
         The objects, none of them empty.
     rng : numpy.random.Generator
         Where chance comes from.
+    boxes_alone : bool
+        Whether each is asked for with a box, and that is all.
     """
     playing = [begin(segmenter, picture[None], truth) for truth in truths]
-    play_rounds(segmenter, playing, rng, boxed=rng.random() < BOXED)
-    return segmenter.take()
-
-
-def play_boxes(
-    segmenter: WatchedSegmenter,
-    picture: NDArray[np.uint8],
-    truths: Sequence[NDArray[np.bool_]],
-    rng: np.random.Generator,
-) -> list[RefinerSamples]:
-    """Ask for objects of a plane with a box each, as `play_sessions` does, and leave it at that."""
-    playing = [begin(segmenter, picture[None], truth) for truth in truths]
-    play_rounds(segmenter, playing, rng, boxed=True, n_rounds=1)
+    boxed = boxes_alone or rng.random() < BOXED
+    play_rounds(segmenter, playing, rng, boxed=boxed, n_rounds=1 if boxes_alone else N_ROUNDS)
     return segmenter.take()
 
 

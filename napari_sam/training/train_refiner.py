@@ -35,7 +35,7 @@ from napari_sam.training.mending_sessions import play_mending
 from napari_sam.training.real_images import held_out, read_index
 from napari_sam.training.refiner_pictures import as_picture, as_pictures, as_shown
 from napari_sam.training.refiner_samples import RefinerSamples, roughen
-from napari_sam.training.refiner_sessions import WatchedSegmenter, play_boxes, play_sessions
+from napari_sam.training.refiner_sessions import WatchedSegmenter, play_sessions
 from napari_sam.training.samples import PairSampler, SampleSettings
 from napari_sam.zoo.registry import DEFAULT_MODEL
 
@@ -76,10 +76,9 @@ def draw_samples(
         pair = sampler.draw(rng)
         for pixels, masks in zip(pair.pixels, pair.masks.numpy(), strict=True):
             truths = [mask for mask in masks if mask.sum() >= LEAST_AREA]
-            if boxes_alone:
-                parts += play_boxes(segmenter, as_shown(as_picture(pixels), chances), truths, chances)
-            else:
-                parts += play_sessions(segmenter, as_picture(pixels), truths, chances)
+            picture = as_picture(pixels)
+            picture = as_shown(picture, chances) if boxes_alone else picture
+            parts += play_sessions(segmenter, picture, truths, chances, boxes_alone=boxes_alone)
         if not boxes_alone and chances.random() < MENDED:
             both = pair.masks.numpy().swapaxes(0, 1)
             truths = [truth for truth in both if truth.sum(axis=(1, 2)).min() >= LEAST_AREA]

@@ -14,7 +14,7 @@ from napari_sam.models.refiner import CROP_SIDE, MOST_CLICKS, NOWHERE, Refiner
 from napari_sam.training.mending_sessions import play_mending
 from napari_sam.training.refiner_pictures import COLOURED, as_picture, as_shown
 from napari_sam.training.refiner_samples import STEPS, RefinerSamples, roughen
-from napari_sam.training.refiner_sessions import WatchedSegmenter, play_boxes, play_sessions
+from napari_sam.training.refiner_sessions import WatchedSegmenter, play_sessions
 from napari_sam.training.samples import PairSampler, SampleSettings
 from napari_sam.training.train_refiner import draw_samples, main, refiner_loss
 from napari_sam.zoo.builtin import PIXEL_MEAN, PIXEL_STD
@@ -175,7 +175,8 @@ def test_boxes_alone_are_asked_once_each(segmenter: WatchedSegmenter) -> None:
     truth = np.zeros((96, 96), np.bool_)
     truth[20:70, 30:80] = True
     picture = np.where(truth, 150, 60).astype(np.uint8)
-    parts = play_boxes(segmenter, picture, [truth, ~truth], np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    parts = play_sessions(segmenter, picture, [truth, ~truth], rng, boxes_alone=True)
     assert sum(map(len, parts)) == 2
 
 
