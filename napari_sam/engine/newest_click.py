@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from napari_sam.engine.frame import Frame
 from napari_sam.engine.model_prompts import ModelPrompts
@@ -52,27 +53,20 @@ def _obeying(logits: Tensor, frame: Frame, prompts: ModelPrompts) -> Tensor:
     if not clicks:
         return logits
     sign = 1.0 if prompts.labels[len(clicks) - 1] == POSITIVE else -1.0
-    height, width = logits.shape
-    col, row = ((at + 0.5) / frame.side * n - 0.5 for at, n in zip(clicks[-1], (width, height), strict=True))
-    told = sign * _at(logits, row, col)
+    place = (torch.tensor(clicks[-1], device=logits.device) + 0.5) / frame.side  # of the padded input
+    told = sign * _at(logits, place)
     if told >= LEAST_LOGIT:
         return logits
     spread = max(LEAST_SPREAD, SPREAD * math.sqrt(float((logits > 0).sum()) / math.pi))
-    down, across = (
-        torch.exp(-((torch.arange(n, device=logits.device) - at) ** 2) / (2 * spread**2))
-        for n, at in ((height, row), (width, col))
+    across, down = (
+        torch.exp(-((torch.arange(n, device=logits.device) + 0.5 - at * n) ** 2) / (2 * spread**2))
+        for n, at in zip(reversed(logits.shape), place, strict=True)
     )
     added = down[:, None] * across
-    return logits + sign * (GIVEN_LOGIT - told) / _at(added, row, col) * added
+    return logits + sign * (GIVEN_LOGIT - told) / _at(added, place) * added
 
 
-def _at(logits: Tensor, row: float, col: float) -> float:
-    """Look a place up between the cells, as masks are drawn; beyond the outer cells' middles they go on."""
-    places = []
-    for at, n in ((row, logits.shape[0]), (col, logits.shape[1])):
-        low = min(max(math.floor(at), 0), n - 2)
-        places.append((low, min(max(at - low, 0.0), 1.0)))
-    (top, down), (left, across) = places
-    around = logits[top : top + 2, left : left + 2].double().cpu()
-    upper, lower = ((1 - across) * line[0] + across * line[1] for line in around)
-    return float((1 - down) * upper + down * lower)
+def _at(logits: Tensor, place: Tensor) -> float:
+    """Look a place ``(x, y)``, 0 to 1, up between the cells; beyond the outer cells' middles they go on."""
+    where = (2 * place - 1)[None, None, None]
+    return float(F.grid_sample(logits[None, None], where, padding_mode="border", align_corners=False))

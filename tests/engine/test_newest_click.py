@@ -7,15 +7,15 @@ import pytest
 import torch
 from scipy import ndimage
 
-from napari_sam.core.masks import BoxedMask
-from napari_sam.core.prompts import BoxPrompt, PointPrompt
+from napari_sam.core.prompts import PointPrompt
 from napari_sam.engine.frame import Frame
 from napari_sam.engine.model_prompts import ModelPrompts
 from napari_sam.engine.newest_click import GIVEN_LOGIT, obeying
 from napari_sam.engine.upscaling import above_in_plane
 from napari_sam.models.prompt_encoder import BOX_FIRST, BOX_SECOND, NEGATIVE, POSITIVE
+from napari_sam.models.refiner import Refiners
 from tests.engine.asking import PLANE, ask
-from volumes import Geometry, Provenance, Volume
+from tests.engine.test_refining import BOX, Says, make_volume
 
 PLANE_HW = (120, 90)
 FRAME = Frame(PLANE_HW, 384)
@@ -77,16 +77,12 @@ def test_the_outline_moves_no_farther_than_it_must() -> None:
     assert float(torch.hypot(rows - row, cols - col).max()) < 4
 
 
-def test_a_click_on_the_plain_ground_is_seen(make_segmenter) -> None:
-    rng = np.random.default_rng(8)
-    disc = np.hypot(*np.ogrid[-44:52, -62:58]) <= 17
-    data = np.repeat(np.where(disc, 180.0, 90.0)[None], 3, axis=0) + rng.normal(0, 3, (3, 96, 120))
-    volume = Volume(data.astype(np.uint8), Geometry.from_spacing(data.shape), Provenance("test"))
-    box = BoxPrompt(PLANE.box_of((27, 45, 62, 80)))
-    segmenter = make_segmenter()
-    for row, col in ((6, 8), (90, 110), (44, 84)):
-        answer = segmenter.segment(ask(volume, PointPrompt((1.0, row, col)), box))
-        assert answer.masks[answer.best].to_plane(PLANE, volume.shape)[row, col], (row, col)
-    answer = segmenter.segment(ask(volume, PointPrompt((1.0, 44.0, 62.0), positive=False), box))
-    assert not answer.masks[answer.best].to_plane(PLANE, volume.shape)[44, 62]
-    assert isinstance(answer.masks[answer.best], BoxedMask)
+@pytest.mark.parametrize("positive", [False, True])
+def test_a_click_is_obeyed_whatever_is_drawn_anew(positive: bool, make_segmenter) -> None:
+    segmenter, volume = make_segmenter(), make_volume()
+    drawn = Says(-30.0 if positive else 30.0)  # the whole square, or nothing of it
+    segmenter._refiner = Refiners(drawn, drawn).eval()
+    answer = segmenter.segment(ask(volume, PointPrompt((1.0, 44.0, 62.0), positive), BOX))
+    mask = answer.masks[answer.best].to_plane(PLANE, volume.shape)
+    assert mask[44, 62] == positive
+    assert mask[44, 52] != positive
