@@ -14,7 +14,6 @@ again from both.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 from napari_sam.core.anchors_across import with_anchors_across
@@ -23,7 +22,7 @@ from napari_sam.core.jobs import Cancel
 from napari_sam.core.masks import BoxedMask
 from napari_sam.core.plane_prediction import PlanePrediction, fill_between, no_mask, told_without_model
 from napari_sam.core.planes import PlaneRef
-from napari_sam.core.propagation_ahead import Answered, ask_ahead
+from napari_sam.core.propagation_ahead import Answered, ask_ahead, ask_in_turn
 from napari_sam.core.propagation_film import for_film, is_film
 from napari_sam.core.propagation_memory import MemoryRun
 from napari_sam.core.propagation_parts import PropagationParts
@@ -34,7 +33,6 @@ from napari_sam.core.propagation_run import Front, PropagationRun
 from napari_sam.core.propagation_search import look_past
 from napari_sam.core.segmenter import Propagator, Segmenter
 from napari_sam.core.session import Session
-from napari_sam.errors import Cancelled
 
 __all__ = [
     "PlanePrediction",
@@ -141,20 +139,13 @@ def _front_by_front(run: PropagationRun) -> Iterator[PlanePrediction]:
     """Let the fronts take turns; one that ended looks further, while the others wait."""
     n_passed = run.plan.limits.n_passed_over
     while run.fronts:
-        answered = {} if isinstance(run, MemoryRun) else ask_ahead(run)
+        answered = {} if isinstance(run, MemoryRun) else ask_ahead([(run, front) for front in run.fronts])
         for front in tuple(run.fronts):
-            prediction = _in_turn(run, front, answered.get(front))
+            prediction = _advance(run, front, answered.get(front))
             if prediction is not None:
                 yield prediction
             if prediction is not None and _looks_past(run, prediction):
                 yield from look_past(run, front, n_passed, _advance)
-
-
-def _in_turn(run: PropagationRun, front: Front, ahead: Answered | None) -> PlanePrediction | None:
-    """Take in what was answered ahead for a front; ask now where there is nothing, or its plane was taken."""
-    if ahead is None or not run.goes_on(front):
-        return _advance(run, front)
-    return run.take(front, ahead.request, ahead.answer, ahead.seconds)
 
 
 def _looks_past(run: PropagationRun, prediction: PlanePrediction) -> bool:
@@ -197,16 +188,5 @@ def _started(
     return PropagationRun(plan, model, cancel, parts)
 
 
-def _advance(run: PropagationRun, front: Front) -> PlanePrediction | None:
-    """Ask for a front's next plane and take the answer in; None where the front has met an end."""
-    if isinstance(run, MemoryRun):
-        return run.advance(front)
-    try:
-        request = run.ask(front)
-        if request is None:
-            return None
-        started_s = time.perf_counter()
-        answer = run.segmenter.segment(request)
-    except Cancelled:
-        return run.break_off(front)
-    return run.take(front, request, answer, time.perf_counter() - started_s)
+def _advance(run: PropagationRun, front: Front, ahead: Answered | None = None) -> PlanePrediction | None:
+    return run.advance(front) if isinstance(run, MemoryRun) else ask_in_turn(run, front, ahead)

@@ -57,20 +57,15 @@ class MemoryRun(PropagationRun):
             self.fronts.remove(front)
             plane = request.plane
             return told_without_model(plane, no_mask(plane), 0.0, "stopped", "empty")
-        return self.take(front, request, answer, time.perf_counter() - started_s)
+        return self.take(front, answer, time.perf_counter() - started_s)
 
     def _learn(self) -> None:
         """Learn nothing in the anchors' planes: a memory that saw them gives their own masks back."""
 
-    def keep(self, front: Front, answer: MaskPrediction) -> tuple[BoxedMask, ...]:
+    def _keep(self, front: Front, answer: MaskPrediction) -> tuple[BoxedMask, ...]:
         """Leave off pieces that lie elsewhere; how far the object may have moved, the model knows."""
         before, least = front.mask.moved_to(answer.plane), self.plan.limits.min_piece_overlap
         return tuple(mask.pieces_over(before, least) for mask in answer.masks)
-
-    def close(self) -> None:
-        """Tell the model that nothing more is asked."""
-        for answers in self._answers.values():
-            answers.close()
 
 
 def _answers(

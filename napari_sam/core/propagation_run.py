@@ -7,7 +7,7 @@ from dataclasses import replace
 from napari_sam.core.evidence import AnchorLook
 from napari_sam.core.intensity import GreyRange, grey_levels
 from napari_sam.core.jobs import Cancel
-from napari_sam.core.masks import iou
+from napari_sam.core.masks import BoxedMask, iou
 from napari_sam.core.plane_prediction import PlanePrediction, no_mask, told_without_model
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.propagation_choices import evidence_of
@@ -102,7 +102,7 @@ class PropagationRun:
             some = before[start : start + _ANCHORS_AT_ONCE]
             requests = [self._parts.derive(self.plan, front, self.segmenter.prompts) for front in some]
             for front, answer in zip(some, segment_all(self.segmenter, requests), strict=True):
-                kept = list(keep(self.plan, front, answer.masks, answer.plane))
+                kept = list(self._keep(front, answer))
                 choice = self._parts.choose(self.plan, front, answer, kept)
                 learning.learn(answer, kept, choice.candidate, self.plan.seeds[answer.plane.index].mask)
 
@@ -112,22 +112,24 @@ class PropagationRun:
         plane = front.plane.neighbour(front.step)
         return told_without_model(plane, no_mask(plane), 0.0, "stopped", "cancelled")
 
-    def take(
-        self, front: Front, request: SegmentRequest, answer: MaskPrediction, seconds: float
-    ) -> PlanePrediction:
+    def _keep(self, front: Front, answer: MaskPrediction) -> tuple[BoxedMask, ...]:
+        """Cut an answer's masks to what can be the object that a front follows."""
+        return keep(self.plan, front, answer.masks, answer.plane)
+
+    def take(self, front: Front, answer: MaskPrediction, seconds: float) -> PlanePrediction:
         """Take an answer in: the front moves on, or stops.
 
         Parameters
         ----------
-        front, request : Front, SegmentRequest
-            Who asked, and what.
+        front : Front
+            Who asked.
         answer : MaskPrediction
             The model's answer.
         seconds : float
             Time that it took.
         """
         plan, previous = self.plan, front.mask.moved_to(answer.plane)
-        kept = list(keep(plan, front, answer.masks, answer.plane))
+        kept = list(self._keep(front, answer))
         choice = self._parts.choose(plan, front, answer, kept)
         k, overlap = choice.candidate, iou(previous, answer.masks[choice.candidate])
         sharp = self._sharpen(answer, kept, k, previous)

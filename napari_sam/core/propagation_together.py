@@ -9,26 +9,26 @@ of nearly all of it: there it has left its own place. Ids and their order change
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 
 from napari_sam.core.claims import Claims, Told
 from napari_sam.core.contest import claim_order
 from napari_sam.core.edits import EditGroup
 from napari_sam.core.jobs import Cancel
 from napari_sam.core.masks import BoxedMask
-from napari_sam.core.plane_prediction import fill_between, no_mask, told_without_model
+from napari_sam.core.plane_prediction import PlanePrediction, fill_between, no_mask, told_without_model
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.propagation import follow
+from napari_sam.core.propagation_ahead import Answered, ask_ahead, ask_in_turn
 from napari_sam.core.propagation_parts import Front, PropagationParts
 from napari_sam.core.propagation_plan import PropagationPlan, plan_propagation, propagation_group
 from napari_sam.core.propagation_repair import repair
 from napari_sam.core.propagation_rules import PropagationLimits
 from napari_sam.core.propagation_run import PropagationRun
-from napari_sam.core.segmenter import Propagator, Segmenter, SegmentRequest, segment_all
+from napari_sam.core.segmenter import Propagator, Segmenter
 from napari_sam.core.session import Session
-from napari_sam.errors import Cancelled, InvalidPrompt
+from napari_sam.errors import InvalidPrompt
 
 __all__ = ["follow_together", "propagate_together"]
 
@@ -108,19 +108,6 @@ def _one_by_one(
             yield plan.object_id, prediction
 
 
-@dataclass(frozen=True, eq=False)
-class _Asked:
-    """A front's request, and whose it is."""
-
-    run: PropagationRun
-    front: Front
-    request: SegmentRequest
-
-    @property
-    def object_id(self) -> int:
-        return self.run.plan.object_id
-
-
 class _Together:
     """Several propagations under way."""
 
@@ -145,12 +132,11 @@ class _Together:
                 anchor = told_without_model(plane, seed.mask, seed.score, "anchor")
                 yield from self._claims.add(plane, [(run.plan, anchor)])
         while any(run.fronts for run in self._runs):
-            fronts = [tuple(run.fronts) for run in self._runs]
-            for turn in range(max(map(len, fronts))):
-                in_turn = [
-                    (run, own[turn]) for run, own in zip(self._runs, fronts, strict=True) if turn < len(own)
-                ]
-                yield from self._advance(in_turn)
+            fronts = [[(run, front) for front in run.fronts] for run in self._runs]
+            turns = [[one for one in turn if one] for turn in zip_longest(*fronts)]
+            answered = ask_ahead([one for turn in turns for one in turn])
+            for turn in turns:
+                yield from self._advance(turn, answered)
         if not self._was_cancelled:
             yield from self._claims.give_up()
             plans = [run.plan for run in self._runs]
@@ -159,43 +145,28 @@ class _Together:
         if not (self._was_cancelled or self._cancel.requested):
             yield from self._fill()
 
-    def _advance(self, in_turn: Sequence[tuple[PropagationRun, Front]]) -> Iterator[Told]:
-        by_plane: dict[PlaneRef, list[_Asked]] = {}
-        for run, front in in_turn:
-            try:
-                request = run.ask(front)
-            except Cancelled:
-                yield self._broken_off(run, front)
+    def _advance(
+        self, turn: Sequence[tuple[PropagationRun, Front]], answered: Mapping[Front, Answered]
+    ) -> Iterator[Told]:
+        """Let one front of each object move on."""
+        by_plane: dict[PlaneRef, list[tuple[PropagationPlan, PlanePrediction]]] = {}
+        for run, front in turn:
+            prediction = ask_in_turn(run, front, answered.get(front))
+            if prediction is None:
                 continue
-            if request is not None:
-                by_plane.setdefault(request.plane, []).append(_Asked(run, front, request))
-        for plane in sorted(by_plane, key=lambda plane: (plane.axis, plane.index)):
-            yield from self._answered(by_plane[plane])
-
-    def _answered(self, asked: Sequence[_Asked]) -> Iterator[Told]:
-        started_s = time.perf_counter()
-        requests = [one.request for one in asked]
-        try:
-            answers = segment_all(self._segmenter, requests)
-        except Cancelled:
-            for one in asked:
-                yield self._broken_off(one.run, one.front)
-            return
-        seconds = (time.perf_counter() - started_s) / len(asked)
-        new = []
-        for one, answer in zip(asked, answers, strict=True):
-            prediction = one.run.take(one.front, one.request, answer, seconds)
-            if prediction.is_new:
-                new.append((one.run.plan, prediction))
+            if prediction.reason == "cancelled":
+                self._was_cancelled = True
+                yield run.plan.object_id, prediction
             else:
-                self._refused[one.object_id].add(prediction.plane.index)
-                yield one.object_id, prediction
-        if new:
-            yield from self._claims.add(new[0][1].plane, new)
-
-    def _broken_off(self, run: PropagationRun, front: Front) -> Told:
-        self._was_cancelled = True
-        return run.plan.object_id, run.break_off(front)
+                by_plane.setdefault(prediction.plane, []).append((run.plan, prediction))
+        for plane in sorted(by_plane, key=lambda plane: (plane.axis, plane.index)):
+            new = [(plan, prediction) for plan, prediction in by_plane[plane] if prediction.is_new]
+            for plan, prediction in by_plane[plane]:
+                if not prediction.is_new:
+                    self._refused[plan.object_id].add(plane.index)
+                    yield plan.object_id, prediction
+            if new:
+                yield from self._claims.add(plane, new)
 
     def _repair(self, plan: PropagationPlan) -> Iterator[Told]:
         """Ask again for planes of an object that agree with neither side."""

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from napari_sam.core.jobs import Cancel
+from napari_sam.core.masks import BoxedMask
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import PointPrompt
 from napari_sam.core.propagation import propagate
+from napari_sam.core.propagation_parts import parts_named
 from napari_sam.core.segmenter import MaskPrediction, Propagator, SegmentRequest
 from napari_sam.core.session import Session
 from napari_sam.errors import InvalidPrompt
@@ -44,6 +46,29 @@ def test_the_session_cannot_tell_the_difference() -> None:
     before = clicked().labels
     by_memory.undo()
     assert np.array_equal(by_memory.labels, before)
+
+
+class Tracker(RememberingModel):
+    """Knows where all of the object is, however far it has moved."""
+
+    def propagate(
+        self, request: SegmentRequest, planes: Sequence[PlaneRef], cancel: Cancel | None = None
+    ) -> Iterator[MaskPrediction]:
+        for plane in planes:
+            mask = BoxedMask.of_plane(plane.take(request.volume.data) > 300, plane, SHAPE)
+            hint = np.zeros((1, 8, 8), np.float16)
+            yield MaskPrediction(plane, (mask,), np.full(1, 0.9, np.float32), hint)
+
+
+def test_what_moves_far_from_plane_to_plane_is_kept_whole() -> None:
+    truth = np.zeros(SHAPE, np.uint16)
+    for index in range(3, 12):
+        truth[index, 12:20, 3 * index : 3 * index + 9] = 1
+    session, segmenter = Session(labelled_volume(truth)), FakeSegmenter()
+    request = session.prompt(PlaneRef(0, 7), PointPrompt((7, 15, 25)), object_id=1)
+    session.apply(segmenter.segment(request), request)
+    list(propagate(session, Tracker(segmenter), 1, parts=parts_named("as given")))
+    assert np.array_equal(session.labels[3:12], truth[3:12])
 
 
 def test_cancel_keeps_what_is_done_and_may_be_gone_on_with() -> None:

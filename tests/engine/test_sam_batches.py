@@ -86,6 +86,28 @@ def test_planes_encoded_together_are_as_one_by_one(
     assert segmenter.timings.n_encoded == 5
 
 
+@pytest.mark.parametrize(("light_side", "sizes"), [(512, [2, 1]), (8, [1, 1, 1])])
+def test_on_a_processor_two_small_inputs_are_encoded_together(
+    store: EmbeddingStore,
+    volume: Volume,
+    monkeypatch: pytest.MonkeyPatch,
+    light_side: int,
+    sizes: list[int],
+) -> None:
+    monkeypatch.setattr("napari_sam.engine.embeddings.LIGHT_SIDE", light_side)
+    model, found = random_sam(), list[int]()
+    encode = model.encode
+
+    def note_and_encode(pixels: torch.Tensor) -> dict[str, torch.Tensor]:
+        found.append(len(pixels))
+        return encode(pixels)
+
+    model.encode = note_and_encode  # type: ignore[method-assign]
+    asked = [ask(volume, PointPrompt((i, 20, 19)), plane=PlaneRef(0, i)) for i in (3, 0, 1)]
+    segmenter_with(store, model).segment_many(asked)
+    assert found == sizes
+
+
 def test_what_is_asked_together_is_encoded_together(
     store: EmbeddingStore, tmp_path: Path, volume: Volume, monkeypatch: pytest.MonkeyPatch
 ) -> None:

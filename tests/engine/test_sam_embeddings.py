@@ -13,6 +13,7 @@ from napari_sam.core.jobs import Cancel
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import PointPrompt
 from napari_sam.core.window import Window
+from napari_sam.engine.embeddings import LIGHT_AT_ONCE
 from napari_sam.engine.sam_segmenter import SamSegmenter
 from napari_sam.store.cache import EmbeddingStore
 from tests.contracts import same_prediction
@@ -93,7 +94,9 @@ def test_few_planes_are_kept_at_hand(segmenter: SamSegmenter, volume: Volume) ->
     assert same_prediction(segmenter.segment(ask(volume, POINT)), first)
 
 
-def test_cancelled_prefetch_stops_between_planes(store: EmbeddingStore, volume: Volume) -> None:
+def test_cancelled_prefetch_stops_between_those_that_are_encoded_together(
+    store: EmbeddingStore, volume: Volume
+) -> None:
     cancel = Cancel()
     model = random_sam()
     encode = model.encode
@@ -105,7 +108,7 @@ def test_cancelled_prefetch_stops_between_planes(store: EmbeddingStore, volume: 
     model.encode = encode_then_cancel  # type: ignore[method-assign]
     segmenter = segmenter_with(store, model)
     segmenter.prefetch(volume, [PlaneRef(0, i) for i in range(5)], WINDOW, cancel)
-    assert segmenter.timings.n_encoded == 1
+    assert segmenter.timings.n_encoded == LIGHT_AT_ONCE
 
 
 def test_prompt_on_a_known_plane_does_not_wait_for_an_encoding(store: EmbeddingStore, volume: Volume) -> None:
