@@ -12,6 +12,11 @@ from pathlib import Path
 # napari's own fixtures reset its settings, and would wipe those of the person running the tests.
 os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp(prefix="napari-sam-tests-")) / "settings.yaml")
 
+# Processes that test side by side share the processor; torch reads this when it is imported.
+if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
+    n_threads = (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, n_threads)))
+
 import pytest
 
 # Their failures name the values, as those of a test do.

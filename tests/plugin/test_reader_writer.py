@@ -95,6 +95,7 @@ def test_person_chooses_some_of_several_series(shared_data, monkeypatch):
         read_layers(folder)
     monkeypatch.setattr(opening, "choose_series", lambda series: ())
     components = pytest.importorskip("napari.components")
+    pytest.importorskip("npe2").PluginManager.instance().discover()  # as napari does when it starts
     assert components.ViewerModel().open(folder, plugin="napari-sam-volumes") == []
     listed = []
     monkeypatch.setattr(opening, "choose_series", lambda series: listed.extend(series) or series[1:])
