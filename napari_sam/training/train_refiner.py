@@ -3,13 +3,14 @@
 ::
 
     python -m napari_sam.training.train_refiner --folder RUN --data DATA --samples 90000 --minutes 60
-    python -m napari_sam.training.train_refiner --folder RUN --export click_refiner_v2.safetensors
+    python -m napari_sam.training.train_refiner --folder RUN --export click_refiner_v3.safetensors
 
 First people are simulated who ask the default model for objects of drawn planes, with boxes and clicks, and
 who mend what it carried from plane to plane (40 answers a second on two cores; kept in RUN, so that a run
 that was cut off goes on), then the network learns from the answers: an hour on two cores. Where RUN has a
-network already, it goes on from there. With ``--boxes-alone`` each object is asked for with one box, and no
-one clicks. `DATA` is as in `napari_sam.training.train_default`.
+network already, ``click_refiner.pt``, it goes on from there. With ``--boxes-alone`` each object is asked for
+with one box, no one clicks, and the network is ``box_refiner.pt``. `DATA` is as in
+`napari_sam.training.train_default`.
 """
 
 from __future__ import annotations
@@ -152,8 +153,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--export", type=Path, metavar="FILE", help="write the network as float16, and end")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    kept = given.folder / "refiner.pt"
+    kept = given.folder / ("box_refiner.pt" if given.boxes_alone else "click_refiner.pt")
     if given.export:
+        if not kept.is_file():
+            parser.error(f"there is no {kept}; train first, or say --boxes-alone as when it was trained")
         state = torch.load(kept, weights_only=True)
         halved = {
             name: value.half().contiguous() for name, value in state.items() if value.is_floating_point()

@@ -210,11 +210,11 @@ def test_logits_are_kept_in_steps(samples: RefinerSamples) -> None:
 
 def test_a_network_learns_from_them(samples: RefinerSamples) -> None:
     torch.manual_seed(2)
-    network = Refiner()
+    network, some = Refiner(), samples.some(torch.randperm(len(samples))[:48])
     optimiser = torch.optim.Adam(network.parameters(), 2e-3)
     losses = []
     for _ in range(25):
-        loss = refiner_loss(network, samples)
+        loss = refiner_loss(network, some)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -222,8 +222,16 @@ def test_a_network_learns_from_them(samples: RefinerSamples) -> None:
     assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
 
 
-def test_what_was_trained_can_be_exported(tmp_path: Path) -> None:
-    network = Refiner().to(memory_format=torch.channels_last)
-    torch.save(network.state_dict(), tmp_path / "refiner.pt")
-    main(["--folder", str(tmp_path), "--export", str(tmp_path / "it.safetensors")])
-    assert load_refiner(tmp_path / "it.safetensors").drawing.weight.abs().max() == 0
+@pytest.mark.parametrize(("kind", "how"), [("click", []), ("box", ["--boxes-alone"])])
+def test_what_was_trained_can_be_exported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, how: list[str]
+) -> None:
+    network = Refiner(sees_clicks=kind == "click").to(memory_format=torch.channels_last)
+    torch.save(network.state_dict(), tmp_path / f"{kind}_refiner.pt")
+    exporting = ["--folder", str(tmp_path), "--export", str(tmp_path / "it.safetensors")]
+    main([*exporting, *how])
+    found = load_refiner(tmp_path / "it.safetensors", sees_clicks=kind == "click")
+    assert found.drawing.weight.abs().max() == 0
+    with pytest.raises(SystemExit):
+        main([*exporting, *({"click": ["--boxes-alone"], "box": []}[kind])])
+    assert "train first" in capsys.readouterr().err
