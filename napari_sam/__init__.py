@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt
     from napari_sam.core.propagation import propagate
     from napari_sam.core.session import Session
-    from napari_sam.engine.auto_masks import auto_masks
+    from napari_sam.engine.auto_planes import auto_masks
     from napari_sam.engine.loading import load_segmenter
     from napari_sam.errors import SamError
     from napari_sam.settings import Settings
@@ -46,7 +46,7 @@ _HOME = {
     "SamError": "napari_sam.errors",
     "Session": "napari_sam.core.session",
     "Settings": "napari_sam.settings",
-    "auto_masks": "napari_sam.engine.auto_masks",
+    "auto_masks": "napari_sam.engine.auto_planes",
     "load_segmenter": "napari_sam.engine.loading",
     "propagate": "napari_sam.core.propagation",
 }

@@ -23,70 +23,22 @@ from napari_sam.core.jobs import Cancel
 from napari_sam.core.masks import BoxedMask
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.segmenter import Segmenter
-from napari_sam.core.window import Window, resolve_window
 from napari_sam.engine.auto_seeds import middles_of_groups
 from napari_sam.engine.frame import Frame
 from napari_sam.engine.mask_sieve import MaskSieve
 from napari_sam.engine.sam_segmenter import SamSegmenter
+from napari_sam.engine.square_pixels import SquarePixelSegmenter
 from napari_sam.engine.stretched import frame_of, pixels_for
 from napari_sam.errors import UnsupportedPrompt
 from napari_sam.models.grouping import GROUPING
 from napari_sam.models.prompt_encoder import POSITIVE
 from napari_sam.models.sam import PlaneFeatures, Sam
 from napari_sam.zoo.spec import ModelSpec
-from volumes import Volume
 
-__all__ = ["AutoMasker", "auto_masks"]
+__all__ = ["AutoMasker", "Told"]
 
 Told = Callable[[int, int], None]
 """Called with how many points are answered, and how many there are in all crops of the plane."""
-
-
-def auto_masks(
-    segmenter: Segmenter,
-    volume: Volume,
-    plane: PlaneRef | None = None,
-    settings: AutoMaskSettings | None = None,
-    window: Window | str | None = None,
-    cancel: Cancel | None = None,
-) -> tuple[AutoMask, ...]:
-    """Find masks of everything in a plane, without a prompt.
-
-    Parameters
-    ----------
-    segmenter : Segmenter
-        A model, as `napari_sam.load_segmenter` gives it.
-    volume : Volume
-        The image.
-    plane : PlaneRef, optional
-        Which plane; the first one across axis 0 when None.
-    settings : AutoMaskSettings, optional
-        Those that the model recommends when None.
-    window : Window or str, optional
-        The intensities that the model sees; chosen from the whole volume when None.
-    cancel : Cancel, optional
-        Looked at before each batch of points.
-
-    Returns
-    -------
-    tuple of AutoMask
-        They may overlap. With crops, those of small crops come first; without, best predicted IoU first.
-
-    Raises
-    ------
-    UnsupportedPrompt
-        A segmenter that is no such model, or a model that takes no points.
-    InvalidPrompt
-        A plane outside the volume.
-    SettingsError
-        More crop layers than the plane has pixels for.
-    Cancelled
-        On request.
-    """
-    plane = PlaneRef(0, 0) if plane is None else plane
-    plane.check(volume.shape)
-    picture = resolve_window(volume, window).to_uint8(np.asarray(plane.take(volume.data)))
-    return AutoMasker.of(segmenter, settings).masks(picture, plane, volume.shape, cancel)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,12 +57,15 @@ class AutoMasker:
         Where it is.
     settings : AutoMaskSettings
         How densely to ask, and what to keep.
+    squares : bool
+        Whether planes of oblong pixels are drawn with square ones; see `napari_sam.engine.square_pixels`.
     """
 
     model: Sam
     spec: ModelSpec
     device: torch.device
     settings: AutoMaskSettings
+    squares: bool = False
 
     @classmethod
     def of(cls, segmenter: Segmenter, settings: AutoMaskSettings | None = None) -> AutoMasker:
@@ -126,7 +81,8 @@ class AutoMasker:
                 f"{segmenter.name!r} cannot segment everything; use a model that takes points"
             )
         spec = segmenter.spec
-        return cls(segmenter.model, spec, segmenter.device, settings or spec.auto_masks)
+        squares = isinstance(segmenter, SquarePixelSegmenter)
+        return cls(segmenter.model, spec, segmenter.device, settings or spec.auto_masks, squares)
 
     def masks(
         self,
@@ -136,7 +92,7 @@ class AutoMasker:
         cancel: Cancel | None = None,
         told: Told | None = None,
     ) -> tuple[AutoMask, ...]:
-        """Find masks in a plane of a volume.
+        """Find masks in a picture, as it is.
 
         Parameters
         ----------

@@ -24,7 +24,7 @@ from napari_sam.engine.model_prompts import check_request, without_unused_mask
 from napari_sam.engine.outlining import OutliningSegmenter
 from volumes import Box, Geometry, Volume
 
-__all__ = ["SquarePixelSegmenter", "times_drawn"]
+__all__ = ["DrawnPlane", "SquarePixelSegmenter", "times_drawn"]
 
 OBLONG = 2.1
 """Pixels longer than this many times their width are drawn square."""
@@ -57,7 +57,7 @@ def _odd(ratio: float) -> int:
 
 
 @dataclass(frozen=True, eq=False)
-class _Drawn:
+class DrawnPlane:
     """A plane with square pixels, as a volume of one plane, and how often its rows and columns are drawn."""
 
     volume: Volume
@@ -65,7 +65,7 @@ class _Drawn:
     times: tuple[int, int]
 
     @classmethod
-    def of(cls, volume: Volume, plane: PlaneRef) -> _Drawn:
+    def of(cls, volume: Volume, plane: PlaneRef) -> DrawnPlane:
         """Draw a plane; one with square pixels stays as it is."""
         times = times_drawn(volume, plane)
         if times == (1, 1):
@@ -107,13 +107,14 @@ class _Drawn:
         return self.plane.box_of((row0 * down, col0 * across, row1 * down, col1 * across))
 
     def back(self, answer: MaskPrediction, plane: PlaneRef) -> MaskPrediction:
-        """Bring an answer back: a pixel is in the mask where more than half of what was drawn of it is."""
+        """Bring an answer back: a pixel is in a mask where more than half of what was drawn of it is."""
         if self.is_same:
             return answer
-        masks = tuple(self._mask_back(mask, plane) for mask in answer.masks)
+        masks = tuple(self.mask_back(mask, plane) for mask in answer.masks)
         return replace(answer, plane=plane, masks=masks)
 
-    def _mask_back(self, mask: BoxedMask, plane: PlaneRef) -> BoxedMask:
+    def mask_back(self, mask: BoxedMask, plane: PlaneRef) -> BoxedMask:
+        """Bring a mask back to the plane; empty where it has less than half of every pixel."""
         down, across = self.times
         row0, col0, row1, col1 = self.plane.box_hw(mask.box)
         top, left, bottom, right = row0 // down, col0 // across, -(-row1 // down), -(-col1 // across)
@@ -155,7 +156,7 @@ class SquarePixelSegmenter(OutliningSegmenter):
         requests = [self._checked(request) for request in requests]
         places = [(id(request.volume), request.plane) for request in requests]
         known = {
-            place: _Drawn.of(request.volume, request.plane)
+            place: DrawnPlane.of(request.volume, request.plane)
             for place, request in dict(zip(places, requests, strict=True)).items()
         }
         drawn = [known[place] for place in places]
@@ -171,7 +172,7 @@ class SquarePixelSegmenter(OutliningSegmenter):
             As `SamSegmenter.segment`.
         """
         request = self._checked(request)
-        drawn = _Drawn.of(request.volume, request.plane)
+        drawn = DrawnPlane.of(request.volume, request.plane)
         return drawn.back(super().glance(drawn.asked(request)), request.plane)
 
     def answers(self, request: SegmentRequest) -> Iterator[MaskPrediction]:
@@ -183,7 +184,7 @@ class SquarePixelSegmenter(OutliningSegmenter):
             As `SamSegmenter.segment`, when the first is taken.
         """
         request = self._checked(request)
-        drawn = _Drawn.of(request.volume, request.plane)
+        drawn = DrawnPlane.of(request.volume, request.plane)
         for answer in super().answers(drawn.asked(request)):
             yield drawn.back(answer, request.plane)
 
@@ -200,13 +201,13 @@ class SquarePixelSegmenter(OutliningSegmenter):
             super().prefetch(volume, planes, window, cancel, around)
             return
         for plane in planes:
-            drawn = _Drawn.of(volume, plane)
+            drawn = DrawnPlane.of(volume, plane)
             box = None if around is None else drawn.box(plane, around)
             super().prefetch(drawn.volume, [drawn.plane], window, cancel, box)
 
     def is_encoded(self, volume: Volume, plane: PlaneRef, window: Window) -> bool:
         """Say whether a cache holds a plane, so that it need not be encoded before it is asked about."""
-        drawn = _Drawn.of(volume, plane)
+        drawn = DrawnPlane.of(volume, plane)
         return super().is_encoded(drawn.volume, drawn.plane, window)
 
     def _checked(self, request: SegmentRequest) -> SegmentRequest:

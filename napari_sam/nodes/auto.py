@@ -18,6 +18,7 @@ from napari_sam.core.planes import PlaneRef, plane_range, planes_outward
 from napari_sam.core.segmenter import Segmenter
 from napari_sam.core.window import Window, resolve_window
 from napari_sam.engine.auto_masks import AutoMasker
+from napari_sam.engine.auto_planes import masks_in
 from napari_sam.errors import SettingsError
 from napari_sam.nodes.progress import Progress, silent
 from volumes import Volume
@@ -244,8 +245,7 @@ def _planes(
         def told(n_done: int, n_all: int, n_before: int = n_before) -> None:
             progress("asking at points", n_before * n_all + n_done, len(planes) * n_all)
 
-        picture = window.to_uint8(np.asarray(plane.take(volume.data)))
-        masks = masker.masks(picture, plane, volume.shape, cancel, told)
+        masks = masks_in(masker, volume, plane, window, cancel, told)
         beside = ends.get(plane.index - 1, ends.get(plane.index + 1))
         one = _drawn(masks, plane, plane.shape_hw(volume.shape), (options, beside), highest + 1)
         highest = max([highest, *(mask.id for mask in one.found)])

@@ -21,7 +21,8 @@ from napari_sam.core.jobs import Cancel
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.run_lengths import RunLengths
 from napari_sam.core.scores import mask_iou
-from napari_sam.engine.auto_masks import AutoMasker, auto_masks
+from napari_sam.engine.auto_masks import AutoMasker
+from napari_sam.engine.auto_planes import auto_masks
 from napari_sam.engine.frame import Frame
 from napari_sam.engine.mask_sieve import MaskSieve
 from napari_sam.engine.sam_segmenter import SamSegmenter

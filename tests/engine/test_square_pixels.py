@@ -14,6 +14,7 @@ from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 from napari_sam.core.scores import mask_iou
 from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
 from napari_sam.core.window import Window
+from napari_sam.engine.auto_planes import auto_masks
 from napari_sam.engine.outlining import OutliningSegmenter
 from napari_sam.engine.sam_segmenter import SamSegmenter
 from napari_sam.engine.square_pixels import MOST_TIMES, SquarePixelSegmenter, times_drawn
@@ -91,7 +92,7 @@ def test_the_model_sees_the_thing_round(volume: Volume, make_segmenter, monkeypa
     monkeypatch.setattr(
         OutliningSegmenter, "segment_batch", lambda self, asked: seen.extend(asked) or [None] * len(asked)
     )
-    monkeypatch.setattr("napari_sam.engine.square_pixels._Drawn.back", lambda *_: None)
+    monkeypatch.setattr("napari_sam.engine.square_pixels.DrawnPlane.back", lambda *_: None)
     plane, truth = ACROSS[1], ACROSS[1].take(ball())
     painted = MaskPrompt(BoxedMask.of_plane(truth, plane, SHAPE))
     row0, col0, row1, col1 = tight_box(truth)
@@ -109,11 +110,11 @@ def test_the_model_sees_the_thing_round(volume: Volume, make_segmenter, monkeypa
 
 
 def test_masks_come_back_as_they_went(volume: Volume) -> None:
-    from napari_sam.engine.square_pixels import _Drawn
+    from napari_sam.engine.square_pixels import DrawnPlane
 
     rng = np.random.default_rng(0)
     for plane in ACROSS.values():
-        drawn = _Drawn.of(volume, plane)
+        drawn = DrawnPlane.of(volume, plane)
         bits = rng.random(plane.shape_hw(SHAPE)) < 0.01
         there = ask(volume, plane, MaskPrompt(BoxedMask.of_plane(bits, plane, SHAPE)))
         went = drawn.asked(there).prompts[0].mask
@@ -167,3 +168,22 @@ def test_planes_of_one_row_are_drawn(make_segmenter) -> None:
     volume = Volume(np.full((1, 40, 60), 90, np.uint8), geometry, Provenance("test"))
     answer = make_segmenter().segment(ask(volume, PlaneRef(1, 20), PointPrompt((0, 20, 30))))
     assert all(mask.to_plane(PlaneRef(1, 20), (1, 40, 60)).shape == (1, 60) for mask in answer.masks)
+
+
+def test_everything_is_found_across_thick_slices_and_lies_where_it_is(make_segmenter) -> None:
+    shape, thick, plane = (24, 12, 200), 9.0, PlaneRef(1, 6)
+    p, _, c = np.ogrid[: shape[0], : shape[1], : shape[2]]
+    balls = [
+        ((p - at) * thick) ** 2 + (c - middle) ** 2 <= 17**2 for at, middle in ((8, 30), (8, 62), (16, 150))
+    ]
+    grey = 40 + sum((90 + 25 * number) * one for number, one in enumerate(balls))
+    data = (grey + np.random.default_rng(0).normal(0, 5, shape)).clip(0, 255).astype(np.uint8)
+    volume = Volume(data, Geometry.from_spacing(shape, (thick, 1, 1)), Provenance("test"))
+    found = auto_masks(make_segmenter(), volume, plane, window=SEEN)
+    assert all(one.plane == plane and one.box_hw[2] <= shape[0] for one in found)
+    assert all(one.crop.region == (0, 0, 24, 200) for one in found)
+    for one_ball in balls:
+        truth = np.broadcast_to(one_ball, shape)[:, 6]
+        best = max(found, key=lambda one: mask_iou(one.mask.to_plane(plane, shape), truth))
+        assert mask_iou(best.mask.to_plane(plane, shape), truth) > 0.85
+        assert best.mask.to_plane(plane, shape)[int(best.point_rc[0]), int(best.point_rc[1])]
