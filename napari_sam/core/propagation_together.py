@@ -32,6 +32,9 @@ from napari_sam.errors import InvalidPrompt
 
 __all__ = ["follow_together", "propagate_together"]
 
+_OBJECTS_AT_ONCE = 16
+"""Objects that a model is asked about together; then it is told how far they got, and may be cancelled."""
+
 
 def propagate_together(  # noqa: PLR0913 - as `propagate`
     session: Session,
@@ -132,11 +135,8 @@ class _Together:
                 anchor = told_without_model(plane, seed.mask, seed.score, "anchor")
                 yield from self._claims.add(plane, [(run.plan, anchor)])
         while any(run.fronts for run in self._runs):
-            fronts = [[(run, front) for front in run.fronts] for run in self._runs]
-            turns = [[one for one in turn if one] for turn in zip_longest(*fronts)]
-            answered = ask_ahead([one for turn in turns for one in turn])
-            for turn in turns:
-                yield from self._advance(turn, answered)
+            for start in range(0, len(self._runs), _OBJECTS_AT_ONCE):
+                yield from self._round(self._runs[start : start + _OBJECTS_AT_ONCE])
         if not self._was_cancelled:
             yield from self._claims.give_up()
             plans = [run.plan for run in self._runs]
@@ -144,6 +144,14 @@ class _Together:
                 yield from self._repair(plan)
         if not (self._was_cancelled or self._cancel.requested):
             yield from self._fill()
+
+    def _round(self, runs: Sequence[PropagationRun]) -> Iterator[Told]:
+        """Let all fronts of some objects move on by a plane."""
+        fronts = [[(run, front) for front in run.fronts] for run in runs]
+        turns = [[one for one in turn if one] for turn in zip_longest(*fronts)]
+        answered = ask_ahead([one for turn in turns for one in turn])
+        for turn in turns:
+            yield from self._advance(turn, answered)
 
     def _advance(
         self, turn: Sequence[tuple[PropagationRun, Front]], answered: Mapping[Front, Answered]

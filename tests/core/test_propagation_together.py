@@ -80,6 +80,14 @@ def test_all_objects_are_found_in_one_step_and_both_directions_in_one_batch() ->
     assert np.array_equal(session.labels, before)
 
 
+def test_many_objects_are_asked_about_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("napari_sam.core.propagation_together._OBJECTS_AT_ONCE", 2)
+    session, segmenter = three(), Batching()
+    list(propagate_together(session, segmenter, [1, 2, 3]))
+    assert np.array_equal(session.labels, ellipsoid_labels(SHAPE, n_objects=3))
+    assert set(segmenter.batches) == {4, 2}
+
+
 def test_each_object_apart_from_others_goes_as_alone() -> None:
     session = three()
     together = list(follow_together(plans(session), FakeSegmenter()))
