@@ -49,7 +49,9 @@ def test_the_readme_has_exactly_two_set_up_commands(repository: Path) -> None:
     assert re.findall(r"<!-- command: (\w+) -->", text) == ["demo", "test"]
 
 
-@pytest.mark.parametrize(("name", "end"), [("demo", "napari-sam demo"), ("test", "-m pytest")])
+@pytest.mark.parametrize(
+    ("name", "end"), [("demo", "napari-sam demo"), ("test", "-m pytest -n 2 --dist loadfile")]
+)
 def test_ci_runs_what_the_readme_says(name: str, end: str, repository: Path) -> None:
     script = repository / ".ci" / "readme_command.py"
     command = subprocess.run(
