@@ -1,10 +1,11 @@
 """Several objects followed at once: each plane is looked at once, and no pixel goes to two objects.
 
-The fronts of all objects move in rounds. In each, requests for the same plane are answered together. Each
-object is followed as if it were alone. What is written of it is what no other object is surer of; see
-`napari_sam.core.sureness`. Anchors keep theirs. An object that comes later to a plane may take pixels from
-one that was there, which is told of again. At the end, an object is taken back from where others are surer
-of nearly all of it: there it has left its own place. Ids and their order change nothing.
+The fronts of all objects move in rounds. In each, the next planes of some objects at a time are asked for
+together, in both directions. Each object is followed as if it were alone. What is written of it is what no
+other object is surer of; see `napari_sam.core.sureness`. Anchors keep theirs. An object that comes later to a
+plane may take pixels from one that was there, which is told of again. At the end, an object is taken back
+from where others are surer of nearly all of it: there it has left its own place. Ids and their order change
+nothing.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from napari_sam.zoo.spec import ModelSpec
 __all__ = ["PlaneEncoder", "Timings"]
 
 PLANES_AT_ONCE = {"cuda": 4}
-"""Planes that are encoded together, by kind of device; elsewhere one, or `LIGHT_AT_ONCE`."""
+"""Planes that are encoded together, by kind of device; elsewhere one, but see `LIGHT_AT_ONCE`."""
 
 LIGHT_SIDE, LIGHT_AT_ONCE = 512, 2
 """Inputs of up to so many pixels leave some of a processor idle, unless so many are encoded together."""
@@ -106,8 +106,8 @@ class PlaneEncoder:
     @property
     def n_at_once(self) -> int:
         """How many planes are best encoded together."""
-        on_processor = LIGHT_AT_ONCE if self._spec.side <= LIGHT_SIDE else 1
-        return PLANES_AT_ONCE.get(self._device.type, on_processor)
+        is_light = self._device.type == "cpu" and self._spec.side <= LIGHT_SIDE
+        return PLANES_AT_ONCE.get(self._device.type, LIGHT_AT_ONCE if is_light else 1)
 
     def embeddings(self, planes: Sequence[NDArray[np.uint8]]) -> list[Embedding]:
         """Return the embeddings of planes in their order; those that no cache has are encoded together.

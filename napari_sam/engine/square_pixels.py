@@ -58,7 +58,15 @@ def _odd(ratio: float) -> int:
 
 @dataclass(frozen=True, eq=False)
 class DrawnPlane:
-    """A plane with square pixels, as a volume of one plane, and how often its rows and columns are drawn."""
+    """A plane with about square pixels, and the way from it and back.
+
+    Attributes
+    ----------
+    volume, plane : Volume, PlaneRef
+        A volume of the drawn plane alone, and that plane; those that were given where nothing is to be drawn.
+    times : tuple of int
+        How often each row and each column of the plane is drawn.
+    """
 
     volume: Volume
     plane: PlaneRef

@@ -12,11 +12,24 @@ from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt, PointPrompt
 from napari_sam.engine.sam_segmenter import SamSegmenter
 from napari_sam.errors import InvalidPrompt
+from napari_sam.models.sam import Sam
 from napari_sam.store.cache import EmbeddingStore
 from tests.contracts import same_prediction
 from tests.engine.tiny_segmenter import AWAY, BOX, POINT, WINDOW, ask, segmenter_with
 from tests.tiny_models import random_sam
 from volumes import Box, Volume
+
+
+def sizes_of_encoding(model: Sam) -> list[int]:
+    """Note from now on how many planes a model encodes together."""
+    sizes, encode = list[int](), model.encode
+
+    def note_and_encode(pixels: torch.Tensor) -> dict[str, torch.Tensor]:
+        sizes.append(len(pixels))
+        return encode(pixels)
+
+    model.encode = note_and_encode  # type: ignore[method-assign]
+    return sizes
 
 
 def test_batch_is_as_one_by_one_in_order_and_encodes_once(segmenter: SamSegmenter, volume: Volume) -> None:
@@ -69,14 +82,7 @@ def test_planes_encoded_together_are_as_one_by_one(
 ) -> None:
     monkeypatch.setattr("napari_sam.engine.embeddings.PLANES_AT_ONCE", {"cpu": 2})
     model = random_sam()
-    segmenter, encode = segmenter_with(store, model), model.encode
-    sizes: list[int] = []
-
-    def note_and_encode(pixels: torch.Tensor) -> dict[str, torch.Tensor]:
-        sizes.append(len(pixels))
-        return encode(pixels)
-
-    model.encode = note_and_encode  # type: ignore[method-assign]
+    segmenter, sizes = segmenter_with(store, model), sizes_of_encoding(model)
     segmenter.segment(ask(volume, POINT))
     segmenter.prefetch(volume, [PlaneRef(0, i) for i in (2, 1, 3, 4, 0)], WINDOW)
     assert sizes == [1, 1, 2, 1]
@@ -95,14 +101,8 @@ def test_on_a_processor_two_small_inputs_are_encoded_together(
     sizes: list[int],
 ) -> None:
     monkeypatch.setattr("napari_sam.engine.embeddings.LIGHT_SIDE", light_side)
-    model, found = random_sam(), list[int]()
-    encode = model.encode
-
-    def note_and_encode(pixels: torch.Tensor) -> dict[str, torch.Tensor]:
-        found.append(len(pixels))
-        return encode(pixels)
-
-    model.encode = note_and_encode  # type: ignore[method-assign]
+    model = random_sam()
+    found = sizes_of_encoding(model)
     asked = [ask(volume, PointPrompt((i, 20, 19)), plane=PlaneRef(0, i)) for i in (3, 0, 1)]
     segmenter_with(store, model).segment_many(asked)
     assert found == sizes
