@@ -8,6 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam.core.ending import ending_numbers, expected_precision
 from napari_sam.core.evidence import Evidence, gather_evidence
 from napari_sam.core.intensity import grey_levels
 from napari_sam.core.masks import BoxedMask, iou
@@ -20,7 +21,7 @@ from napari_sam.core.trust import FITTED
 
 __all__ = [
     "Choose", "Judge", "choose_by_agreement", "choose_by_rules", "choose_by_score", "choose_by_trust",
-    "evidence_of", "judge_by_limits", "judge_by_trust", "trust_of",
+    "evidence_of", "judge_by_ending", "judge_by_limits", "judge_by_trust", "trust_of",
 ]  # fmt: skip
 
 Choose: TypeAlias = Callable[[PropagationPlan, Front, MaskPrediction, Sequence[BoxedMask]], Choice]
@@ -108,6 +109,29 @@ def judge_by_trust(
     Trust decides, but for what the model denies itself, for leaks, and for planes so far beyond the outermost
     anchors that the anchors' own sizes speak against them.
     """
+    return _denied(plan, front, answer, choice, mask) or _distrusted(plan, choice)
+
+
+def judge_by_ending(
+    plan: PropagationPlan, front: Front, answer: MaskPrediction, choice: Choice, mask: BoxedMask
+) -> str:
+    """Return why the mask that would be kept is not the object, or nothing.
+
+    As `judge_by_trust` says, but beyond the outermost anchors, where an object ends, a mask that is not
+    trusted well goes on for as long as most of it is expected to be the object; see `napari_sam.core.ending`.
+    """
+    denied = _denied(plan, front, answer, choice, mask)
+    if denied or choice.trust >= plan.limits.sure_trust:
+        return denied
+    if choice.evidence is None or min(plan.seeds) < answer.plane.index < max(plan.seeds):
+        return _distrusted(plan, choice)
+    numbers = ending_numbers(front, choice.evidence, answer.presence, mask)
+    return "trust" if float(expected_precision(numbers)) < plan.limits.min_precision else ""
+
+
+def _denied(
+    plan: PropagationPlan, front: Front, answer: MaskPrediction, choice: Choice, mask: BoxedMask
+) -> str:
     if answer.presence < DENIED:
         return "absent"
     if float(answer.scores[choice.candidate]) < DENIED:
@@ -117,8 +141,10 @@ def judge_by_trust(
     if mask.area > MOST_GROWTH * plan.limits.max_growth * front.anchor_px:
         return "area"
     first, last = reach_of({index: seed.mask.area for index, seed in plan.seeds.items()})
-    if not min(first, *plan.seeds) <= answer.plane.index <= max(last, *plan.seeds):
-        return "reach"
+    return "" if min(first, *plan.seeds) <= answer.plane.index <= max(last, *plan.seeds) else "reach"
+
+
+def _distrusted(plan: PropagationPlan, choice: Choice) -> str:
     return "trust" if choice.trust < plan.limits.min_trust else ""
 
 

@@ -21,6 +21,7 @@ from napari_sam.core.anchor_shapes import take_as_found
 from napari_sam.core.masks import BoxedMask, innermost_point, tight_box
 from napari_sam.core.planes import PlaneRef
 from napari_sam.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
+from napari_sam.core.propagation_choices import judge_by_ending, judge_by_trust
 from napari_sam.core.propagation_parts import Front, PropagationParts
 from napari_sam.core.propagation_plan import PropagationPlan
 from napari_sam.core.segmenter import SegmentRequest
@@ -237,10 +238,12 @@ def film_parts(
     """Return parts that move the object on before they ask, and choose and judge as the given ones do.
 
     Shapes of anchors say nothing of other frames, nor do errors there: a thing turns and bends as it moves.
+    Nor does it end as slabs show it: trust alone judges, in place of what was fitted to those.
     """
     prompts, parts = _FilmPrompts(settings or FilmSettings()), parts or PropagationParts()
     sharpen = sharpen_by_appearance if parts.sharpen is sharpen_by_anchors else parts.sharpen
-    return replace(parts, derive=prompts.derive, sharpen=sharpen, settle=take_as_found)
+    judge = judge_by_trust if parts.judge is judge_by_ending else parts.judge
+    return replace(parts, derive=prompts.derive, sharpen=sharpen, settle=take_as_found, judge=judge)
 
 
 def for_film(

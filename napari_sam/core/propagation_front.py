@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_sam.core.evidence import AnchorLook
+from napari_sam.core.evidence import AnchorLook, Evidence
 from napari_sam.core.intensity import GreyRange
 from napari_sam.core.masks import BoxedMask
 from napari_sam.core.planes import PlaneRef
@@ -43,6 +43,10 @@ class Front:
         The planes that the segmenter was told of.
     skipped : int
         How many planes it has passed over since the object was last seen.
+    most_px : int
+        The largest area of the object so far, the anchor's among them.
+    evidence : Evidence or None
+        What spoke for the mask; None while `plane` is the anchor.
     """
 
     plane: PlaneRef
@@ -56,6 +60,8 @@ class Front:
     before: tuple[BoxedMask, NDArray[np.floating] | None] | None = None
     prefetched: set[int] = field(default_factory=set)
     skipped: int = 0
+    most_px: int = 0
+    evidence: Evidence | None = None
 
     @property
     def next_plane(self) -> PlaneRef:
@@ -68,10 +74,17 @@ class Front:
         plane = self.plane.neighbour(-step)
         return replace(self, plane=plane, step=step, mask=self.mask.moved_to(plane), prefetched=set())
 
-    def move(self, plane: PlaneRef, mask: BoxedMask, hint: NDArray[np.floating] | None) -> None:
+    def move(
+        self,
+        plane: PlaneRef,
+        mask: BoxedMask,
+        hint: NDArray[np.floating] | None,
+        evidence: Evidence | None = None,
+    ) -> None:
         """Take a plane as done."""
         self.before = (self.mask, self.hint)
-        self.plane, self.mask, self.hint = plane, mask, hint
+        self.most_px = max(self.most_px, self.mask.area, mask.area)
+        self.plane, self.mask, self.hint, self.evidence = plane, mask, hint, evidence
 
 
 @dataclass(frozen=True)
@@ -86,8 +99,11 @@ class Choice:
         Which single limit it breaks; "" for none.
     trust : float
         How well it is expected to agree with the object, 0 to 1; 1 from rules that do not say.
+    evidence : Evidence or None
+        What speaks for the mask that would be kept; None before that is known.
     """
 
     candidate: int
     reason: str = ""
     trust: float = 1.0
+    evidence: Evidence | None = None

@@ -16,6 +16,7 @@ from napari_sam.core.propagation_choices import (
     choose_by_rules,
     choose_by_score,
     choose_by_trust,
+    judge_by_ending,
     judge_by_limits,
     judge_by_trust,
 )
@@ -54,13 +55,14 @@ class PropagationParts:
 
     derive: Derive = DEFAULT_DERIVE
     choose: Choose = choose_by_trust
-    judge: Judge = judge_by_trust
+    judge: Judge = judge_by_ending
     sharpen: Callable[[PropagationPlan], Sharpen] = sharpen_by_anchors
     settle: Callable[[PropagationPlan], Settle] = settle_by_anchors
 
 
 PARTS: dict[str, PropagationParts] = {
-    "trust": PropagationParts(),
+    "ending": PropagationParts(),
+    "trust": PropagationParts(judge=judge_by_trust),
     "agreement": PropagationParts(choose=choose_by_agreement),
     "score": PropagationParts(choose=choose_by_score),
     "components": PropagationParts(deriving("logits", "box", "component points")),

@@ -58,6 +58,9 @@ class PropagationLimits:
         Stops where all evidence together says less; see `napari_sam.core.trust`.
     sure_trust : float
         A plane with less is written, but called doubtful.
+    min_precision : float
+        Beyond the outermost anchors, a doubtful plane is the end where a smaller part of its mask is expected
+        to be the object; see `napari_sam.core.ending`.
     fills_between : bool
         Whether planes between two anchors that no front could fill get the shape between their neighbours.
     n_passed_over : int
@@ -79,6 +82,7 @@ class PropagationLimits:
     n_prefetched: int = 0
     min_trust: float = 0.15
     sure_trust: float = 0.6
+    min_precision: float = 0.35
     fills_between: bool = True
     n_passed_over: int = 0
     repairs: bool = True

@@ -136,14 +136,15 @@ class PropagationRun:
         kept[k] = sharp.pieces_over(previous, plan.limits.min_piece_overlap)
         evidence = evidence_of(plan, front, answer, kept, only=k)[0]
         settled = self._settle(answer.plane, kept[k], FITTED.of(evidence))
-        kept[k], choice = settled.mask, replace(choice, trust=settled.trust)
+        kept[k], choice = settled.mask, replace(choice, trust=settled.trust, evidence=evidence)
         reason = self._parts.judge(plan, front, answer, choice, kept[k])
         state = "stopped" if reason else "propagated"
         if reason:
             self.fronts.remove(front)
         else:
             self._open.discard(answer.plane.index)
-            front.move(answer.plane, kept[k], None if settled.share > 0.5 else answer.hints[k])
+            hint = None if settled.share > 0.5 else answer.hints[k]
+            front.move(answer.plane, kept[k], hint, evidence)
             if not plan.first <= answer.plane.index + front.step < plan.last:
                 reason = "end of range"
         return PlanePrediction(
