@@ -1,4 +1,4 @@
-"""Where an object ends: what part of a mask is expected to be the object, beyond the outermost anchors.
+"""Where an object ends: what part of a mask is expected to be the object, beyond an anchor.
 
 Towards its ends an object shrinks, and a slab shows less and less of it: it is pale there, and still there.
 Of a plane alone this cannot be told from something else in its place; it takes the plane before as well, and

@@ -14,7 +14,7 @@ from napari_sam.core.intensity import grey_levels
 from napari_sam.core.masks import BoxedMask, iou
 from napari_sam.core.propagation_front import Choice, Front
 from napari_sam.core.propagation_plan import PropagationPlan
-from napari_sam.core.propagation_reach import reach_of
+from napari_sam.core.propagation_reach import LEAST_ANCHORS, reach_of
 from napari_sam.core.propagation_rules import NEAR_BEST, choose_candidate, preferred_candidate, reason_to_stop
 from napari_sam.core.segmenter import MaskPrediction
 from napari_sam.core.trust import FITTED
@@ -117,13 +117,15 @@ def judge_by_ending(
 ) -> str:
     """Return why the mask that would be kept is not the object, or nothing.
 
-    As `judge_by_trust` says, but beyond the outermost anchors, where an object ends, a mask that is not
-    trusted well goes on for as long as most of it is expected to be the object; see `napari_sam.core.ending`.
+    As `judge_by_trust` says, but beyond one anchor or two, which do not tell where an object ends, it goes on
+    with a mask that is not trusted well for as long as enough of it is expected to be the object; see
+    `napari_sam.core.ending`.
     """
     denied = _denied(plan, front, answer, choice, mask)
     if denied or choice.trust >= plan.limits.sure_trust:
         return denied
-    if choice.evidence is None or min(plan.seeds) < answer.plane.index < max(plan.seeds):
+    is_between = min(plan.seeds) < answer.plane.index < max(plan.seeds)
+    if choice.evidence is None or is_between or len(plan.seeds) >= LEAST_ANCHORS:
         return _distrusted(plan, choice)
     numbers = ending_numbers(front, choice.evidence, answer.presence, mask)
     return "trust" if float(expected_precision(numbers)) < plan.limits.min_precision else ""

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-__all__ = ["reach_of"]
+__all__ = ["LEAST_ANCHORS", "reach_of"]
 
 LEAST_ANCHORS = 3
+"""Fewer say nothing of how far an object goes."""
 
 SLACK = 0.25
 """How much farther than the areas say, as a part of half the length that they say."""

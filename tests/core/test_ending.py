@@ -31,8 +31,8 @@ SHAPE = (5, 32, 48)
 PLANE, NEXT = PlaneRef(0, 2), PlaneRef(0, 3)
 
 WELL = Evidence(2.2, 0.9, 0.95, 0.0, 0.2)
-PALING = Evidence(0.4, 0.8, 0.8, 0.05, 1.2)
-PALE = Evidence(0.2, 0.7, 0.72, 0.05, 1.8)
+PALING = Evidence(1.0, 0.85, 0.85, 0.05, 0.8)
+PALE = Evidence(0.4, 0.75, 0.75, 0.1, 1.8)
 GONE = Evidence(-1.7, 0.15, 0.4, 0.0, 2.6)
 
 
@@ -128,8 +128,10 @@ class TestTheJudge:
         assert judged(WELL, min_precision=1.0) == ""
         assert judged(None) == "trust"
 
-    def test_trust_decides_between_anchors(self) -> None:
+    def test_trust_decides_between_anchors_and_where_three_say_how_far_it_goes(self) -> None:
+        assert judged(PALE, others=(1,)) == ""
         assert judged(PALE, others=(4,)) == "trust"
+        assert judged(PALE, others=(0, 1)) == "trust"
 
     def test_what_the_model_denies_stays_denied(self) -> None:
         mask = square(NEXT)
