@@ -59,8 +59,8 @@ class PropagationLimits:
     sure_trust : float
         A plane with less is written, but called doubtful.
     min_precision : float
-        Beyond one anchor or two, a doubtful plane is the end where a smaller part of its mask is expected to be
-        the object; see `napari_sam.core.ending`.
+        Beyond one anchor or two, a doubtful plane is the end where a smaller part of its mask is expected to
+        be the object; see `napari_sam.core.ending`.
     fills_between : bool
         Whether planes between two anchors that no front could fill get the shape between their neighbours.
     n_passed_over : int
