@@ -124,7 +124,7 @@ class TestPropagation:
         self, sharpen: Callable[[PropagationPlan], Sharpen], *anchors: int, film: bool | None = None
     ) -> tuple[Session, list[int]]:
         session, model = self.session(*anchors), Leaking(self.truth)
-        limits = PropagationLimits(min_trust=0.0, repairs=False)
+        limits = PropagationLimits(min_trust=0.0, min_precision=0.0, repairs=False)
         parts = PropagationParts(sharpen=sharpen)
         for _ in propagate(session, model, 1, axis=0, limits=limits, parts=parts, film=film):
             pass

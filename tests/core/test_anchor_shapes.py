@@ -200,7 +200,9 @@ class TestPropagation:
         session, parts = Session(labelled_volume(truth)), PropagationParts(sharpen=keep_masks, settle=settle)
         for index in (6, 9, 12):
             session.write(PlaneRef(0, index), boxed(truth[index] == 1, index), 1)
-        limits = PropagationLimits(min_trust=0.0, repairs=False)  # or what is lost would be drawn, too
+        limits = PropagationLimits(
+            min_trust=0.0, min_precision=0.0, repairs=False
+        )  # or what is lost would be drawn, too
         for _ in propagate(session, Unsure(), 1, planes=(6, 13), parts=parts, limits=limits):
             pass
         inner = [7, 8, 10, 11]

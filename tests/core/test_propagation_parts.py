@@ -225,7 +225,7 @@ class TestWholeRuns:
         session, segmenter = Session(labelled_volume(truth)), Fading()
         request = session.prompt(PlaneRef(0, 7), PointPrompt((7, 15, 23)))
         session.apply(segmenter.segment(request), request)
-        strict = PropagationLimits(sure_trust=0.99, min_trust=0.01)
+        strict = PropagationLimits(sure_trust=0.99, min_trust=0.01, min_precision=0.0)
         said = list(propagate(session, segmenter, 1, limits=strict, parts=PropagationParts()))
         assert not said[0].doubtful
         assert said[0].trust == 1.0

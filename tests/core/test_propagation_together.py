@@ -52,7 +52,7 @@ class Greedy(FakeSegmenter):
         return MaskPrediction(request.plane, (mask,) * 3, np.full(3, 0.9, np.float32), hints)
 
 
-WIDE = PropagationLimits(min_trust=0.0, margin=0.3)
+WIDE = PropagationLimits(min_trust=0.0, min_precision=0.0, margin=0.3)
 AS_GIVEN = parts_named("as given")
 
 

@@ -78,7 +78,11 @@ def test_the_planes_that_propagation_calls_doubtful_are_doubtful_here():
     request = session.prompt(PlaneRef(0, 7), PointPrompt((7, 15, 23)))
     session.apply(segmenter.segment(request), request)
     parts = PropagationParts(sharpen=lambda plan: _left_half)  # what is found gets less and less
-    said = list(propagate(session, segmenter, 1, limits=PropagationLimits(min_trust=0.0), parts=parts))
+    said = list(
+        propagate(
+            session, segmenter, 1, limits=PropagationLimits(min_trust=0.0, min_precision=0.0), parts=parts
+        )
+    )
     expected = {p.plane.index for p in said if p.doubtful and p.is_new}
     assert expected
     assert {m.index for m in map(mark_of, said) if m.is_doubtful(StripState().least)} == expected
