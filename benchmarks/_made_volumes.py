@@ -38,18 +38,24 @@ def make_volume(kind: str, seed: int) -> MadeVolume:
     """Make a volume of a kind of `KINDS`; the same for the same seed."""
     rng = np.random.default_rng([seed, sorted(KINDS).index(kind)])
     grey, labels = KINDS[kind](rng)
+    objects = followable(labels, in_pieces=kind == "film")
+    spacing_mm = (float(rng.choice([1.0, 2.0, 4.0])), 1.0, 1.0)
+    volume = Volume(grey, Geometry.from_spacing(labels.shape, spacing_mm), Provenance("made"))
+    return MadeVolume(kind, volume, objects)
+
+
+def followable(labels: NDArray[np.int32], *, in_pieces: bool = False) -> tuple[BoolVolume, ...]:
+    """Return masks (P, R, C) of labels with planes and pixels enough, of each its largest piece or all."""
     objects = []
     for value in range(1, int(labels.max()) + 1):
         mask = labels == value
-        if kind != "film":
+        if not in_pieces:
             parts, n_parts = ndimage.label(mask)
             mask = parts == 1 + int(np.argmax(np.bincount(parts.ravel())[1:])) if n_parts else mask
         planes = np.flatnonzero(mask.any(axis=(1, 2)))
         if len(planes) >= LEAST_PLANES and mask[planes[len(planes) // 2]].sum() > LEAST_MIDDLE_PX:
             objects.append(mask)
-    spacing_mm = (float(rng.choice([1.0, 2.0, 4.0])), 1.0, 1.0)
-    volume = Volume(grey, Geometry.from_spacing(labels.shape, spacing_mm), Provenance("made"))
-    return MadeVolume(kind, volume, tuple(objects))
+    return tuple(objects)
 
 
 def _organs(rng: np.random.Generator) -> tuple[NDArray[np.int16], NDArray[np.int32]]:

@@ -8,14 +8,23 @@ And two kinds more: nuclei, bright in the dark, and cords that go through most o
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
-from benchmarks._made_volumes import KINDS, SIDE, Floats, MadeVolume, Shape, _field, _lump, make_volume
+from benchmarks._made_volumes import (
+    KINDS,
+    SIDE,
+    Floats,
+    MadeVolume,
+    Shape,
+    _field,
+    _lump,
+    followable,
+    make_volume,
+)
 from volumes import Geometry, Provenance, Volume
 
 SLAB_KINDS = (*sorted(kind for kind in KINDS if kind != "film"), "cords", "nuclei")
-
-LEAST_PLANES, LEAST_MIDDLE_PX = 6, 60
 
 
 def make_slabs(kind: str, seed: int) -> MadeVolume:
@@ -27,7 +36,7 @@ def make_slabs(kind: str, seed: int) -> MadeVolume:
         objects, geometry = made.objects, made.volume.geometry
     else:
         tones, labels = (_cords if kind == "cords" else _nuclei)(rng)
-        grey, objects = 1000 * tones, _objects(labels)
+        grey, objects = 1000 * tones, followable(labels)
         spacing_mm = (float(rng.choice([1.0, 2.0, 4.0])), 1.0, 1.0)
         geometry = Geometry.from_spacing(labels.shape, spacing_mm)
     if seed % 3:
@@ -52,7 +61,7 @@ def _seen_in_slabs(rng: np.random.Generator, grey: Floats) -> Floats:
     return grey
 
 
-def _nuclei(rng: np.random.Generator) -> tuple[Floats, np.ndarray]:
+def _nuclei(rng: np.random.Generator) -> tuple[Floats, NDArray[np.int32]]:
     """Bright lumps in the dark, some of them touching, blurred along the microscope's axis most."""
     shape = (32, SIDE, SIDE)
     labels, n_nuclei = np.zeros(shape, np.int32), int(rng.integers(8, 22))
@@ -70,7 +79,7 @@ def _nuclei(rng: np.random.Generator) -> tuple[Floats, np.ndarray]:
     return grey + grain * rng.standard_normal(shape), labels
 
 
-def _cords(rng: np.random.Generator) -> tuple[Floats, np.ndarray]:
+def _cords(rng: np.random.Generator) -> tuple[Floats, NDArray[np.int32]]:
     """Cords in a sheath, whose outline and brightness change slowly along a long volume."""
     shape = (64, SIDE, SIDE)
     rows, cols = np.ogrid[:SIDE, :SIDE]
@@ -109,17 +118,3 @@ def _place(rng: np.random.Generator, shape: Shape, share: float, rim: float) -> 
     plane = rng.uniform(share, 1 - share) * shape[0]
     row, col = (rng.uniform(rim, size - rim) for size in shape[1:])
     return plane, row, col
-
-
-def _objects(labels: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Give the largest piece of each label that has planes and pixels enough to be followed."""
-    found = []
-    for value in range(1, int(labels.max()) + 1):
-        parts, n_parts = ndimage.label(labels == value)
-        if not n_parts:
-            continue
-        mask = parts == 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
-        planes = np.flatnonzero(mask.any(axis=(1, 2)))
-        if len(planes) >= LEAST_PLANES and mask[planes[len(planes) // 2]].sum() > LEAST_MIDDLE_PX:
-            found.append(mask)
-    return tuple(found)
