@@ -23,18 +23,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from benchmarks._past_ends import plan_past_ends
 from benchmarks._slab_volumes import SLAB_KINDS, make_slabs
 from napari_sam.core import ending_weights
 from napari_sam.core.ending import MOST_SPREADS, ending_numbers
-from napari_sam.core.masks import BoxedMask, tight_box
-from napari_sam.core.planes import PlaneRef
-from napari_sam.core.prompts import BoxPrompt
-from napari_sam.core.propagation import PropagationParts, follow, plan_propagation
+from napari_sam.core.masks import BoxedMask
+from napari_sam.core.propagation import PropagationParts, follow
 from napari_sam.core.propagation_front import Choice, Front
 from napari_sam.core.propagation_plan import PropagationPlan
 from napari_sam.core.segmenter import MaskPrediction, Segmenter
-from napari_sam.core.session import Session
-from napari_sam.nodes.volume_scores import choose_anchor
 from volumes import Volume
 
 FIRST_SEED = 100
@@ -106,15 +103,10 @@ def _segmenter() -> Segmenter:
 
 def follow_past_ends(segmenter: Segmenter, volume: Volume, truth: NDArray[np.bool_]) -> list[Followed]:
     """Follow an object from a box on its middle plane, past its ends."""
-    index = choose_anchor(truth, "middle")
-    plane, planes = PlaneRef(0, index), np.flatnonzero(truth.any(axis=(1, 2)))
-    first, last = int(planes[0]), int(planes[-1])
-    session = Session(volume)
-    box = BoxPrompt(plane.box_of(tight_box(truth[index]) or (0, 0, 1, 1)))
-    request = session.prompt(plane, box, object_id=1)
-    session.apply(segmenter.segment(request), request)
-    if session.mask_on(plane, 1) is None:
+    plan = plan_past_ends(segmenter, volume, truth, BEYOND)
+    if plan is None:
         return []
+    first, last = np.flatnonzero(truth.any(axis=(1, 2)))[[0, -1]].tolist()
     rows: list[Followed] = []
 
     def judge(
@@ -128,8 +120,6 @@ def follow_past_ends(segmenter: Segmenter, volume: Volume, truth: NDArray[np.boo
         rows.append(Followed(numbers, float(there / mask.area), max(first - at, at - last, 0)))
         return ""
 
-    reach = max(0, first - BEYOND), min(len(truth), last + 1 + BEYOND)
-    plan = plan_propagation(session, 1, axis=0, planes=reach)
     for _ in follow(plan, segmenter, parts=PropagationParts(judge=judge)):
         pass
     return rows

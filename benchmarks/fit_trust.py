@@ -20,19 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks._made_volumes import KINDS, make_volume
+from benchmarks._past_ends import plan_past_ends
 from napari_sam.core.labelled_folder import list_labelled
-from napari_sam.core.masks import BoxedMask, iou, tight_box
-from napari_sam.core.planes import PlaneRef
-from napari_sam.core.prompts import BoxPrompt
-from napari_sam.core.propagation import PropagationParts, follow, plan_propagation
+from napari_sam.core.masks import BoxedMask, iou
+from napari_sam.core.propagation import PropagationParts, follow
 from napari_sam.core.propagation_choices import choose_by_trust, evidence_of
 from napari_sam.core.propagation_film import for_film
 from napari_sam.core.propagation_front import Choice, Front
 from napari_sam.core.propagation_plan import PropagationPlan
 from napari_sam.core.segmenter import MaskPrediction, Segmenter
-from napari_sam.core.session import Session
 from napari_sam.nodes.tasks import read_volume
-from napari_sam.nodes.volume_scores import choose_anchor
 from volumes import Volume
 
 BEYOND = 15
@@ -93,18 +90,11 @@ def film_objects(root: Path) -> Iterator[tuple[Volume, NDArray[np.bool_]]]:
 
 def rows_of(segmenter: Segmenter, volume: Volume, truth: NDArray[np.bool_], as_film: bool) -> Noted:
     """Follow an object past its ends and note of each candidate what speaks for it, and its IoU."""
-    index = choose_anchor(truth, "middle")
-    plane, planes = PlaneRef(0, index), np.flatnonzero(truth.any(axis=(1, 2)))
-    session = Session(volume)
-    box = BoxPrompt(plane.box_of(tight_box(truth[index]) or (0, 0, 1, 1)))
-    request = session.prompt(plane, box, object_id=1)
-    session.apply(segmenter.segment(request), request)
-    if session.mask_on(plane, 1) is None:
+    plan = plan_past_ends(segmenter, volume, truth, BEYOND)
+    if plan is None:
         return Noted()
     noting = _Noting(truth)
     parts = PropagationParts(choose=noting.choose, judge=noting.judge)
-    reach = max(0, int(planes[0]) - BEYOND), min(len(truth), int(planes[-1]) + 1 + BEYOND)
-    plan = plan_propagation(session, 1, axis=0, planes=reach)
     if as_film:
         plan, parts = for_film(plan, parts)
     for _ in follow(plan, segmenter, parts=parts):

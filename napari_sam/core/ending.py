@@ -54,7 +54,7 @@ def ending_numbers(front: Front, evidence: Evidence, presence: float, mask: Boxe
     """
     before = front.evidence or evidence
     shrunk = math.log(mask.area / max(front.mask.area, 1))
-    left = math.log(mask.area / max(front.most_px, front.mask.area, mask.area))
+    left = math.log(mask.area / max(front.most_px, mask.area))
     return np.array([*evidence.numbers, *before.numbers, log_odds(presence), shrunk, left])
 
 

@@ -44,7 +44,7 @@ class Front:
     skipped : int
         How many planes it has passed over since the object was last seen.
     most_px : int
-        The largest area of the object so far, the anchor's among them.
+        The largest area of the object so far, that of `mask` at least.
     evidence : Evidence or None
         What spoke for the mask; None while `plane` is the anchor.
     """
@@ -62,6 +62,9 @@ class Front:
     skipped: int = 0
     most_px: int = 0
     evidence: Evidence | None = None
+
+    def __post_init__(self) -> None:
+        self.most_px = max(self.most_px, self.mask.area)
 
     @property
     def next_plane(self) -> PlaneRef:
@@ -83,7 +86,7 @@ class Front:
     ) -> None:
         """Take a plane as done."""
         self.before = (self.mask, self.hint)
-        self.most_px = max(self.most_px, self.mask.area, mask.area)
+        self.most_px = max(self.most_px, mask.area)
         self.plane, self.mask, self.hint, self.evidence = plane, mask, hint, evidence
 
 
