@@ -49,6 +49,9 @@ AROUND = 0.15
 REACH = 0.1
 """How far a log odds of 1 moves the outline, in radii of the disc of the object's area."""
 
+REACH_OF_ONE = 0.07
+"""The same in a volume with a single anchor: one plane alone does not tell what is the object's own look."""
+
 MAX_LOG_ODDS = 3.0
 CANDIDATES = 0.5
 """What all candidates count together for where the outline is; the one that is taken counts the rest."""
@@ -112,6 +115,7 @@ class _Sharpener:
         if appearance is not None and not _gives_back(plan, appearance):
             appearance = None
         self._appearance, self._stride = appearance, stride_for(plan.volume, anchors)
+        self._reach = REACH
         self._is_chosen = any(seed.candidate is not None for seed in plan.seeds.values())
 
     @property
@@ -152,7 +156,7 @@ class _Sharpener:
         odds = np.zeros(cells[chosen].shape, np.float32)
         if self._appearance is not None:
             odds = self._appearance.log_odds(plan.volume, plan.window, plane, grid)
-        return _Look(grid, parts[chosen], cells[chosen], _field(cells, scores, chosen, odds))
+        return _Look(grid, parts[chosen], cells[chosen], _field(cells, scores, chosen, odds, self._reach))
 
 
 class _LearningSharpener(_Sharpener):
@@ -160,6 +164,7 @@ class _LearningSharpener(_Sharpener):
 
     def __init__(self, plan: PropagationPlan) -> None:
         super().__init__(plan)
+        self._reach = REACH if len(plan.seeds) > 1 else REACH_OF_ONE
         self._errors = AnchorErrors()
 
     @property
@@ -215,13 +220,17 @@ def sharpened(
         As the candidate where nothing would be left. Specks are taken off: what is new has to be two cells
         wide.
     """
-    return _inside(_field(masks, scores, chosen, log_odds), masks[chosen])
+    return _inside(_field(masks, scores, chosen, log_odds, REACH), masks[chosen])
 
 
 def _field(
-    masks: Sequence[NDArray[np.bool_]], scores: Sequence[float], chosen: int, log_odds: NDArray[np.floating]
+    masks: Sequence[NDArray[np.bool_]],
+    scores: Sequence[float],
+    chosen: int,
+    log_odds: NDArray[np.floating],
+    reach: float,
 ) -> NDArray[np.float32]:
-    """Return how far cells lie inside, in cells: what the model says and the appearance, added up."""
+    """Return how far cells lie inside, in cells: what the model says, and `reach` radii for a log odds of 1."""
     radius = float(np.sqrt(np.count_nonzero(masks[chosen]) / np.pi))
     counts = np.array([max(x, 0.0) * one.any() for x, one in zip(scores, masks, strict=True)])
     shares = CANDIDATES * counts / max(counts.sum(), 1e-6)
@@ -230,7 +239,7 @@ def _field(
     depths = signed_depths(np.stack([masks[k] for k in counted]), radius)
     depth = sum(share * one for share, one in zip(shares[counted], depths, strict=True))
     odds = ndimage.uniform_filter(np.clip(log_odds, -MAX_LOG_ODDS, MAX_LOG_ODDS), 3)
-    return np.asarray(depth + REACH * radius * odds, np.float32)
+    return np.asarray(depth + reach * radius * odds, np.float32)
 
 
 def _inside(field: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

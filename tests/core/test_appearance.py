@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,7 +15,7 @@ from napari_sam.core.planes import PlaneRef
 from napari_sam.core.propagation_plan import PropagationPlan, Seed
 from napari_sam.core.propagation_rules import PropagationLimits
 from napari_sam.core.segmenter import MaskPrediction
-from napari_sam.core.sharpening import keep_masks, sharpen_by_appearance, sharpened
+from napari_sam.core.sharpening import keep_masks, sharpen_by_anchors, sharpen_by_appearance, sharpened
 from napari_sam.core.window import Window
 from volumes import Geometry, Provenance, Volume
 
@@ -28,10 +30,12 @@ def disc(
     return np.asarray((rows - row) ** 2 + (cols - col) ** 2 <= radius**2)
 
 
-def volume_of(pattern: NDArray[np.floating], noise: float = 8.0, rgb: bool = False) -> Volume:
-    """Two planes that show the same pattern in grey levels, with noise that does not repeat."""
+def volume_of(
+    pattern: NDArray[np.floating], noise: float = 8.0, rgb: bool = False, n_planes: int = 2
+) -> Volume:
+    """Planes that show the same pattern in grey levels, with noise that does not repeat."""
     rng = np.random.default_rng(3)
-    shape = (2, *pattern.shape, 3) if rgb else (2, *pattern.shape)
+    shape = (n_planes, *pattern.shape, 3) if rgb else (n_planes, *pattern.shape)
     still = pattern[None, ..., None] if rgb else pattern[None]
     data = np.clip(still + noise * rng.standard_normal(shape), 0, 255).astype(np.uint8)
     return Volume(data, Geometry.from_spacing(shape[:3]), Provenance("test"))
@@ -142,6 +146,19 @@ class TestSharpening:
         for given_mask in (disc(17), disc(23), disc(20, row=47)):
             found = after(plan, given_mask, before=truth)
             assert dice(found, truth) > max(dice(given_mask, truth) + 0.02, 0.95)
+
+    def test_what_one_anchor_looks_like_moves_less_than_what_two_do(self) -> None:
+        whole, part = disc(30), disc(20)
+        volume = volume_of(np.where(whole, 170.0, 90.0), n_planes=3)
+        one = plan_of(volume, whole)
+        two = replace(one, last=3, seeds={index: one.seeds[0] for index in (0, 2)})
+        answer, before = answer_of(volume, part), boxed(whole, SECOND, volume)
+        alone, both, in_film = (
+            make(plan)(answer, answer.masks, 0, before).area
+            for make, plan in ((sharpen_by_anchors, one), (sharpen_by_anchors, two), (sharpen_by_appearance, one))
+        )
+        assert part.sum() < alone < both < whole.sum()
+        assert both == pytest.approx(in_film, rel=0.02)
 
     def test_on_a_coarse_grid_too(self) -> None:
         shape = (400, 420)
