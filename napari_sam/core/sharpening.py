@@ -230,7 +230,7 @@ def _field(
     log_odds: NDArray[np.floating],
     reach: float,
 ) -> NDArray[np.float32]:
-    """Return how far cells lie inside, in cells: what the model says, and `reach` radii for a log odds of 1."""
+    """Return how far cells lie inside, in cells: by the model, and `reach` radii for a log odds of 1."""
     radius = float(np.sqrt(np.count_nonzero(masks[chosen]) / np.pi))
     counts = np.array([max(x, 0.0) * one.any() for x, one in zip(scores, masks, strict=True)])
     shares = CANDIDATES * counts / max(counts.sum(), 1e-6)

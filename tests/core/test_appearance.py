@@ -151,12 +151,10 @@ class TestSharpening:
         whole, part = disc(30), disc(20)
         volume = volume_of(np.where(whole, 170.0, 90.0), n_planes=3)
         one = plan_of(volume, whole)
-        two = replace(one, last=3, seeds={index: one.seeds[0] for index in (0, 2)})
+        two = replace(one, last=3, seeds=dict.fromkeys((0, 2), one.seeds[0]))
         answer, before = answer_of(volume, part), boxed(whole, SECOND, volume)
-        alone, both, in_film = (
-            make(plan)(answer, answer.masks, 0, before).area
-            for make, plan in ((sharpen_by_anchors, one), (sharpen_by_anchors, two), (sharpen_by_appearance, one))
-        )
+        ways = (sharpen_by_anchors, one), (sharpen_by_anchors, two), (sharpen_by_appearance, one)
+        alone, both, in_film = (make(plan)(answer, answer.masks, 0, before).area for make, plan in ways)
         assert part.sum() < alone < both < whole.sum()
         assert both == pytest.approx(in_film, rel=0.02)
 
