@@ -150,7 +150,7 @@ class TestParts:
         rng = np.random.default_rng(4)
         planes, rows, cols = np.ogrid[:32, :96, :96]
         truth = ((planes - 16) / 9) ** 2 + ((rows - 48) / 17) ** 2 + ((cols - 45) / 14) ** 2 < 1
-        grey = ndimage.gaussian_filter(np.where(truth, 700.0, 100.0), (1.6, 1.0, 1.0))
+        grey = ndimage.gaussian_filter(np.where(truth, 700.0, 100.0), (2.0, 1.0, 1.0))
         data = (grey + 12 * rng.standard_normal(truth.shape)).astype(np.int16)
         volume = Volume(data, Geometry.from_spacing(truth.shape, (3.0, 1.0, 1.0)), Provenance("made"))
         segmenter, plane = load_segmenter("default", device="cpu"), PlaneRef(0, 16)
