@@ -19,7 +19,7 @@ from napari_sam.core.evidence import Evidence, log_odds
 from napari_sam.core.masks import BoxedMask
 from napari_sam.core.propagation_front import Front
 
-__all__ = ["NAMES", "ending_numbers", "expected_precision"]
+__all__ = ["NAMES", "ending_numbers", "expected_precision", "weighed"]
 
 NAMES = (
     "score", "overlap", "agreement", "fading", "shift",
@@ -27,6 +27,9 @@ NAMES = (
     "presence", "shrunk", "left",
 )  # fmt: skip
 """What is weighed; see `ending_numbers`."""
+
+EYE_SHARE = 0.3
+"""How much counts what a model says that looks at the mask, beside the networks of numbers, in log odds."""
 
 MOST_SPREADS = 3.0
 """A number is held to be within so many spreads of its mean: what lies further off was never seen."""
@@ -74,3 +77,15 @@ def expected_precision(numbers: NDArray[np.floating]) -> NDArray[np.float64]:
     scaled = np.clip((numbers - MEANS) / SPREADS, -MOST_SPREADS, MOST_SPREADS)
     hidden = np.tanh(scaled @ HIDDEN[:, :-1].T + HIDDEN[:, -1])
     return np.asarray(1.0 / (1.0 + np.exp(-(hidden @ OUT[:-1] + OUT[-1]))))
+
+
+def weighed(told: float, seen: float) -> float:
+    """Return what part of a mask is expected to be the object, by its numbers and by looking at it.
+
+    Parameters
+    ----------
+    told, seen : float
+        What the networks of numbers expect, and what a model that sees the mask does; 0 to 1.
+    """
+    odds = (1 - EYE_SHARE) * log_odds(told) + EYE_SHARE * log_odds(seen)
+    return 1.0 / (1.0 + math.exp(-odds))

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_sam.core.ending import ending_numbers, expected_precision
+from napari_sam.core.ending import ending_numbers, expected_precision, weighed
 from napari_sam.core.evidence import Evidence, gather_evidence
 from napari_sam.core.intensity import grey_levels
 from napari_sam.core.masks import BoxedMask, iou
@@ -128,7 +128,9 @@ def judge_by_ending(
     if choice.evidence is None or is_between or len(plan.seeds) >= LEAST_ANCHORS:
         return _distrusted(plan, choice)
     numbers = ending_numbers(front, choice.evidence, answer.presence, mask)
-    return "trust" if float(expected_precision(numbers)) < plan.limits.min_precision else ""
+    told, seen = float(expected_precision(numbers)), choice.eye(numbers) if choice.eye else None
+    precision = told if seen is None else weighed(told, seen)
+    return "trust" if precision < plan.limits.min_precision else ""
 
 
 def _denied(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam.core.ending_view import Eye
 from napari_sam.core.evidence import AnchorLook, Evidence
 from napari_sam.core.intensity import GreyRange
 from napari_sam.core.masks import BoxedMask
@@ -104,9 +105,12 @@ class Choice:
         How well it is expected to agree with the object, 0 to 1; 1 from rules that do not say.
     evidence : Evidence or None
         What speaks for the mask that would be kept; None before that is known.
+    eye : callable or None
+        Looks at the mask that would be kept, where a model can; see `napari_sam.core.ending_view`.
     """
 
     candidate: int
     reason: str = ""
     trust: float = 1.0
     evidence: Evidence | None = None
+    eye: Eye | None = None

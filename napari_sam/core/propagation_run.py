@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_sam.core.ending_view import EndTeller, EndView, Eye
 from napari_sam.core.evidence import AnchorLook
 from napari_sam.core.intensity import GreyRange, grey_levels
 from napari_sam.core.jobs import Cancel
@@ -136,7 +140,8 @@ class PropagationRun:
         kept[k] = sharp.pieces_over(previous, plan.limits.min_piece_overlap)
         evidence = evidence_of(plan, front, answer, kept, only=k)[0]
         settled = self._settle(answer.plane, kept[k], FITTED.of(evidence))
-        kept[k], choice = settled.mask, replace(choice, trust=settled.trust, evidence=evidence)
+        kept[k], eye = settled.mask, self._eye(front, settled.mask)
+        choice = replace(choice, trust=settled.trust, evidence=evidence, eye=eye)
         reason = self._parts.judge(plan, front, answer, choice, kept[k])
         state = "stopped" if reason else "propagated"
         if reason:
@@ -152,6 +157,20 @@ class PropagationRun:
             k, float(answer.scores[k]), kept[k].area, overlap, state, reason, seconds,
             presence=answer.presence, trust=choice.trust, doubtful=choice.trust < plan.limits.sure_trust,
         )  # fmt: skip
+
+    def _eye(self, front: Front, mask: BoxedMask) -> Eye | None:
+        """Let whoever judges a front's next mask have it looked at, where the model can."""
+        teller, plan, plane = self.segmenter, self.plan, front.next_plane
+        if not isinstance(teller, EndTeller):
+            return None
+        nearest = min(plan.seeds, key=lambda index: (abs(index - plane.index), index))
+
+        def eye(numbers: NDArray[np.floating]) -> float | None:
+            anchor = plan.seeds[nearest].mask, PlaneRef(plan.axis, nearest)
+            view = EndView(plan.volume, plan.window, plane, front.step, mask, front.mask, *anchor, numbers)
+            return teller.still_there(view)
+
+        return eye
 
     def _prefetch(self, front: Front) -> None:
         """Name the next planes, as many as the limits say: to be encoded together or meanwhile."""

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_sam.core.ending_view import EndView
 from napari_sam.core.jobs import Cancel
 from napari_sam.core.masks import BoxedMask
 from napari_sam.core.planes import PlaneRef
@@ -19,6 +20,7 @@ from napari_sam.core.prompts import PointPrompt
 from napari_sam.core.segmenter import MaskPrediction, SegmentRequest
 from napari_sam.core.window import Window
 from napari_sam.engine.embeddings import PlaneEncoder, Timings
+from napari_sam.engine.ending_eyes import still_there
 from napari_sam.engine.features_at_hand import FeaturesAtHand
 from napari_sam.engine.model_prompts import (
     batch_prompts,
@@ -85,6 +87,7 @@ class SamSegmenter:
         self._decode_s = 0.0
         self._n_decoded = 0
         self._refiner = None if spec.refiner is None else spec.refiner().to(device)
+        self._eye = None if spec.ending_eye is None else spec.ending_eye().to(device)
         self.weights_sha256 = weights_sha256
         self.device = device
 
@@ -190,6 +193,10 @@ class SamSegmenter:
     def is_encoded(self, volume: Volume, plane: PlaneRef, window: Window) -> bool:
         """Say whether a cache holds a plane, so that it need not be encoded before it is asked about."""
         return self._encoder.has(_plane_uint8(volume, plane, window))
+
+    def still_there(self, view: EndView) -> float | None:
+        """Look at where an object may have ended, as `core.ending_view.EndTeller` has it."""
+        return None if self._eye is None else still_there(self._eye, view)
 
     def _prepare(self, requests: Sequence[SegmentRequest], closer: bool, draws: bool) -> list[Question]:
         """Find or make each request's embedding, once a plane, and turn its prompts into model pixels."""

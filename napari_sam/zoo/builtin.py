@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_sam.core.auto_plan import AutoMaskSettings
+from napari_sam.zoo.ending_eye import load_ending_eye
 from napari_sam.zoo.refiner import load_refiners
 from napari_sam.zoo.registry import DEFAULT_MODEL, register
 from napari_sam.zoo.spec import ModelSpec, Weights
@@ -151,6 +152,7 @@ register(
         zoom=True,
         afar=True,
         refiner=load_refiners,
+        ending_eye=load_ending_eye,
         tidy=0.03,
         auto_masks=AutoMaskSettings(
             points_per_side=14,

@@ -32,22 +32,7 @@ def load_refiner(path: Path, sees_clicks: bool = True) -> Refiner:
     WeightsError
         The file is none, or of another network.
     """
-    import torch
-
-    from napari_sam.errors import MissingWeights, WeightsError
     from napari_sam.models.refiner import Refiner
-    from napari_sam.zoo.weights import read_checkpoint
+    from napari_sam.zoo.embedded import load_embedded
 
-    if not path.is_file():
-        raise MissingWeights(f"{path.name} is missing from the package; install it again")
-    state, _ = read_checkpoint(path)
-    network = Refiner(sees_clicks)
-    state |= {k: v for k, v in network.state_dict().items() if k.endswith("num_batches_tracked")}
-    ready = {name: value.float() for name, value in state.items()}
-    for name in [name for name, value in ready.items() if value.dim() == 4]:
-        ready[name] = ready[name].contiguous(memory_format=torch.channels_last)
-    try:
-        network.load_state_dict(ready, assign=True)
-    except RuntimeError as error:
-        raise WeightsError(f"{path} is not of a network that draws answers anew: {error}") from error
-    return network.eval().requires_grad_(False)
+    return load_embedded(Refiner(sees_clicks), path)

@@ -15,6 +15,7 @@ from napari_sam.errors import SettingsError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from napari_sam.models.ending_eye import EndingEye
     from napari_sam.models.refiner import Refiners
     from napari_sam.models.sam import Sam
 
@@ -131,6 +132,9 @@ class ModelSpec:
     refiner
         Loads the network that draws answers to boxes anew, which was trained for these weights and no others;
         see `napari_sam.models.refiner`.
+    ending_eye
+        Loads the network that looks at where a followed object may have ended, and is told what these weights
+        say; see `napari_sam.models.ending_eye`.
     tidy
         Pieces and holes of masks of less than this part of the largest piece are taken for specks, and
         removed; 0 leaves masks as they come, as published models have them.
@@ -163,6 +167,7 @@ class ModelSpec:
     zoom: bool = False
     afar: bool = False
     refiner: Callable[[], Refiners] | None = None
+    ending_eye: Callable[[], EndingEye] | None = None
     tidy: float = 0.0
     bfloat16_cosine: float = 0.0
     precision: Precision = "float32"

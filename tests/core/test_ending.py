@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 from scipy import ndimage
 
 from napari_sam import load_segmenter
-from napari_sam.core.ending import NAMES, ending_numbers, expected_precision
+from napari_sam.core.ending import NAMES, ending_numbers, expected_precision, weighed
+from napari_sam.core.ending_view import EndView, Eye
 from napari_sam.core.evidence import AnchorLook, Evidence
 from napari_sam.core.intensity import GreyRange
 from napari_sam.core.masks import BoxedMask
@@ -24,7 +26,7 @@ from napari_sam.core.segmenter import MaskPrediction
 from napari_sam.core.session import Session
 from napari_sam.core.trust import FITTED
 from napari_sam.core.window import Window
-from tests.fakes import labelled_volume
+from tests.fakes import FakeSegmenter, labelled_volume
 from volumes import Geometry, Provenance, Volume
 
 SHAPE = (5, 32, 48)
@@ -65,10 +67,11 @@ def judged(
     before: Evidence = PALING,
     side: int = 7,
     others: tuple[int, ...] = (),
+    eye: Eye | None = None,
     **limits: float,
 ) -> str:
     mask, trust = square(NEXT, side), 0.05 if evidence is None else FITTED.of(evidence)
-    choice = Choice(0, trust=trust, evidence=evidence)
+    choice = Choice(0, trust=trust, evidence=evidence, eye=eye)
     return judge_by_ending(plan(*others, **limits), front(before), answer(mask), choice, mask)
 
 
@@ -137,6 +140,70 @@ class TestTheJudge:
         mask = square(NEXT)
         choice = Choice(0, trust=0.9, evidence=WELL)
         assert judge_by_ending(plan(), front(), answer(mask, presence=0.01), choice, mask) == "absent"
+
+
+class TestTheEye:
+    def test_what_it_says_is_weighed_with_what_the_numbers_tell(self) -> None:
+        assert weighed(0.7, 0.7) == pytest.approx(0.7)
+        assert 0.3 < weighed(0.8, 0.3) < 0.8
+        assert weighed(0.4, 0.9) > 0.4
+        assert 0 < weighed(0.0, 0.0) < weighed(1.0, 1.0) < 1
+
+    def test_it_ends_what_the_numbers_leave_open_and_can_be_silent(self) -> None:
+        numbers = ending_numbers(front(PALING), PALE, 0.95, square(NEXT, 7))
+        told = float(expected_precision(numbers))
+        limit = weighed(told, 0.5)
+        asked: list[list[float]] = []
+
+        def eye(told: np.ndarray, says: float | None) -> float | None:
+            asked.append(told.tolist())
+            return says
+
+        judge = partial(judged, PALE, min_precision=limit)
+        assert [judge(eye=partial(eye, says=says)) for says in (0.45, 0.55)] == ["trust", ""]
+        assert asked[0] == numbers.tolist()
+        assert judge(eye=partial(eye, says=None)) == ("trust" if told < limit else "")
+
+    def test_it_is_not_asked_where_trust_decides(self) -> None:
+        def eye(numbers: np.ndarray) -> float:
+            raise AssertionError(numbers)
+
+        assert judged(WELL, eye=eye) == ""
+        assert judged(PALE, eye=eye, others=(4,)) == "trust"
+
+    def test_a_front_shows_it_the_mask_that_would_be_kept(self) -> None:
+        labels = np.zeros((9, 40, 40), np.uint16)
+        labels[:, 10:26, 12:28] = 1
+        views: list[EndView] = []
+
+        class Sees(FakeSegmenter):
+            def still_there(self, view: EndView) -> float:
+                views.append(view)
+                return 1.0
+
+        def judge(
+            plan: PropagationPlan, front: Front, answer: MaskPrediction, choice: Choice, mask: BoxedMask
+        ) -> str:
+            assert choice.eye is not None
+            assert choice.eye(np.zeros(len(NAMES))) == 1.0
+            view = views[-1]
+            assert (view.plane, view.step, view.mask, view.before) == (
+                answer.plane,
+                front.step,
+                mask,
+                front.mask,
+            )
+            assert view.anchor_plane.index == min(plan.seeds, key=lambda at: abs(at - answer.plane.index))
+            assert view.anchor is plan.seeds[view.anchor_plane.index].mask
+            return ""
+
+        session = Session(labelled_volume(labels))
+        for at in (1, 7):
+            plane = PlaneRef(0, at)
+            request = session.prompt(plane, BoxPrompt(plane.box_of((10, 12, 26, 28))), object_id=1)
+            session.apply(Sees().segment(request), request)
+        list(propagate(session, Sees(), 1, parts=PropagationParts(judge=judge)))
+        assert {view.plane.index for view in views} == {0, 2, 3, 4, 5, 6, 8}
 
 
 class TestParts:
