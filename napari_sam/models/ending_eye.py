@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from napari_sam.models.residual import Residual, convolution
+
 __all__ = ["CELLS", "N_NUMBERS", "EndingEye", "EyeSees"]
 
 CELLS = 48
@@ -58,13 +60,13 @@ class EndingEye(nn.Module):
         super().__init__()
         fine, middle, coarse = WIDTHS
         self.here = nn.Sequential(
-            _convolution(N_SEEN, fine, stride=2), _Residual(fine),
-            _convolution(fine, middle, stride=2), _Residual(middle),
-            _convolution(middle, coarse, stride=2), _Residual(coarse), _Residual(coarse),
+            convolution(N_SEEN, fine, stride=2), Residual(fine),
+            convolution(fine, middle, stride=2), Residual(middle),
+            convolution(middle, coarse, stride=2), Residual(coarse), Residual(coarse),
         )  # fmt: skip
         self.anchor = nn.Sequential(
-            _convolution(2, fine, stride=2), _convolution(fine, middle, stride=2), _Residual(middle),
-            _convolution(middle, coarse, stride=2),
+            convolution(2, fine, stride=2), convolution(fine, middle, stride=2), Residual(middle),
+            convolution(middle, coarse, stride=2),
         )  # fmt: skip
         self.telling = nn.Sequential(
             nn.Linear(3 * coarse + N_NUMBERS, N_TOLD), nn.ReLU(), nn.Dropout(LEFT_OUT), nn.Linear(N_TOLD, 1)
@@ -79,20 +81,3 @@ class EndingEye(nn.Module):
         told = torch.cat([here.mean(dim=(2, 3)), in_mask, anchor, seen.numbers], dim=1)
         found: Tensor = self.by_numbers(seen.numbers)[:, 0] + self.telling(told)[:, 0]
         return found
-
-
-class _Residual(nn.Module):
-    """Two convolutions beside the way past them."""
-
-    def __init__(self, n_channels: int) -> None:
-        super().__init__()
-        self.conv1 = _convolution(n_channels, n_channels)
-        self.conv2 = _convolution(n_channels, n_channels)[:2]
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(x + self.conv2(self.conv1(x)))
-
-
-def _convolution(n_in: int, n_out: int, *, stride: int = 1) -> nn.Sequential:
-    plain = nn.Conv2d(n_in, n_out, 3, stride, 1, bias=False)
-    return nn.Sequential(plain, nn.BatchNorm2d(n_out), nn.ReLU(inplace=True))

@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from napari_sam.models.residual import Residual, convolution
+
 __all__ = [
     "CROP_SIDE",
     "MOST_CLICKS",
@@ -118,8 +120,8 @@ class Refiner(nn.Module):
         self.enter = _level(n_seen, finest, N_RESIDUALS[0])
         steps = list(zip(WIDTHS[:-1], WIDTHS[1:], N_RESIDUALS[1:], strict=True))
         self.down = nn.ModuleList(_level(fine, coarse, n) for fine, coarse, n in steps)
-        self.up = nn.ModuleList(_convolution(coarse, fine, side=1) for fine, coarse, _ in steps)
-        self.meet = nn.ModuleList(_Residual(fine) for fine, _, _ in steps)
+        self.up = nn.ModuleList(convolution(coarse, fine, side=1) for fine, coarse, _ in steps)
+        self.meet = nn.ModuleList(Residual(fine) for fine, _, _ in steps)
         self.drawing = nn.Conv2d(finest, 4 * (N_CANDIDATES + 1), 1)
         nn.init.zeros_(self.drawing.weight)
         nn.init.zeros_(cast("Tensor", self.drawing.bias))
@@ -198,26 +200,9 @@ def _at_clicks(clicks: Tensor) -> Tensor:
     return torch.stack([(near * is_in).amax(1), (near * is_out).amax(1), newest_in, newest_out], dim=1)
 
 
-class _Residual(nn.Module):
-    """Two convolutions beside the way past them."""
-
-    def __init__(self, n_channels: int) -> None:
-        super().__init__()
-        self.conv1 = _convolution(n_channels, n_channels)
-        self.conv2 = _convolution(n_channels, n_channels)[:2]
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(x + self.conv2(self.conv1(x)))
-
-
 def _level(n_in: int, n_out: int, n_residuals: int) -> nn.Sequential:
     """Halve the grid, and stay on it for some residual blocks."""
-    return nn.Sequential(_convolution(n_in, n_out, stride=2), *(_Residual(n_out) for _ in range(n_residuals)))
-
-
-def _convolution(n_in: int, n_out: int, *, side: int = 3, stride: int = 1) -> nn.Sequential:
-    plain = nn.Conv2d(n_in, n_out, side, stride, side // 2, bias=False)
-    return nn.Sequential(plain, nn.BatchNorm2d(n_out), nn.ReLU(inplace=True))
+    return nn.Sequential(convolution(n_in, n_out, stride=2), *(Residual(n_out) for _ in range(n_residuals)))
 
 
 def _in_box(box: Tensor) -> Tensor:
