@@ -19,7 +19,7 @@ from napari_sam.core.evidence import Evidence, log_odds
 from napari_sam.core.masks import BoxedMask
 from napari_sam.core.propagation_front import Front
 
-__all__ = ["NAMES", "ending_numbers", "expected_precision", "weighed"]
+__all__ = ["NAMES", "ending_numbers", "expected_precision", "scaled", "weighed"]
 
 NAMES = (
     "score", "overlap", "agreement", "fading", "shift",
@@ -61,6 +61,14 @@ def ending_numbers(front: Front, evidence: Evidence, presence: float, mask: Boxe
     return np.array([*evidence.numbers, *before.numbers, log_odds(presence), shrunk, left])
 
 
+def scaled(numbers: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return numbers ``(..., 13)`` in spreads from their means, none further than `MOST_SPREADS`.
+
+    The network that looks at a mask is told them so, too: it has to be trained again after these are fitted.
+    """
+    return np.asarray(np.clip((numbers - MEANS) / SPREADS, -MOST_SPREADS, MOST_SPREADS))
+
+
 def expected_precision(numbers: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return what part of masks is expected to be the object.
 
@@ -74,8 +82,7 @@ def expected_precision(numbers: NDArray[np.floating]) -> NDArray[np.float64]:
     NDArray[float64], shape (...)
         0 to 1.
     """
-    scaled = np.clip((numbers - MEANS) / SPREADS, -MOST_SPREADS, MOST_SPREADS)
-    hidden = np.tanh(scaled @ HIDDEN[:, :-1].T + HIDDEN[:, -1])
+    hidden = np.tanh(scaled(numbers) @ HIDDEN[:, :-1].T + HIDDEN[:, -1])
     return np.asarray(1.0 / (1.0 + np.exp(-(hidden @ OUT[:-1] + OUT[-1]))))
 
 

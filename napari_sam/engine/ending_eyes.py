@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_sam.core.ending import MOST_SPREADS
+from napari_sam.core.ending import scaled
 from napari_sam.core.ending_view import EndView
-from napari_sam.core.ending_weights import MEANS, SPREADS
+from napari_sam.core.masks import tight_box
 from napari_sam.core.planes import PlaneRef
 from napari_sam.models.ending_eye import CELLS, EndingEye, EyeSees
 
@@ -86,8 +86,7 @@ def still_there(network: EndingEye, view: EndView) -> float:
 
 def seen_of(numbers: NDArray[np.floating]) -> Floats:
     """Bring numbers ``(..., 13)`` to what the network is told."""
-    scaled = np.clip((numbers - MEANS) / SPREADS, -MOST_SPREADS, MOST_SPREADS)
-    return np.asarray(scaled, dtype=np.float32)
+    return scaled(numbers).astype(np.float32)
 
 
 def crops_of(view: EndView) -> EyeCrops:
@@ -119,11 +118,9 @@ class _Square:
     @classmethod
     def around(cls, mask: NDArray[np.bool_]) -> _Square:
         """Lay it around a mask that is not empty."""
-        rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-        edges = [(int(some[0]), int(some[-1]) + 1) for some in (rows, cols)]
-        longest = max(high - low for low, high in edges)
-        middle = (sum(edges[0]) / 2, sum(edges[1]) / 2)
-        return cls(middle, max(LEAST_SIDE_PX, ROOM * longest))
+        top, left, bottom, right = tight_box(mask) or (0, 0, 1, 1)
+        longest = max(bottom - top, right - left)
+        return cls(((top + bottom) / 2, (left + right) / 2), max(LEAST_SIDE_PX, ROOM * longest))
 
     def greys(self, planes: Sequence[NDArray[np.floating]]) -> Cells:
         """Look at planes; outside them their edges go on."""
